@@ -1,0 +1,1 @@
+"""The edge of the process: the one door to programs, files, limits, events and the store of finished steps."""

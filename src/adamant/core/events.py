@@ -1,0 +1,47 @@
+"""What work reports while it runs. The engine does not know who watches: a terminal, JSON lines, or nobody."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A step begins. `total` counts `unit` (files, bytes, packages), or is 0 when it is not known."""
+
+    step: str
+    total: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """`done` of a step's total is done. `detail` names what is at hand."""
+
+    step: str
+    done: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A step ended. `reason` says why it was done or could be reused; `seconds` is how long it took."""
+
+    step: str
+    reused: bool
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something a person should know."""
+
+    message: str
+
+
+Event = Started | Advanced | Finished | Noted
+Watch = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """Watch nothing."""

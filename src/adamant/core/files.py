@@ -1,0 +1,130 @@
+"""Files: atomic writes, locks, digests. Nothing else writes state."""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from adamant.model.digest import Sha256
+from adamant.model.errors import AdamantError, BusyError, InputError
+
+_CHUNK = 1 << 20
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write `data` to `path`, wholly or not at all: temporary file, fsync, rename, fsync of the folder.
+
+    `mode` is exact, whatever the umask.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fchmod(out.fileno(), mode)
+            os.fsync(out.fileno())
+        temporary.rename(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise write_failed(path, error) from error
+    sync_folder(path.parent)
+
+
+def write_failed(path: Path, error: OSError) -> AdamantError:
+    """The error for a write that the system refused."""
+    full = error.errno in {28, 122}
+    return AdamantError(
+        "disk-full" if full else "write-failed",
+        f"cannot write {path.name}: {error.strerror or error}",
+        context=f"in {path.parent}",
+        hint="free some space and run the command again: nothing was left half done" if full else "",
+    )
+
+
+def read_limited(path: Path, limit: int, what: str) -> bytes:
+    """The bytes of a file of at most `limit` bytes; `what` names it in errors ("definition")."""
+    try:
+        with path.open("rb") as source:
+            data = source.read(limit + 1)
+    except FileNotFoundError as error:
+        raise InputError("file-missing", f"there is no {what} at {path}") from error
+    except OSError as error:
+        raise InputError("file-unreadable", f"cannot read the {what} {path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise InputError("file-too-large", f"the {what} {path} is larger than {limit} bytes")
+    return data
+
+
+def sha256_file(path: Path) -> Sha256:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    return Sha256(digest.hexdigest())
+
+
+@contextmanager
+def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock file `path` (flock, released by the kernel when the process dies).
+
+    With `wait` off, a lock that somebody else holds is a BusyError that names `what`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise BusyError("locked", f"{what} is in use by another process") from error
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A fresh folder in `parent`, removed at the end, whatever happens."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / f".{prefix}.{secrets.token_hex(6)}"
+    folder.mkdir(mode=0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy_range(source: Path, target: Path, offset: int = 0) -> None:
+    """Copy all of `source` into the existing file `target` from `offset` on, keeping the holes of `source`.
+
+    The kernel shares the blocks where the file system can (copy_file_range).
+    """
+    with source.open("rb") as reader, target.open("r+b") as writer:
+        size = os.fstat(reader.fileno()).st_size
+        position = 0
+        while position < size:
+            try:
+                start = os.lseek(reader.fileno(), position, os.SEEK_DATA)
+            except OSError:
+                return
+            end = os.lseek(reader.fileno(), start, os.SEEK_HOLE)
+            while start < end:
+                done = os.copy_file_range(reader.fileno(), writer.fileno(), end - start, start, offset + start)
+                if done == 0:
+                    return
+                start += done
+            position = end

@@ -1,0 +1,39 @@
+"""Every cap and deadline for what comes from outside: files, images, programs, networks. Nowhere else.
+
+Sizes are bytes, times are seconds.
+"""
+
+DEFINITION_SIZE = 4 << 20
+LOCK_SIZE = 64 << 20
+MANIFEST_SIZE = 4 << 20
+EXTRA_FILE_SIZE = 256 << 20
+
+DEB_SIZE = 4 << 30
+DEB_CONTROL_SIZE = 64 << 20
+"""Unpacked control member."""
+DEB_DATA_SIZE = 16 << 30
+"""Unpacked data member."""
+DEB_ENTRIES = 1_000_000
+PATH_LENGTH = 4096
+SCRIPT_SIZE = 1 << 20
+
+PE_SIZE = 1 << 30
+PE_SECTIONS = 96
+CMDLINE_SIZE = 64 << 10
+GPT_ENTRIES = 128
+IMAGE_SIZE = 1 << 40
+TREE_DEPTH = 64
+
+PROGRAM_SECONDS = 600.0
+"""A build tool."""
+APT_SECONDS = 900.0
+"""apt, which may wait for a slow mirror."""
+PROBE_SECONDS = 20.0
+STDERR_TAIL = 16 << 10
+"""How much of a failed program's standard error an error message keeps."""
+
+RPC_SECONDS = 10.0
+RPC_MESSAGE_SIZE = 4 << 20
+RPC_CALLS = 64
+"""Calls under way at once on one node."""
+BOOT_SECONDS = 300.0

@@ -1,0 +1,196 @@
+"""The one door to other programs.
+
+Every call has a purpose, an explicit environment (C.UTF-8, UTC), no standard input unless one is given, and a deadline.
+A failure carries the tail of standard error and a command line that can be pasted into a shell.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adamant.core import limits
+from adamant.model.errors import AdamantError
+
+BASE_ENVIRONMENT: Mapping[str, str] = {
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "SOURCE_DATE_EPOCH": "0",
+}
+
+
+class ProgramFailed(AdamantError):
+    """A program ended with an error. `code` is its exit code, or the negative number of the signal that ended it."""
+
+    def __init__(self, reference: str, message: str, *, code: int, stderr: str, context: str, hint: str = "") -> None:
+        super().__init__(reference, message, context=context, hint=hint)
+        self.code = code
+        self.stderr = stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a finished program left."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+Argument = str | Path
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    environment = dict(BASE_ENVIRONMENT)
+    if "HOME" in os.environ:
+        environment["HOME"] = os.environ["HOME"]
+    environment.update(extra or {})
+    return environment
+
+
+def command_line(argv: Sequence[Argument], environment: Mapping[str, str] | None, cwd: Path | None) -> str:
+    """The call as a line for a shell."""
+    words = [f"{name}={value}" for name, value in (environment or {}).items()] + [str(a) for a in argv]
+    line = shlex.join(words)
+    return f"cd {shlex.quote(str(cwd))} && {line}" if cwd else line
+
+
+def run(
+    purpose: str,
+    argv: Sequence[Argument],
+    *,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    feed: Callable[[int], None] | None = None,
+    seconds: float = limits.PROGRAM_SECONDS,
+    check: bool = True,
+    pass_fds: Sequence[int] = (),
+) -> Result:
+    """Run a program to its end.
+
+    `purpose` completes "cannot ..." in errors. Standard input is empty, or `stdin`, or what `feed` writes into the file
+    descriptor it is handed (it is closed afterwards). `environment` is added to BASE_ENVIRONMENT.
+    Raises ProgramFailed when the program cannot start, exceeds `seconds`, or (with `check`) ends with an error.
+    """
+    line = command_line(argv, environment, cwd)
+    wants_input = stdin is not None or feed is not None
+    try:
+        process = subprocess.Popen(
+            [str(a) for a in argv],
+            env=_environment(environment),
+            cwd=cwd,
+            stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise ProgramFailed(
+            "program-not-started",
+            f"cannot {purpose}: {error.strerror}",
+            code=127,
+            stderr="",
+            context=f"command: {line}",
+        ) from error
+    expired = threading.Event()
+
+    def kill() -> None:
+        expired.set()
+        _kill_group(process)
+
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        if feed is not None:
+            stdout, stderr = _run_fed(process, feed)
+        else:
+            stdout, stderr = process.communicate(stdin)
+    except BaseException:
+        _kill_group(process)
+        process.wait()
+        raise
+    finally:
+        timer.cancel()
+    result = Result(process.returncode, stdout, stderr)
+    if expired.is_set():
+        raise _failed(purpose, line, result, f"it did not end within {seconds:.0f} s")
+    if check and result.code != 0:
+        raise _failed(purpose, line, result, f"exit code {result.code}")
+    return result
+
+
+def _run_fed(process: "subprocess.Popen[bytes]", feed: Callable[[int], None]) -> tuple[bytes, bytes]:
+    outputs: dict[str, bytes] = {}
+
+    def drain(name: str) -> None:
+        stream = getattr(process, name)
+        outputs[name] = stream.read()
+        stream.close()
+
+    readers = [threading.Thread(target=drain, args=(name,), daemon=True) for name in ("stdout", "stderr")]
+    for reader in readers:
+        reader.start()
+    assert process.stdin is not None
+    try:
+        feed(process.stdin.fileno())
+    except BrokenPipeError:
+        pass  # the program ended early; its own message says why
+    finally:
+        process.stdin.close()
+    process.wait()
+    for reader in readers:
+        reader.join()
+    return outputs["stdout"], outputs["stderr"]
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _failed(purpose: str, line: str, result: Result, why: str) -> ProgramFailed:
+    tail = result.stderr[-limits.STDERR_TAIL :].decode(errors="replace").strip()
+    context = f"{tail}\ncommand: {line}" if tail else f"command: {line}"
+    return ProgramFailed("program-failed", f"cannot {purpose}: {why}", code=result.code, stderr=tail, context=context)
+
+
+def spawn(
+    purpose: str,
+    argv: Sequence[Argument],
+    *,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> int:
+    """Start a program that outlives this process (an emulator). Its output goes to `log`. Returns its process id."""
+    with log.open("ab") as out:
+        try:
+            process = subprocess.Popen(
+                [str(a) for a in argv],
+                env=_environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+        except OSError as error:
+            raise ProgramFailed(
+                "program-not-started",
+                f"cannot {purpose}: {error.strerror}",
+                code=127,
+                stderr="",
+                context=f"command: {command_line(argv, environment, None)}",
+            ) from error
+    process.returncode = 0  # it is not ours to wait for; keep the interpreter from warning at exit
+    return process.pid

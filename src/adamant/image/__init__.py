@@ -1,0 +1,1 @@
+"""From a tree to bytes: EROFS, verity, initrd, UKI, signatures, partition table, disk formats."""

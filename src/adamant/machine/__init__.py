@@ -1,0 +1,1 @@
+"""Machines on this computer: QEMU, firmware, TPM, console."""

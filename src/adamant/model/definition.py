@@ -1,0 +1,191 @@
+"""The definition: the document a person writes, `kind: Image`.
+
+The types are the schema: the JSON Schema, the reference page and the checks are made from them. What a value may be
+stands in its type; what several values must be together stands in `check`.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from adamant.model.arch import Arch
+from adamant.model.errors import InputError
+from adamant.model.posture import RULES, Posture
+
+NAME_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
+VERSION_PATTERN = r"^[0-9][0-9A-Za-z.~^]{0,31}$"
+PACKAGE_PATTERN = r"^[a-z0-9][a-z0-9+.-]+$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+SIZE_PATTERN = r"^[1-9][0-9]*[MG]$"
+
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="Lower-case letters, digits and dashes, at most 32")]
+PackageName = Annotated[str, Meta(pattern=PACKAGE_PATTERN)]
+Size = Annotated[str, Meta(pattern=SIZE_PATTERN, description="A number with M (MiB) or G (GiB)")]
+
+
+class Profile(StrEnum):
+    """How hard the usr image is compressed."""
+
+    DEV = "dev"
+    RELEASE = "release"
+
+
+class KernelFlavour(StrEnum):
+    """Which of Debian's kernels."""
+
+    CLOUD = "cloud"
+    GENERIC = "generic"
+
+
+class OutputFormat(StrEnum):
+    """Disk image formats that a build writes."""
+
+    RAW = "raw"
+    QCOW2 = "qcow2"
+
+
+class ScriptName(StrEnum):
+    """A maintainer script of a Debian package (Debian Policy 6.1)."""
+
+    PREINST = "preinst"
+    POSTINST = "postinst"
+
+
+class Base(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where packages come from: a Debian suite and its pockets."""
+
+    suite: Annotated[str, Meta(pattern=r"^trixie$", description="Debian suite; this version knows trixie")] = "trixie"
+    pockets: tuple[Annotated[str, Meta(pattern=r"^trixie-(updates|security)$")], ...] = ("trixie-security",)
+    snapshot: bool = False
+    """The mirror is a snapshot, so old Release files are accepted."""
+    pins: bool = False
+    """Pins of the host (apt preferences) count."""
+
+
+class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
+    """Kernel and its command line."""
+
+    flavour: KernelFlavour = KernelFlavour.CLOUD
+    arguments: tuple[Annotated[str, Meta(pattern=r"^[!-~]+$", max_length=256)], ...] = ()
+
+
+class ExtraFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that the image gets besides its packages: below /usr or /etc. Exactly one of content and source."""
+
+    path: Annotated[str, Meta(pattern=r"^/(usr|etc)/[^\x00]+$", max_length=1024)]
+    content: str | None = None
+    source: str | None = None
+    """Path of a file, relative to the definition."""
+    mode: Annotated[str, Meta(pattern=r"^0[0-7]{3}$")] = "0644"
+
+
+class ExtraUnit(Struct, frozen=True, forbid_unknown_fields=True):
+    """A systemd unit besides those of the packages, or (with neither content nor source) a packaged one to switch."""
+
+    name: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|path|target|mount)$", max_length=128)
+    ]
+    content: str | None = None
+    source: str | None = None
+    enable: bool = True
+
+
+class AcceptedScript(Struct, frozen=True, forbid_unknown_fields=True):
+    """A person's word that the hand-written lines of a maintainer script need not run, by their hash."""
+
+    package: PackageName
+    script: ScriptName
+    sha256: Annotated[str, Meta(pattern=SHA256_PATTERN)]
+    reason: Annotated[str, Meta(min_length=3, max_length=400)]
+
+
+class KeyPair(Struct, frozen=True, forbid_unknown_fields=True):
+    """A signing key: a PEM file relative to the definition or a `pkcs11:` URI (RFC 7512), and its certificate."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=1024)]
+    certificate: Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class Signing(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What is signed, and with what."""
+
+    secure_boot: KeyPair | None = None
+
+
+class Disk(Struct, frozen=True, forbid_unknown_fields=True):
+    """Fixed sizes of the disk image's partitions."""
+
+    esp: Size = "256M"
+    slot: Size = "1G"
+
+
+class Image(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="Image", rename={"api_version": "apiVersion"}
+):
+    """A definition: one file that becomes a signed, verified, bootable image."""
+
+    name: Name
+    version: Annotated[str, Meta(pattern=VERSION_PATTERN, description="Digits and letters, dots, ~ and ^")]
+    packages: Annotated[tuple[PackageName, ...], Meta(max_length=2000)]
+    api_version: Annotated[str, Meta(pattern=r"^adamant/v1$")] = "adamant/v1"
+    arch: Arch = Arch.AMD64
+    base: Base = Base()
+    posture: Posture = Posture.GUARDED
+    profile: Profile = Profile.RELEASE
+    kernel: Kernel = Kernel()
+    files: tuple[ExtraFile, ...] = ()
+    units: tuple[ExtraUnit, ...] = ()
+    scripts: tuple[AcceptedScript, ...] = ()
+    signing: Signing = Signing()
+    disk: Disk = Disk()
+    outputs: tuple[OutputFormat, ...] = (OutputFormat.RAW,)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `256M` or `1G`."""
+    if not re.fullmatch(SIZE_PATTERN, text):
+        raise InputError("size-malformed", f"not a size: {text!r}", hint="write a number with M or G, as in 512M")
+    return int(text[:-1]) * {"M": 1 << 20, "G": 1 << 30}[text[-1]]
+
+
+def check(image: Image) -> None:
+    """What the types cannot say. Raises InputError whose context is the path in the document."""
+    if not RULES[image.posture].built:
+        can = ", ".join(p.value for p in Posture if RULES[p].built)
+        raise InputError(
+            "posture-not-built",
+            f"posture {image.posture.value} cannot be built by this version",
+            context="$.posture",
+            hint=f"this version builds: {can}",
+        )
+    for index, file in enumerate(image.files):
+        if (file.content is None) == (file.source is None):
+            raise _content_or_source(f"$.files[{index}]")
+    for index, unit in enumerate(image.units):
+        if unit.content is not None and unit.source is not None:
+            raise _content_or_source(f"$.units[{index}]")
+    for index, extra in enumerate(image.files):
+        if ".." in extra.path.split("/") or "//" in extra.path or extra.path.endswith("/"):
+            raise InputError("path-not-plain", f"not a plain path: {extra.path}", context=f"$.files[{index}].path")
+    for field, names in (
+        ("packages", list(image.packages)),
+        ("files", [f.path for f in image.files]),
+        ("units", [u.name for u in image.units]),
+    ):
+        seen: set[str] = set()
+        for index, name in enumerate(names):
+            if name in seen:
+                raise InputError("listed-twice", f"{name} is listed twice", context=f"$.{field}[{index}]")
+            seen.add(name)
+
+
+def _content_or_source(where: str) -> InputError:
+    return InputError("content-or-source", "exactly one of content and source must be given", context=where)
+
+
+def json_schema() -> bytes:
+    """JSON Schema (2020-12) of the definition, for editors."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Image)), indent=2)

@@ -1,0 +1,30 @@
+"""Postures: how immutable a machine is. One table that builder, agent and audit read (DESIGN, Postures)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Posture(StrEnum):
+    """What may change on a running machine, and how."""
+
+    OPEN = "open"
+    GUARDED = "guarded"
+    SEALED = "sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a posture means. `built` is False while this version cannot build the posture."""
+
+    built: bool
+    persistent_root: bool
+    """`/` and `/etc` are on disk and writable; otherwise in RAM and read-only."""
+    host_shell: bool
+    """A person may get a shell on the host (SSH with keys, console login)."""
+
+
+RULES: dict[Posture, Rules] = {
+    Posture.OPEN: Rules(built=False, persistent_root=True, host_shell=True),
+    Posture.GUARDED: Rules(built=True, persistent_root=False, host_shell=False),
+    Posture.SEALED: Rules(built=False, persistent_root=False, host_shell=False),
+}
