@@ -21,9 +21,9 @@ PACKAGE_PATTERN = r"^[a-z0-9][a-z0-9+.-]+$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SIZE_PATTERN = r"^[1-9][0-9]*[MG]$"
 
-Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="Lower-case letters, digits and dashes, at most 32")]
-PackageName = Annotated[str, Meta(pattern=PACKAGE_PATTERN)]
-Size = Annotated[str, Meta(pattern=SIZE_PATTERN, description="A number with M (MiB) or G (GiB)")]
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="lower-case letters, digits and dashes, at most 32")]
+PackageName = Annotated[str, Meta(pattern=PACKAGE_PATTERN, description="the name of a Debian package")]
+Size = Annotated[str, Meta(pattern=SIZE_PATTERN, description="a number with M (MiB) or G (GiB), as in 512M")]
 
 
 class Profile(StrEnum):
@@ -57,8 +57,10 @@ class ScriptName(StrEnum):
 class Base(Struct, frozen=True, forbid_unknown_fields=True):
     """Where packages come from: a Debian suite and its pockets."""
 
-    suite: Annotated[str, Meta(pattern=r"^trixie$", description="Debian suite; this version knows trixie")] = "trixie"
-    pockets: tuple[Annotated[str, Meta(pattern=r"^trixie-(updates|security)$")], ...] = ("trixie-security",)
+    suite: Annotated[str, Meta(pattern=r"^trixie$", description="trixie")] = "trixie"
+    pockets: tuple[
+        Annotated[str, Meta(pattern=r"^trixie-(updates|security)$", description="trixie-updates, trixie-security")], ...
+    ] = ("trixie-security",)
     snapshot: bool = False
     """The mirror is a snapshot, so old Release files are accepted."""
     pins: bool = False
@@ -75,11 +77,13 @@ class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
 class ExtraFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A file that the image gets besides its packages: below /usr or /etc. Exactly one of content and source."""
 
-    path: Annotated[str, Meta(pattern=r"^/(usr|etc)/[^\x00]+$", max_length=1024)]
+    path: Annotated[
+        str, Meta(pattern=r"^/(usr|etc)/[^\x00]+$", max_length=1024, description="an absolute path below /usr or /etc")
+    ]
     content: str | None = None
     source: str | None = None
     """Path of a file, relative to the definition."""
-    mode: Annotated[str, Meta(pattern=r"^0[0-7]{3}$")] = "0644"
+    mode: Annotated[str, Meta(pattern=r"^0[0-7]{3}$", description="four octal digits, as in 0644")] = "0644"
 
 
 class ExtraUnit(Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,7 +132,9 @@ class Image(
     """A definition: one file that becomes a signed, verified, bootable image."""
 
     name: Name
-    version: Annotated[str, Meta(pattern=VERSION_PATTERN, description="Digits and letters, dots, ~ and ^")]
+    version: Annotated[
+        str, Meta(pattern=VERSION_PATTERN, description="a digit first, then digits, letters, dots, ~ and ^")
+    ]
     packages: Annotated[tuple[PackageName, ...], Meta(max_length=2000)]
     api_version: Annotated[str, Meta(pattern=r"^adamant/v1$")] = "adamant/v1"
     arch: Arch = Arch.AMD64
