@@ -1,0 +1,1 @@
+"""Maintainer scripts: recognised, reviewed or recorded, and never run on the image."""
