@@ -58,6 +58,11 @@ def parse_yaml(data: bytes, name: str) -> Located:
     lines: dict[str, int] = {}
     seen: set[int] = set()
 
+    def check_text(node: yaml.ScalarNode, path: str) -> None:
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            line = node.start_mark.line + 1
+            raise InputError("yaml-malformed", f"{name}, line {line}: half a surrogate pair is no text", context=path)
+
     def plain(node: yaml.Node, path: str, depth: int) -> Any:
         line = node.start_mark.line + 1
         lines.setdefault(path, line)
@@ -66,12 +71,15 @@ def parse_yaml(data: bytes, name: str) -> Located:
         if id(node) in seen:
             raise InputError("yaml-alias", f"{name}, line {line}: anchors and aliases are not allowed", context=path)
         seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            check_text(node, path)
         if isinstance(node, yaml.MappingNode):
             result: dict[str, Any] = {}
             for key_node, value_node in node.value:
                 key_line = key_node.start_mark.line + 1
                 if not isinstance(key_node, yaml.ScalarNode):
                     raise InputError("yaml-key", f"{name}, line {key_line}: a key must be plain text", context=path)
+                check_text(key_node, path)
                 key = key_node.value
                 if key in result:
                     raise InputError("yaml-key-twice", f"{name}, line {key_line}: {key} stands twice", context=path)
