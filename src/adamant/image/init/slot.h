@@ -1,0 +1,31 @@
+/* Finding the slot whose verity tree has the root hash of the command line, on whatever disk. */
+#ifndef ADAMANT_SLOT_H
+#define ADAMANT_SLOT_H
+
+#include "superblock.h"
+
+#define NAME_SIZE 64
+
+struct partition {
+	char name[NAME_SIZE]; /* of the device, as in /dev/NAME */
+	char disk[NAME_SIZE]; /* of the whole disk it lies on */
+	unsigned int major, minor;
+	uint64_t bytes;
+};
+
+struct slot {
+	const char *label; /* "usr-a" or "usr-b" */
+	struct partition data, tree;
+	struct superblock superblock;
+};
+
+/* Takes the root hash out of /proc/cmdline: exactly one `adamant.usrhash=` of 64 lower-case hexadecimal digits. */
+void root_hash_of_command_line(uint8_t root[SHA256_SIZE]);
+
+/* The same for a command line in memory. Returns NULL, or what is wrong with it. */
+const char *root_hash_of_text(const char *line, uint8_t root[SHA256_SIZE]);
+
+/* Waits for the slot, up to 30 s for its disk to appear. */
+void slot_find(const uint8_t root[SHA256_SIZE], struct slot *slot);
+
+#endif
