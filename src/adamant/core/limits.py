@@ -37,3 +37,17 @@ RPC_MESSAGE_SIZE = 4 << 20
 RPC_CALLS = 64
 """Calls under way at once on one node."""
 BOOT_SECONDS = 300.0
+
+COMPOSE_READ_SIZE = 64 << 20
+"""A file of a package that compose reads as a whole: a unit, a table of accounts, a library's headers."""
+
+DEB_NAMES_SIZE = 256 << 20
+"""Names, link targets and attributes of all entries of one archive."""
+TAR_EXTENSION_SIZE = 1 << 20
+"""One extended header of a tar archive."""
+XZ_MEMORY = 256 << 20
+"""Memory that decompressing one xz stream may take; `xz -9` needs 65 MiB."""
+LAYER_INDEX_SIZE = 512 << 20
+
+APT_SOURCES_SIZE = 1 << 20
+"""A sources file of the host's apt."""
