@@ -45,3 +45,17 @@ Watch = Callable[[Event], None]
 
 def silent(_event: Event) -> None:
     """Watch nothing."""
+
+
+class Recorder:
+    """A watch that keeps what finished, and passes every event on."""
+
+    def __init__(self, watch: Watch = silent) -> None:
+        self._watch = watch
+        self.finished: list[Finished] = []
+
+    def __call__(self, event: Event) -> None:
+        """Take one event. Threads may call it at the same time."""
+        if isinstance(event, Finished):
+            self.finished.append(event)
+        self._watch(event)
