@@ -51,3 +51,42 @@ LAYER_INDEX_SIZE = 512 << 20
 
 APT_SOURCES_SIZE = 1 << 20
 """A sources file of the host's apt."""
+
+RPC_REQUEST_SIZE = 1 << 20
+"""A request that a node takes."""
+RPC_STREAMS = 16
+"""Calls under way at once on one connection."""
+RPC_WORKERS = 8
+"""Calls that a node works on at the same time; the others wait."""
+HANDSHAKE_SECONDS = 10.0
+"""A client's TLS handshake."""
+DBUS_SECONDS = 5.0
+"""An answer of PID 1."""
+PEM_SIZE = 64 << 10
+"""A certificate or key in PEM."""
+CONTEXTS_SIZE = 1 << 20
+BOOT_RECORD_SIZE = 64 << 10
+"""What /init hands over to the system."""
+EFI_VARIABLE_SIZE = 64 << 10
+SYSTEM_FILE_SIZE = 4 << 20
+"""A file of /proc, /sys or /run."""
+
+KVM_PROBE_SECONDS = 5.0
+"""The guest that proves KVM; at hardware speed it needs less than one."""
+MACHINE_START_SECONDS = 30.0
+"""From starting QEMU until it answers."""
+MACHINE_STOP_SECONDS = 60.0
+"""What a guest has for shutting down before it is ended."""
+MACHINE_RECORD_SIZE = 64 << 10
+MACHINE_LOG_TAIL = 64 << 10
+"""How much of the end of a console log is looked at for a fault."""
+CONSOLE_LINE = 2000
+"""Characters of one line of a console; what is longer is broken."""
+CONSOLE_READ = 1 << 20
+"""Bytes of a console log read at once."""
+CREDENTIALS_SIZE = 512 << 10
+"""All credentials of a machine; PID 1 takes 1 MiB."""
+QMP_SECONDS = 10.0
+QMP_LINE = 1 << 20
+QMP_MESSAGES = 10_000
+"""Events that may come before an answer."""

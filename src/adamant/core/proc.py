@@ -170,6 +170,7 @@ def spawn(
     *,
     log: Path,
     environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
 ) -> int:
     """Start a program that outlives this process (an emulator). Its output goes to `log`. Returns its process id."""
@@ -178,6 +179,7 @@ def spawn(
             process = subprocess.Popen(
                 [str(a) for a in argv],
                 env=_environment(environment),
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -190,7 +192,7 @@ def spawn(
                 f"cannot {purpose}: {error.strerror}",
                 code=127,
                 stderr="",
-                context=f"command: {command_line(argv, environment, None)}",
+                context=f"command: {command_line(argv, environment, cwd)}",
             ) from error
     process.returncode = 0  # it is not ours to wait for; keep the interpreter from warning at exit
     return process.pid
