@@ -90,3 +90,7 @@ QMP_SECONDS = 10.0
 QMP_LINE = 1 << 20
 QMP_MESSAGES = 10_000
 """Events that may come before an answer."""
+APT_ARGUMENTS = 500
+"""Packages that one call of apt is asked about."""
+FETCH_BATCH = 16 << 20
+"""Bytes of packages that are downloaded between two reports of progress."""
