@@ -98,11 +98,11 @@ class Member(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", 
 
 
 class Copy(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="copy"):
-    """A file that a script copies from a template of its package."""
+    """A file that a script copies from a template of its package. Without `mode` it has that of the template."""
 
     source: AbsolutePath
     target: AbsolutePath
-    mode: ModeText = "0644"
+    mode: ModeText | None = None
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="file"):

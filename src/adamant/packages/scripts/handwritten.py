@@ -89,46 +89,65 @@ def _without_frame(lines: list[str]) -> list[str]:
 
 
 class _Quoting:
-    """Follows quotes and here documents from line to line, well enough to know which lines are text."""
+    """Follows quotes, substitutions and here documents from line to line, to know which lines are text."""
 
     def __init__(self) -> None:
-        self._quote = ""
+        self._open: list[str] = []
         self._documents: list[tuple[str, bool]] = []
 
     @property
     def inside(self) -> bool:
-        return bool(self._quote or self._documents)
+        return bool(self._open or self._documents)
 
     def read(self, line: str) -> None:
-        if self._documents and not self._quote:
+        if self._documents and not self._open:
             word, tabs = self._documents[0]
             if (line.lstrip("\t") if tabs else line) == word:
                 self._documents.pop(0)
             return
         position = 0
         while position < len(line):
-            character = line[position]
-            if self._quote:
-                if character == "\\" and self._quote == '"':
-                    position += 1
-                elif character == self._quote:
-                    self._quote = ""
-            elif character == "\\":
-                position += 1
-            elif character in "'\"":
-                self._quote = character
-            elif character == "#" and (position == 0 or line[position - 1] in " \t;&|("):
-                return
-            elif line.startswith("<<", position) and not line.startswith("<<<", position):
-                if position and line[position - 1] == "<":
-                    position += 1
-                    continue
-                found = _HEREDOC.match(line, position)
-                if found:
-                    self._documents.append((found[2] or found[3] or found[4], bool(found[1])))
-                    position = found.end()
-                    continue
-            position += 1
+            position = self._read_one(line, position)
+
+    def _read_one(self, line: str, position: int) -> int:
+        """Read what stands at `position`. Returns the position behind it."""
+        character = line[position]
+        within = self._open[-1] if self._open else ""
+        if within == "'":
+            if character == "'":
+                self._open.pop()
+        elif character == "\\":
+            return position + 2
+        elif line.startswith("$(", position):
+            self._open.append("(")
+            return position + 2
+        elif character == '"':
+            if within == '"':
+                self._open.pop()
+            else:
+                self._open.append('"')
+        elif within != '"':
+            return self._read_unquoted(line, position, within)
+        return position + 1
+
+    def _read_unquoted(self, line: str, position: int, within: str) -> int:
+        character = line[position]
+        if character == "'":
+            self._open.append("'")
+        elif character == "(" and within == "(":
+            self._open.append("(")
+        elif character == ")" and within == "(":
+            self._open.pop()
+        elif character == "#" and (position == 0 or line[position - 1] in " \t;&|("):
+            return len(line)
+        elif line.startswith("<<<", position):
+            return position + 3
+        elif line.startswith("<<", position):
+            found = _HEREDOC.match(line, position)
+            if found:
+                self._documents.append((found[2] or found[3] or found[4], bool(found[1])))
+                return found.end()
+        return position + 1
 
 
 def _is_argument_check(text: str) -> bool:
