@@ -58,9 +58,11 @@ class Base(Struct, frozen=True, forbid_unknown_fields=True):
     """Where packages come from: a Debian suite and its pockets."""
 
     suite: Annotated[str, Meta(pattern=r"^trixie$", description="trixie")] = "trixie"
+    """The Debian suite: Debian 13."""
     pockets: tuple[
         Annotated[str, Meta(pattern=r"^trixie-(updates|security)$", description="trixie-updates, trixie-security")], ...
     ] = ("trixie-security",)
+    """The suite's pockets that packages may come from besides it."""
     snapshot: bool = False
     """The mirror is a snapshot, so old Release files are accepted."""
     pins: bool = False
@@ -71,7 +73,14 @@ class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
     """Kernel and its command line."""
 
     flavour: KernelFlavour = KernelFlavour.CLOUD
-    arguments: tuple[Annotated[str, Meta(pattern=r"^[!-~]+$", max_length=256)], ...] = ()
+    """cloud for virtual machines; generic has the drivers of hardware too."""
+    arguments: tuple[
+        Annotated[
+            str, Meta(pattern=r"^[!-~]+$", max_length=256, description="a text of printable ASCII without spaces")
+        ],
+        ...,
+    ] = ()
+    """Words added to the kernel's command line."""
 
 
 class ExtraFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,50 +89,71 @@ class ExtraFile(Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[
         str, Meta(pattern=r"^/(usr|etc)/[^\x00]+$", max_length=1024, description="an absolute path below /usr or /etc")
     ]
+    """Where the file goes. What is below /etc is the factory content that each boot starts with."""
     content: str | None = None
+    """The contents of the file."""
     source: str | None = None
     """Path of a file, relative to the definition."""
     mode: Annotated[str, Meta(pattern=r"^0[0-7]{3}$", description="four octal digits, as in 0644")] = "0644"
+    """Permission bits. The owner is root."""
 
 
 class ExtraUnit(Struct, frozen=True, forbid_unknown_fields=True):
     """A systemd unit besides those of the packages, or (with neither content nor source) a packaged one to switch."""
 
     name: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|path|target|mount)$", max_length=128)
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|path|target|mount)$",
+            max_length=128,
+            description="a name that ends in .service, .socket, .timer, .path, .target or .mount",
+        ),
     ]
+    """File name of the unit."""
     content: str | None = None
+    """The contents of the unit; at most one of content and source."""
     source: str | None = None
+    """Path of a file, relative to the definition."""
     enable: bool = True
+    """Whether the unit starts at boot, as its [Install] section says."""
 
 
 class AcceptedScript(Struct, frozen=True, forbid_unknown_fields=True):
     """A person's word that the hand-written lines of a maintainer script need not run, by their hash."""
 
     package: PackageName
+    """The package whose script it is."""
     script: ScriptName
-    sha256: Annotated[str, Meta(pattern=SHA256_PATTERN)]
-    reason: Annotated[str, Meta(min_length=3, max_length=400)]
+    """Which of its scripts."""
+    sha256: Annotated[str, Meta(pattern=SHA256_PATTERN, description="64 hexadecimal digits")]
+    """SHA-256 of the script's hand-written lines, as `adamant lock` prints it: a changed script needs a new word."""
+    reason: Annotated[str, Meta(min_length=3, max_length=400, description="a text of 3 to 400 characters")]
+    """Why nothing is lost when it does not run."""
 
 
 class KeyPair(Struct, frozen=True, forbid_unknown_fields=True):
     """A signing key: a PEM file relative to the definition or a `pkcs11:` URI (RFC 7512), and its certificate."""
 
-    key: Annotated[str, Meta(min_length=1, max_length=1024)]
-    certificate: Annotated[str, Meta(min_length=1, max_length=1024)]
+    key: Annotated[str, Meta(min_length=1, max_length=1024, description="a path or a pkcs11: URI")]
+    """The private key."""
+    certificate: Annotated[str, Meta(min_length=1, max_length=1024, description="a path")]
+    """Its certificate (X.509, PEM)."""
 
 
 class Signing(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What is signed, and with what."""
 
     secure_boot: KeyPair | None = None
+    """Signs the boot menu and the UKI. Without it they are unsigned, and Secure Boot must be off."""
 
 
 class Disk(Struct, frozen=True, forbid_unknown_fields=True):
     """Fixed sizes of the disk image's partitions."""
 
     esp: Size = "256M"
+    """The EFI system partition: the boot menu and the UKIs of two releases."""
     slot: Size = "1G"
+    """Each of the two slots: the largest usr image that an update can bring."""
 
 
 class Image(
@@ -132,22 +162,37 @@ class Image(
     """A definition: one file that becomes a signed, verified, bootable image."""
 
     name: Name
+    """Name of the product: part of file names, of os-release and of partition identifiers."""
     version: Annotated[
         str, Meta(pattern=VERSION_PATTERN, description="a digit first, then digits, letters, dots, ~ and ^")
     ]
+    """Version of the image. Quote it: 1.10 without quotes is the number 1.1."""
     packages: Annotated[tuple[PackageName, ...], Meta(max_length=2000)]
-    api_version: Annotated[str, Meta(pattern=r"^adamant/v1$")] = "adamant/v1"
+    """Debian packages besides those that every image has. Their dependencies come by themselves, recommends do not."""
+    api_version: Annotated[str, Meta(pattern=r"^adamant/v1$", description="adamant/v1")] = "adamant/v1"
+    """Version of this format."""
     arch: Arch = Arch.AMD64
+    """The architecture of the machine that will run the image; any computer can build any of them."""
     base: Base = Base()
+    """Where packages come from."""
     posture: Posture = Posture.GUARDED
+    """How immutable the machine is. This version builds guarded."""
     profile: Profile = Profile.RELEASE
+    """dev compresses with lz4hc and builds fast; release compresses with zstd and is smaller."""
     kernel: Kernel = Kernel()
+    """The kernel and its command line."""
     files: tuple[ExtraFile, ...] = ()
+    """Files besides those of the packages."""
     units: tuple[ExtraUnit, ...] = ()
+    """systemd units: new ones, or switches for packaged ones."""
     scripts: tuple[AcceptedScript, ...] = ()
+    """Maintainer scripts that were looked at and need not run."""
     signing: Signing = Signing()
+    """The keys that sign."""
     disk: Disk = Disk()
+    """Sizes of the partitions, fixed for the life of a machine."""
     outputs: tuple[OutputFormat, ...] = (OutputFormat.RAW,)
+    """Formats of the disk image."""
 
 
 def parse_size(text: str) -> int:

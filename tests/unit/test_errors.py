@@ -1,0 +1,67 @@
+"""Error references: all literal, all documented, each with one exit code, and raised somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from scripts.generators import errors
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "adamant"
+PAGE = ROOT / errors.PAGE
+
+
+def documented() -> set[str]:
+    return set(re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE))
+
+
+def grepped() -> set[str]:
+    """References by a plain search, which knows nothing of syntax trees: a literal right after an error's name."""
+    pattern = re.compile(r"\b\w*(?:Error|ProgramFailed)\(\s*\"([a-z0-9]+(?:-[a-z0-9]+)+|usage)\"", re.MULTILINE)
+    return {name for path in SOURCE.rglob("*.py") for name in pattern.findall(path.read_text())}
+
+
+def test_every_reference_in_the_code_is_on_the_page() -> None:
+    assert grepped() - documented() == set(), "run scripts/generate errors"
+    assert set(errors.collect(SOURCE)) - documented() == set(), "run scripts/generate errors"
+
+
+def test_every_reference_on_the_page_is_in_the_code() -> None:
+    text = "".join(path.read_text() for path in SOURCE.rglob("*.py"))
+    assert {name for name in documented() if f'"{name}"' not in text} == set(), "run scripts/generate errors"
+
+
+def test_references_are_kebab_case() -> None:
+    assert [n for n in errors.collect(SOURCE) if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", n)] == []
+
+
+def test_what_a_person_gave_wrong_comes_with_a_message() -> None:
+    assert [r.name for r in errors.collect(SOURCE).values() if not r.messages] == []
+
+
+def module(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "module.py").write_text(text)
+    return tmp_path
+
+
+def test_a_computed_reference_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(errors.NotLiteral, match=r"module\.py, line 2"):
+        errors.collect(module(tmp_path, "name = 'x'\nraise AdamantError(name, 'text')\n"))
+
+
+def test_a_reference_with_two_exit_codes_is_refused(tmp_path: Path) -> None:
+    text = "class InputError(AdamantError):\n    exit_code: ClassVar[ExitCode] = ExitCode.USAGE\n"
+    with pytest.raises(errors.NotLiteral, match="exit codes"):
+        errors.collect(module(tmp_path, text + "AdamantError('same', 'a')\nInputError('same', 'b')\n"))
+
+
+def test_a_subclass_carries_the_exit_code_of_its_parent(tmp_path: Path) -> None:
+    text = (
+        "class InputError(AdamantError):\n    exit_code = ExitCode.USAGE\n"
+        "class Narrow(InputError):\n    pass\n"
+        "Narrow('too-narrow' if x else 'too-wide', f'{a.b} is {c!r}', hint='h')\n"
+    )
+    found = errors.collect(module(tmp_path, text.replace("exit_code =", "exit_code: int =")))
+    assert {name: r.exit_code.value for name, r in found.items()} == {"too-narrow": 2, "too-wide": 2}
+    assert found["too-wide"].messages == ["{b} is {c}"]
+    assert found["too-wide"].hints == ["h"]
