@@ -83,7 +83,7 @@ class Apt:
             },
         )
         self._folder = cache / "apt" / key[:16]
-        self._lock = cache / "apt" / f"{key[:16]}.lock"
+        self._lock = cache / "locks" / f"apt.{key[:16]}"
 
     def update(self, watch: events.Watch = events.silent) -> None:
         """Read the lists of the mirror anew.

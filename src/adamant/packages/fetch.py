@@ -34,7 +34,7 @@ def fetch(packages: Iterable[Package], cache: Path, watch: events.Watch = events
     if missing:
         try:
             # two builds that miss the same packages: the second waits, and then finds them
-            with files.locked(cache / "debs.lock", "the package cache"):
+            with files.locked(cache / "locks" / "debs", "the package cache"):
                 missing = [p for p in missing if not _there(p, home)]
                 _download(missing, home, watch)
         except OSError as error:
