@@ -94,3 +94,8 @@ APT_ARGUMENTS = 500
 """Packages that one call of apt is asked about."""
 FETCH_BATCH = 16 << 20
 """Bytes of packages that are downloaded between two reports of progress."""
+
+MODULE_SIZE = 64 << 20
+"""A kernel module, decompressed."""
+KERNEL_COMMAND_LINE = 2048
+"""COMMAND_LINE_SIZE of Linux on amd64 and arm64, with the byte that ends it."""

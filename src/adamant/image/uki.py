@@ -1,0 +1,92 @@
+"""The UKI: kernel, initrd, command line and os-release in one EFI program, which one signature covers.
+
+Made by ukify out of the tools tree around the stub of the image's own systemd-boot-efi. The command line holds the root
+hash of the usr image, so that a UKI starts exactly one usr image. Unsigned UKIs of equal parts are equal bytes.
+Format: UAPI Group, "Unified Kernel Image". Imports model, core and packages.tools.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adamant.core import files, limits, proc
+from adamant.model.arch import NAMES, Arch
+from adamant.model.digest import RootHash
+from adamant.model.errors import InputError
+from adamant.packages.tools import ToolsTree
+
+CONSOLES: dict[Arch, tuple[str, ...]] = {
+    Arch.AMD64: ("console=tty0", "console=ttyS0,115200"),
+    Arch.ARM64: ("console=tty0", "console=ttyAMA0,115200"),
+}
+"""A screen, and the serial line of virtual machines and servers, which is the one that PID 1 writes to."""
+
+OWN_ARGUMENTS: dict[str, str] = {
+    "panic=10": "a panic reboots, after the time it takes to read it; sd-boot has counted the try",
+    "systemd.gpt_auto=0": "nothing is mounted because a partition table says so",
+    "systemd.machine_id=firmware": "the machine's identity comes from its firmware: /etc is read-only and keeps none",
+}
+USRHASH = "adamant.usrhash="
+"""Not `usrhash=`: systemd's generators read that, and wait for a device of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class UkiParts:
+    """What a UKI is made of. `release` is what `uname -r` prints; `stub` is linuxx64.efi.stub of the target."""
+
+    arch: Arch
+    release: str
+    kernel: Path
+    initrd: Path
+    stub: Path
+    command_line: str
+    os_release: Path
+
+
+def stub_path(arch: Arch) -> str:
+    """Where Debian's systemd-boot-efi has the stub, in the image's tree."""
+    return f"usr/lib/systemd/boot/efi/linux{NAMES[arch].efi}.efi.stub"
+
+
+def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str]) -> str:
+    """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
+
+    Raises InputError when an argument would set the root hash a second time, or the line gets too long.
+    """
+    for index, argument in enumerate(arguments):
+        if argument.startswith(USRHASH):
+            raise InputError(
+                "kernel-argument-reserved",
+                f"{USRHASH} is set by the build",
+                context=f"$.kernel.arguments[{index}]",
+                hint="remove it",
+            )
+    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, f"{USRHASH}{root_hash}", *arguments])
+    if len(line) >= limits.KERNEL_COMMAND_LINE:
+        raise InputError(
+            "kernel-arguments-too-long",
+            f"the kernel command line has {len(line)} characters",
+            context="$.kernel.arguments",
+            hint=f"the kernel takes {limits.KERNEL_COMMAND_LINE - 1}",
+        )
+    return line
+
+
+def make_uki(parts: UkiParts, tools: ToolsTree, out: Path) -> None:
+    """Write the unsigned UKI to `out`, which must not exist."""
+    with files.work_folder(out.parent, "uki") as work:
+        line = work / "cmdline"
+        line.write_text(parts.command_line, encoding="ascii")
+        arguments = [
+            "build",
+            f"--linux={parts.kernel}",
+            f"--initrd={parts.initrd}",
+            f"--cmdline=@{line}",
+            f"--os-release=@{parts.os_release}",
+            f"--uname={parts.release}",
+            f"--stub={parts.stub}",
+            f"--efi-arch={NAMES[parts.arch].efi}",
+            f"--output={out}",
+        ]
+        proc.run("make the UKI", tools.argv("ukify", *arguments), environment=tools.environment)
+    out.chmod(0o644)
