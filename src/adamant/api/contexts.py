@@ -1,0 +1,103 @@
+"""Contexts: which nodes a person knows, and the keys for each, in `config.yaml` of the person's configuration folder.
+
+A context holds paths of key files, never keys. Relative paths are relative to that folder. Writers hold a lock and
+replace the file as a whole; the rest of it stays as it was.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+from adamant.api.client import parse_address
+from adamant.api.pki import Credentials
+from adamant.core import files, limits, places
+from adamant.model.document import decode
+from adamant.model.errors import InputError
+
+FILE = "config.yaml"
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+KeyPath = Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
+class Context(Struct, frozen=True, forbid_unknown_fields=True):
+    """One node: its address, the CA's certificate, and the client's certificate and key."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=300)]
+    ca: KeyPath
+    certificate: KeyPath
+    key: KeyPath
+
+
+class Contexts(Struct, frozen=True, forbid_unknown_fields=True):
+    """All contexts, and which one is meant when none is named."""
+
+    contexts: dict[Name, Context] = {}
+    current: Name | None = None
+
+
+def _path() -> Path:
+    return places.config() / FILE
+
+
+def read() -> Contexts:
+    """All contexts; none when there is no file yet."""
+    path = _path()
+    if not path.exists():
+        return Contexts()
+    data = files.read_limited(path, limits.CONTEXTS_SIZE, "file of contexts")
+    return decode(data, Contexts, FILE)[0]
+
+
+def _write(contexts: Contexts) -> None:
+    text = yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=True, allow_unicode=True)
+    files.write_atomic(_path(), text.encode(), mode=0o600)
+
+
+def put(name: str, context: Context, *, current: bool = True) -> None:
+    """Add or replace the context `name`, and with `current` make it the one that is meant when none is named."""
+    parse_address(context.address)
+    with files.locked(places.config() / ".lock", "the file of contexts"):
+        before = read()
+        after = Contexts({**before.contexts, name: context}, name if current else before.current)
+        # The same check that the next reader makes, before the file is replaced.
+        _write(msgspec.convert(msgspec.to_builtins(after), Contexts))
+
+
+def remove(name: str) -> None:
+    """Forget the context `name`, if it is there. Its key files stay."""
+    with files.locked(places.config() / ".lock", "the file of contexts"):
+        before = read()
+        rest = {key: value for key, value in before.contexts.items() if key != name}
+        if len(rest) != len(before.contexts):
+            _write(Contexts(rest, None if before.current == name else before.current))
+
+
+def find(name: str | None = None) -> tuple[str, Context]:
+    """The context `name`, or without a name the current one, or the only one."""
+    every = read()
+    if name is None:
+        name = every.current or (next(iter(every.contexts)) if len(every.contexts) == 1 else None)
+        if name is None:
+            raise InputError(
+                "context-unnamed",
+                "no node is named, and there is no current context",
+                hint="name one with -c CONTEXT; adamant up makes one for a machine on this computer",
+            )
+    if name not in every.contexts:
+        known = ", ".join(sorted(every.contexts)) or "none"
+        raise InputError("context-unknown", f"there is no context {name!r}", hint=f"known: {known}")
+    return name, every.contexts[name]
+
+
+def credentials(context: Context) -> Credentials:
+    """The keys that a context names."""
+    folder = places.config()
+    return Credentials(
+        ca=files.read_limited(folder / context.ca, limits.PEM_SIZE, "CA certificate"),
+        certificate=files.read_limited(folder / context.certificate, limits.PEM_SIZE, "certificate"),
+        key=files.read_limited(folder / context.key, limits.PEM_SIZE, "key"),
+    )

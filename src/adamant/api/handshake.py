@@ -1,0 +1,75 @@
+"""Why a connection to a node did not come about.
+
+gRPC says only that a node is unavailable. One plain TLS handshake more, with the same keys, says which side refused
+what: it makes the error, and nothing else depends on it.
+"""
+
+import os
+import socket
+import ssl
+
+from adamant.api.pki import Credentials
+from adamant.core import limits
+from adamant.model.errors import AdamantError, UnreachableError, VerificationError
+
+_REJECTED_BY_NODE = ("alert", "ALERT")
+
+
+def _context(credentials: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=credentials.ca.decode("ascii", "replace"))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    # Python takes a key only from a file; this one is in memory and has no name.
+    pair = os.memfd_create("pair", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(pair), "wb") as out:
+            out.write(credentials.key + b"\n" + credentials.certificate)
+        context.load_cert_chain(f"/proc/self/fd/{pair}")
+    finally:
+        os.close(pair)
+    return context
+
+
+def _rejected(address: str, who: str, why: str, hint: str) -> VerificationError:
+    return VerificationError("certificate-rejected", f"{who}: {why}", context=f"node {address}", hint=hint)
+
+
+def explain(host: str, port: int, credentials: Credentials, details: str) -> AdamantError:
+    """The error for a connection that failed; `details` is what gRPC said of it."""
+    address = f"{host}:{port}"
+    unreachable = UnreachableError(
+        "node-unreachable",
+        f"no node answers at {address}",
+        context=details[:400],
+        hint="does the machine run, and is the address right? adamant machine list shows those of this computer",
+    )
+    try:
+        context = _context(credentials)
+    except (ssl.SSLError, ValueError) as error:
+        return _rejected(address, "the keys cannot be used", str(error), "check the files of this context")
+    try:
+        with (
+            socket.create_connection((host, port), timeout=limits.HANDSHAKE_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            # TLS 1.3: the node judges our certificate after the handshake, so its word comes with the first read.
+            secure.recv(1)
+    except ssl.SSLCertVerificationError as error:
+        return _rejected(
+            address,
+            "the node's certificate is not accepted",
+            error.verify_message,
+            "is this the node that the context was made for, and do both clocks agree?",
+        )
+    except ssl.SSLError as error:
+        if any(word in str(error) for word in _REJECTED_BY_NODE):
+            return _rejected(
+                address,
+                "the node does not accept the client's certificate",
+                error.reason or str(error),
+                "it must come from the same CA as the node's and still be valid",
+            )
+        return unreachable
+    except OSError:
+        return unreachable
+    return unreachable

@@ -1,0 +1,47 @@
+"""The one table of the API: each method with its messages and the roles that may call it.
+
+Server and client are made from it, and nothing else says who may call what. A method that is not here needs admin.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adamant.api import node_pb2 as pb
+from adamant.api.identity import Role
+
+SERVICE = "adamant.node.v1.Node"
+PORT = 4510
+
+ADMIN = frozenset({Role.ADMIN})
+EVERYONE = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method: its name, its messages, and who may call it."""
+
+    name: str
+    request: type[Any]
+    response: type[Any]
+    roles: frozenset[Role] = ADMIN
+
+    @property
+    def path(self) -> str:
+        """The path of the call in HTTP/2 (gRPC over HTTP2, Requests)."""
+        return f"/{SERVICE}/{self.name}"
+
+
+METHODS: tuple[Method, ...] = (
+    Method("Version", pb.VersionRequest, pb.VersionResponse, EVERYONE),
+    Method("Health", pb.HealthRequest, pb.HealthResponse, EVERYONE),
+    Method("Boot", pb.BootRequest, pb.BootResponse, EVERYONE),
+)
+
+BY_PATH: dict[str, Method] = {method.path: method for method in METHODS}
+BY_NAME: dict[str, Method] = {method.name: method for method in METHODS}
+
+
+def may_call(path: str, role: Role) -> bool:
+    """Whether a client with `role` may call the method at `path`, known or not."""
+    method = BY_PATH.get(path)
+    return role in (method.roles if method else ADMIN)

@@ -1,0 +1,165 @@
+"""What a node answers, as plain values: the messages of node.proto with names for numbers.
+
+`--json` prints them as they are. The comments of node.proto say what each field means.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from adamant.api import node_pb2 as pb
+from adamant.model.posture import Posture
+
+_UNSPECIFIED = "unspecified"
+
+
+class CheckState(StrEnum):
+    """How a health check ended."""
+
+    UNSPECIFIED = _UNSPECIFIED
+    OK = "ok"
+    WAITING = "waiting"
+    FAILING = "failing"
+
+
+class SecureBoot(StrEnum):
+    """What the firmware says of Secure Boot."""
+
+    UNSPECIFIED = _UNSPECIFIED
+    UNSUPPORTED = "unsupported"
+    DISABLED = "disabled"
+    SETUP = "setup"
+    ENABLED = "enabled"
+
+
+class Verity(StrEnum):
+    """What dm-verity says of the usr image."""
+
+    UNSPECIFIED = _UNSPECIFIED
+    ABSENT = "absent"
+    VERIFIED = "verified"
+    CORRUPTED = "corrupted"
+
+
+class Version(Struct, frozen=True):
+    """What runs on a node."""
+
+    adamant: str
+    image: str
+    image_version: str
+    posture: Posture | None
+    kernel: str
+    arch: str
+    machine_id: str
+    systemd: str
+    hostname: str
+
+
+class HealthCheck(Struct, frozen=True):
+    """One health check. `since_usec` counts from the Unix epoch."""
+
+    name: str
+    state: CheckState
+    message: str
+    since_usec: int
+
+
+class Health(Struct, frozen=True):
+    """Health of a node: the worst state, and every check."""
+
+    overall: CheckState
+    checks: tuple[HealthCheck, ...]
+
+
+class BootPhase(Struct, frozen=True):
+    """A phase of a boot. Times are microseconds after power-on."""
+
+    name: str
+    start_usec: int
+    duration_usec: int
+    parts: tuple["BootPhase", ...] = ()
+
+
+class UnitTime(Struct, frozen=True):
+    """How long a unit took to start, in microseconds."""
+
+    unit: str
+    start_usec: int
+    duration_usec: int
+
+
+class Boot(Struct, frozen=True):
+    """How the running system was booted."""
+
+    slot: str
+    root_hash: str
+    uki: str
+    secure_boot: SecureBoot
+    verity: Verity
+    disk: str
+    boot_id: str
+    total_usec: int
+    phases: tuple[BootPhase, ...]
+    slowest_units: tuple[UnitTime, ...]
+
+
+def to_json(value: Struct) -> bytes:
+    """The documented JSON object of an answer, on one line."""
+    return msgspec.json.encode(value)
+
+
+def _name(enum: Any, number: int, prefix: str) -> str:
+    """Name of an enum's value; a number that this version does not know is unspecified."""
+    try:
+        return str(enum.Name(number)).removeprefix(prefix).lower()
+    except ValueError:
+        return _UNSPECIFIED
+
+
+def version_from(answer: pb.VersionResponse) -> Version:
+    """The plain value of an answer to Version."""
+    posture = _name(pb.Posture, answer.posture, "POSTURE_")
+    return Version(
+        adamant=answer.adamant,
+        image=answer.image,
+        image_version=answer.image_version,
+        posture=None if posture == _UNSPECIFIED else Posture(posture),
+        kernel=answer.kernel,
+        arch=answer.arch,
+        machine_id=answer.machine_id,
+        systemd=answer.systemd,
+        hostname=answer.hostname,
+    )
+
+
+def health_from(answer: pb.HealthResponse) -> Health:
+    """The plain value of an answer to Health."""
+    return Health(
+        overall=CheckState(_name(pb.CheckState, answer.overall, "CHECK_STATE_")),
+        checks=tuple(
+            HealthCheck(c.name, CheckState(_name(pb.CheckState, c.state, "CHECK_STATE_")), c.message, c.since_usec)
+            for c in answer.checks
+        ),
+    )
+
+
+def _phase(phase: pb.BootPhase) -> BootPhase:
+    return BootPhase(phase.name, phase.start_usec, phase.duration_usec, tuple(_phase(p) for p in phase.parts))
+
+
+def boot_from(answer: pb.BootResponse) -> Boot:
+    """The plain value of an answer to Boot."""
+    return Boot(
+        slot=answer.slot,
+        root_hash=answer.root_hash,
+        uki=answer.uki,
+        secure_boot=SecureBoot(_name(pb.SecureBoot, answer.secure_boot, "SECURE_BOOT_")),
+        verity=Verity(_name(pb.Verity, answer.verity, "VERITY_")),
+        disk=answer.disk,
+        boot_id=answer.boot_id,
+        total_usec=answer.total_usec,
+        phases=tuple(_phase(p) for p in answer.phases),
+        slowest_units=tuple(UnitTime(u.unit, u.start_usec, u.duration_usec) for u in answer.slowest_units),
+    )

@@ -1,0 +1,101 @@
+"""The agent: the program on a machine that answers the API.
+
+    python3 -m adamant.node.agent [--address HOST:PORT]
+
+It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), tells systemd that it is ready only
+once it serves, and ends at SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that there are no keys:
+trying again would not help. It imports model, core and api of this project, and of those only what needs no
+cryptography of its own.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from adamant.api.methods import PORT
+from adamant.core import limits
+from adamant.model.errors import AdamantError
+from adamant.node import boot, server, version
+from adamant.node.health import Health
+from adamant.node.systemd import notify
+
+CREDENTIALS = ("adamant.ca", "adamant.cert", "adamant.key")
+EX_CONFIG = 78
+GRACE_SECONDS = 5.0
+
+
+def read_credentials(folder: str) -> tuple[bytes, bytes, bytes]:
+    """CA, certificate and key. Raises AdamantError `node-keys` that names what is missing."""
+    found = []
+    for name in CREDENTIALS:
+        try:
+            with (Path(folder) / name).open("rb") as source:
+                data = source.read(limits.PEM_SIZE + 1)
+        except OSError as error:
+            raise AdamantError(
+                "node-keys",
+                f"the machine got no credential {name}",
+                context=str(error),
+                hint="adamant up passes them to machines of this computer",
+            ) from error
+        if not data or len(data) > limits.PEM_SIZE:
+            raise AdamantError("node-keys", f"the credential {name} is empty or larger than {limits.PEM_SIZE} bytes")
+        found.append(data)
+    return found[0], found[1], found[2]
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000
+
+
+def _process_began() -> int:
+    """When this process was started, in microseconds of the monotonic clock (proc_pid_stat(5), field 22)."""
+    stat = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
+    ticks = int(stat.rpartition(")")[2].split()[19])
+    return ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def run(root: Path, address: str) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    ca, certificate, key = read_credentials(os.environ.get("CREDENTIALS_DIRECTORY", ""))
+    health = Health(root)
+    served = boot.Served(_process_began(), 0)
+    handlers: dict[str, server.Handler] = {
+        "Version": lambda _request: version.answer(root),
+        "Health": lambda _request: health.answer(),
+        "Boot": lambda _request: boot.answer(root, served, _now()),
+    }
+    serving, port = server.start(handlers, address, ca, certificate, key)
+    served = boot.Served(served.begin, _now())
+    notify("READY=1")
+    sys.stderr.write(f"<6>the API is served on port {port}\n")
+    sys.stderr.flush()
+    ended.wait()
+    notify("STOPPING=1")
+    serving.stop(GRACE_SECONDS).wait()
+
+
+def main(arguments: list[str]) -> int:
+    """The program. Its words go to standard error with a priority for the journal (sd-daemon(3))."""
+    address = f"[::]:{PORT}"
+    if arguments[:1] == ["--address"] and len(arguments) == 2:
+        address = arguments[1]
+    elif arguments:
+        sys.stderr.write("<3>usage: agent [--address HOST:PORT]\n")
+        return 2
+    try:
+        run(Path("/"), address)
+    except AdamantError as error:
+        sys.stderr.write("".join(f"<3>{line}\n" for line in str(error).splitlines()))
+        return EX_CONFIG if error.reference == "node-keys" else int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

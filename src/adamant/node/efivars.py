@@ -1,0 +1,65 @@
+"""EFI variables (UEFI specification, 8.2; systemd's Boot Loader Interface), as efivarfs shows them.
+
+A variable's file holds four bytes of attributes, then the value. What is not there, or not of its form, is None: a
+machine need not have been started by UEFI, and a variable's bytes are the firmware's word, not ours.
+"""
+
+import re
+from pathlib import Path
+
+from adamant.api import node_pb2 as pb
+from adamant.core import limits
+
+FOLDER = "sys/firmware/efi/efivars"
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+LOADER = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+_COUNTER = re.compile(r"\+[0-9]+(-[0-9]+)?(?=\.efi$)", re.IGNORECASE)
+
+
+def parse_text(data: bytes) -> str | None:
+    """The text of a variable's file: UTF-16, little endian, up to its first NUL."""
+    value = data[4:]
+    if len(data) < 4 or len(value) % 2:
+        return None
+    try:
+        return value.decode("utf-16-le").partition("\0")[0]
+    except UnicodeDecodeError:
+        return None
+
+
+def parse_flag(data: bytes) -> bool | None:
+    """A variable of one byte that is 0 or 1."""
+    return data[4] == 1 if len(data) == 5 and data[4] in (0, 1) else None
+
+
+def _read(root: Path, name: str, vendor: str) -> bytes:
+    try:
+        with (root / FOLDER / f"{name}-{vendor}").open("rb") as source:
+            data = source.read(limits.EFI_VARIABLE_SIZE + 1)
+    except OSError:
+        return b""
+    return data if len(data) <= limits.EFI_VARIABLE_SIZE else b""
+
+
+def uki_name(path: str) -> str:
+    """File name of a UKI from the path or the entry's name that the loader gives, without its boot counter."""
+    return _COUNTER.sub("", re.split(r"[\\/]", path)[-1])
+
+
+def uki(root: Path) -> str:
+    """The UKI that was started: as its own stub says it, else as the loader does; empty when neither does."""
+    for name in ("StubImageIdentifier", "LoaderEntrySelected"):
+        text = parse_text(_read(root, name, LOADER))
+        if text:
+            return uki_name(text)
+    return ""
+
+
+def secure_boot(root: Path) -> pb.SecureBoot:
+    """What the firmware says of Secure Boot (UEFI specification, 3.3)."""
+    enabled = parse_flag(_read(root, "SecureBoot", GLOBAL))
+    if enabled is None:
+        return pb.SECURE_BOOT_UNSUPPORTED
+    if enabled:
+        return pb.SECURE_BOOT_ENABLED
+    return pb.SECURE_BOOT_SETUP if parse_flag(_read(root, "SetupMode", GLOBAL)) else pb.SECURE_BOOT_DISABLED

@@ -1,0 +1,239 @@
+"""Health: is this machine as it was released, and does it work? Each check has a name and a promise.
+
+`look` collects facts, `judge` makes checks of them (pure), `Health` remembers since when each check has its state.
+What still starts is waiting, not failing; but what must hold before the first service runs, is never waiting.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adamant.api import node_pb2 as pb
+from adamant.core import limits
+from adamant.model.errors import AdamantError
+from adamant.node import mounts as mount_table
+from adamant.node import verity
+from adamant.node.mounts import Mount
+from adamant.node.reading import read_text
+from adamant.node.systemd import Systemd, Unit
+
+OK = pb.CHECK_STATE_OK
+WAITING = pb.CHECK_STATE_WAITING
+FAILING = pb.CHECK_STATE_FAILING
+
+EARLIEST = 1_767_225_600
+"""2026-01-01: a clock before this version was written is wrong."""
+LEAST_FREE = {"/state": 1 << 20, "/var": 64 << 20}
+"""Bytes that must be free: for one more config generation; for containers to start and logs to be kept."""
+CONTAINERD = "containerd.service"
+STARTING = ("initializing", "starting")
+NETWORK_STATE = "run/systemd/netif/state"
+CLOCK_SYNCHRONISED = "run/systemd/timesync/synchronized"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was seen. A part that could not be asked for is the error's message instead."""
+
+    mounts: Sequence[Mount] | str
+    verity: verity.Verity | str | None
+    system: str
+    """State of the system as systemctl is-system-running says it; empty when systemd does not answer."""
+    failed: Sequence[str] = ()
+    """Names of failed units."""
+    containerd: Unit | None = None
+    free: dict[str, int] = field(default_factory=dict)
+    network: str = ""
+    """Operational state of networkd."""
+    clock: float = 0.0
+    synchronised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How one check ended."""
+
+    name: str
+    state: pb.CheckState
+    message: str
+
+
+def judge(facts: Facts) -> list[Check]:
+    """Every check, in the order that they are shown in."""
+    starting = facts.system in STARTING
+    checks = [_verity(facts)]
+    checks += [_read_only(facts, name, where) for name, where in (("root-read-only", "/"), ("etc-read-only", "/etc"))]
+    checks += [
+        _writable(facts, name, where, starting)
+        for name, where in (("state-writable", "/state"), ("var-writable", "/var"))
+    ]
+    checks.append(_network(facts, starting))
+    checks.append(_time(facts))
+    if facts.containerd is not None:
+        checks.append(_containerd(facts.containerd, starting))
+    checks.append(_systemd(facts))
+    return checks
+
+
+def overall(checks: Sequence[Check]) -> pb.CheckState:
+    """The worst state of all."""
+    states = {check.state for check in checks}
+    return next(state for state in (FAILING, WAITING, OK) if state in states or state == OK)
+
+
+def _verity(facts: Facts) -> Check:
+    name = "usr-verity"
+    if isinstance(facts.verity, str):
+        return Check(name, FAILING, facts.verity)
+    if facts.verity is None:
+        return Check(name, FAILING, "/usr is not on a verity device")
+    if facts.verity.corrupted:
+        return Check(name, FAILING, "a block of /usr is not as the root hash says")
+    if not isinstance(facts.mounts, str):
+        mount = mount_table.top(facts.mounts, "/usr")
+        if mount is None or mount.writable:
+            return Check(name, FAILING, "/usr is not mounted read-only")
+    return Check(name, OK, f"every block read is as {facts.verity.root_hash[:16]}… says")
+
+
+def _read_only(facts: Facts, name: str, where: str) -> Check:
+    if isinstance(facts.mounts, str):
+        return Check(name, FAILING, facts.mounts)
+    mount = mount_table.top(facts.mounts, where)
+    if mount is None:
+        return Check(name, FAILING, f"nothing is mounted at {where}")
+    if mount.writable:
+        return Check(name, FAILING, f"{where} is writable")
+    return Check(name, OK, f"{where} is read-only ({mount.type})")
+
+
+def _writable(facts: Facts, name: str, where: str, starting: bool) -> Check:
+    if isinstance(facts.mounts, str):
+        return Check(name, FAILING, facts.mounts)
+    mount = mount_table.top(facts.mounts, where)
+    if mount is None:
+        return Check(name, WAITING if starting else FAILING, f"nothing is mounted at {where}")
+    if not mount.writable:
+        return Check(name, FAILING, f"{where} is read-only: the kernel found its file system damaged, or the disk is")
+    free = facts.free.get(where, 0)
+    if free < LEAST_FREE[where]:
+        return Check(name, FAILING, f"{where} is full: {free >> 20} MiB are free")
+    return Check(name, OK, f"{where} is writable ({mount.type}, {free >> 20} MiB free)")
+
+
+def _network(facts: Facts, starting: bool) -> Check:
+    name = "network"
+    if facts.network == "routable":
+        return Check(name, OK, "an address can be reached from elsewhere")
+    state = facts.network or "unknown"
+    return Check(name, WAITING if starting else FAILING, f"no link has an address and a way out (state {state})")
+
+
+def _time(facts: Facts) -> Check:
+    name = "time"
+    if facts.clock < EARLIEST:
+        return Check(name, FAILING, "the clock stands before this release was made")
+    how = "synchronised" if facts.synchronised else "plausible, not synchronised with a server"
+    return Check(name, OK, f"the clock is {how}")
+
+
+def _containerd(unit: Unit, starting: bool) -> Check:
+    name = "containerd"
+    if unit.active == "active":
+        return Check(name, OK, "containerd runs")
+    waits = unit.active == "activating" or (starting and unit.active == "inactive")
+    return Check(name, WAITING if waits else FAILING, f"containerd is {unit.active} ({unit.sub})")
+
+
+def _systemd(facts: Facts) -> Check:
+    name = "systemd"
+    if facts.failed:
+        shown = ", ".join(facts.failed[:5]) + (", …" if len(facts.failed) > 5 else "")
+        return Check(name, FAILING, f"failed: {shown}")
+    if facts.system == "running":
+        return Check(name, OK, "every unit that was started runs")
+    if facts.system in STARTING:
+        return Check(name, WAITING, "units are still being started")
+    return Check(name, FAILING, f"the system is {facts.system}" if facts.system else "systemd does not answer")
+
+
+def look(root: Path, clock: Callable[[], float] = time.time) -> Facts:
+    """Collect the facts of this machine. It raises nothing: what cannot be asked for is a fact too."""
+    mounts = _mounts(root)
+    try:
+        with Systemd() as systemd:
+            system = str(systemd.manager("SystemState")[0] or "")
+            failed = [unit.name for unit in systemd.units(["failed"], [])]
+            containerd = next((u for u in systemd.units([], [CONTAINERD]) if u.load == "loaded"), None)
+    except AdamantError:
+        system, failed, containerd = "", [], None
+    return Facts(
+        mounts=mounts,
+        verity=_below(mounts, root),
+        system=system,
+        failed=sorted(failed),
+        containerd=containerd,
+        free={where: _free(root, where) for where in LEAST_FREE},
+        network=_network_state(root),
+        clock=clock(),
+        synchronised=(root / CLOCK_SYNCHRONISED).exists(),
+    )
+
+
+def _mounts(root: Path) -> Sequence[Mount] | str:
+    try:
+        return mount_table.read(root)
+    except AdamantError as error:
+        return error.message
+
+
+def _below(mounts: Sequence[Mount] | str, root: Path) -> verity.Verity | str | None:
+    if isinstance(mounts, str):
+        return mounts
+    try:
+        return verity.look(mounts, root)
+    except AdamantError as error:
+        return error.message
+
+
+def _free(root: Path, where: str) -> int:
+    try:
+        system = os.statvfs(root / where[1:])
+    except OSError:
+        return 0
+    return system.f_bavail * system.f_frsize
+
+
+def _network_state(root: Path) -> str:
+    try:
+        text = read_text(root / NETWORK_STATE, limits.SYSTEM_FILE_SIZE)
+    except AdamantError:
+        return ""
+    fields = dict(line.partition("=")[::2] for line in text.splitlines())
+    return fields.get("OPER_STATE", "")
+
+
+class Health:
+    """The checks with their memory: since when each has the state it has."""
+
+    def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
+        self._root = root
+        self._clock = clock
+        self._since: dict[str, tuple[pb.CheckState, int]] = {}
+        self._lock = threading.Lock()
+
+    def answer(self) -> pb.HealthResponse:
+        """The answer to Health: every check, run now."""
+        checks = judge(look(self._root, self._clock))
+        return pb.HealthResponse(overall=overall(checks), checks=[self._remember(check) for check in checks])
+
+    def _remember(self, check: Check) -> pb.HealthCheck:
+        with self._lock:
+            state, since = self._since.get(check.name, (None, 0))
+            if state != check.state:
+                since = int(self._clock() * 1_000_000)
+                self._since[check.name] = (check.state, since)
+        return pb.HealthCheck(name=check.name, state=check.state, message=check.message, since_usec=since)

@@ -1,0 +1,26 @@
+"""Reads of the system's own small files: /proc, /sys, /run, /usr/lib. Bounded, as text, with no error for bad bytes."""
+
+from pathlib import Path
+
+from adamant.model.errors import AdamantError
+
+
+def read_text(path: Path, limit: int) -> str:
+    """The text of a file of at most `limit` bytes. Raises AdamantError `system-file` when it cannot be read."""
+    try:
+        with path.open("rb") as source:
+            data = source.read(limit + 1)
+    except OSError as error:
+        raise AdamantError("system-file", f"cannot read {path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise AdamantError("system-file", f"{path} is larger than {limit} bytes")
+    return data.decode("utf-8", "replace")
+
+
+def read_line(path: Path, limit: int = 4096) -> str:
+    """The first line of a file, without white space around it; empty when there is no such file."""
+    try:
+        with path.open("rb") as source:
+            return source.read(limit).partition(b"\n")[0].decode("utf-8", "replace").strip()
+    except OSError:
+        return ""

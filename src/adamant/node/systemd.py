@@ -1,0 +1,118 @@
+"""PID 1: its state and its units over D-Bus, and the word that this service is ready.
+
+It speaks to systemd's own socket, not to the message bus: that is one program less which must run, and the socket
+answers root alone. Interfaces: org.freedesktop.systemd1(5). jeepney is loaded at the first question, so that the agent
+serves before it.
+"""
+
+import os
+import socket
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from adamant.core import limits
+from adamant.model.errors import AdamantError
+
+if TYPE_CHECKING:
+    from jeepney import DBusAddress, Message
+
+SOCKET = "/run/systemd/private"
+NAME = "org.freedesktop.systemd1"
+_MANAGER = "/org/freedesktop/systemd1"
+_PROPERTIES = "org.freedesktop.DBus.Properties"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit as systemd lists it. `load`, `active` and `sub` are its states, `path` is its object's."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    path: str
+
+
+class Systemd:
+    """A connection to PID 1. Every answer has a deadline. Errors are AdamantError `systemd-silent`."""
+
+    def __init__(self, path: str = SOCKET, seconds: float = limits.DBUS_SECONDS) -> None:
+        from jeepney.io.blocking import DBusConnection, prep_socket  # noqa: PLC0415
+
+        self._seconds = seconds
+        try:
+            self._connection = DBusConnection(prep_socket(path, timeout=seconds))
+        except (OSError, ValueError) as error:
+            raise AdamantError("systemd-silent", f"systemd cannot be asked: {error}") from error
+
+    def __enter__(self) -> "Systemd":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def _address(self, path: str, interface: str) -> "DBusAddress":
+        from jeepney import DBusAddress  # noqa: PLC0415
+
+        return DBusAddress(path, bus_name=NAME, interface=interface)
+
+    def _ask_all(self, questions: "Sequence[Message]") -> list[tuple[Any, ...]]:
+        """Bodies of the answers to `questions`, which are all sent before the first answer is read."""
+        from jeepney import HeaderFields, MessageType  # noqa: PLC0415
+
+        order: dict[int, int] = {}
+        bodies: dict[int, tuple[Any, ...]] = {}
+        try:
+            for index, question in enumerate(questions):
+                serial = next(self._connection.outgoing_serial)
+                order[serial] = index
+                self._connection.send(question, serial=serial)
+            while len(bodies) < len(questions):
+                answer = self._connection.receive(timeout=self._seconds)
+                index = order.get(answer.header.fields.get(HeaderFields.reply_serial, 0), -1)
+                if index >= 0:
+                    failed = answer.header.message_type is MessageType.error
+                    bodies[index] = () if failed else answer.body
+        except (OSError, ValueError) as error:
+            raise AdamantError("systemd-silent", f"systemd does not answer: {error}") from error
+        return [bodies[index] for index in range(len(questions))]
+
+    def get(self, wanted: Sequence[tuple[str, str, str]]) -> list[Any]:
+        """Values of properties, each wanted as (object's path, interface below NAME, property); None where none is."""
+        from jeepney import new_method_call  # noqa: PLC0415
+
+        questions = [
+            new_method_call(self._address(path, _PROPERTIES), "Get", "ss", (f"{NAME}.{interface}", name))
+            for path, interface, name in wanted
+        ]
+        return [body[0][1] if body else None for body in self._ask_all(questions)]
+
+    def manager(self, *names: str) -> list[Any]:
+        """Properties of the manager, in the order asked for."""
+        return self.get([(_MANAGER, "Manager", name) for name in names])
+
+    def units(self, states: Sequence[str], patterns: Sequence[str]) -> list[Unit]:
+        """Loaded units in one of `states` (any, when empty) whose names match one of `patterns` (any, when empty)."""
+        from jeepney import new_method_call  # noqa: PLC0415
+
+        question = new_method_call(
+            self._address(_MANAGER, f"{NAME}.Manager"), "ListUnitsByPatterns", "asas", (list(states), list(patterns))
+        )
+        body = self._ask_all([question])[0]
+        if not body:
+            raise AdamantError("systemd-silent", "systemd does not list its units")
+        return [Unit(name=u[0], load=u[2], active=u[3], sub=u[4], path=u[6]) for u in body[0]]
+
+
+def notify(message: str) -> None:
+    """Tell the service manager something (sd_notify(3)), such as READY=1. Without one, nothing is told."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        out.connect("\0" + path[1:] if path.startswith("@") else path)
+        out.sendall(message.encode())
