@@ -1,0 +1,85 @@
+"""Byte code for the Python files of an image: unchecked-hash .pyc (PEP 552), so that nothing is compiled at boot.
+
+What stays true: the byte code names files by their path in the image, and is the same on every computer: each group of
+files is compiled in a fresh interpreter, in sorted order, with a fixed hash seed. A package's byte code is made once
+and kept. Imports model, core and packages.tools only (and `entries`, `staging`).
+"""
+
+import re
+from importlib import resources
+from pathlib import Path
+
+from adamant.compose import entries, staging
+from adamant.core import proc
+from adamant.core.store import Store
+from adamant.model.digest import Identity, identity
+from adamant.model.errors import AdamantError
+from adamant.model.tree import Entry, Kind, Tree
+from adamant.packages.tools import ToolsTree
+
+VERSION = "3.13"
+_TAG = "cpython-313"
+_INTERPRETER = f"usr/bin/python{VERSION}"
+_ROOTS = ("usr/lib/python3/", f"usr/lib/python{VERSION}/", "usr/lib/adamant/")
+_COMPILE = "data/compile.py"
+_KEEP = 64
+"""Packages whose byte code is kept."""
+
+
+def make(tree: Tree, tools: ToolsTree, store: Store) -> list[Entry]:
+    """The .pyc files for the image's Python files; nothing when it has no Python.
+
+    Raises AdamantError (`python-version`) when image and tools have different versions of Python.
+    """
+    if not any(re.fullmatch(r"usr/bin/python3\.\d+", p) for p in tree):
+        return []
+    if _INTERPRETER not in tree:
+        raise AdamantError("python-version", f"the image has another Python than {VERSION}")
+    groups: dict[str, list[Entry]] = {}
+    for path, entry in tree.items():
+        if path.endswith(".py") and entry.kind is Kind.FILE and path.startswith(_ROOTS):
+            groups.setdefault(entry.package, []).append(entry)
+    program = resources.files("adamant.compose").joinpath(_COMPILE).read_bytes()
+    compiler = identity("compile", {"program": program.decode(), "python": _interpreter(tools)})
+    return [entry for name in sorted(groups) for entry in _compile(name, groups[name], compiler, tools, store)]
+
+
+def _interpreter(tools: ToolsTree) -> str:
+    """What the byte code depends on in the tools tree: the interpreter and its version, not the other tools."""
+    return str(tools.identity)
+
+
+def _compile(package: str, sources: list[Entry], compiler: Identity, tools: ToolsTree, store: Store) -> list[Entry]:
+    sources = entries.sort(sources)
+
+    def work(out: Path) -> None:
+        staging.stage(sources, out / "in")
+        program = resources.files("adamant.compose").joinpath(_COMPILE)
+        (out / "compile.py").write_bytes(program.read_bytes())
+        names = "".join(f"{e.path}\n" for e in sources).encode()
+        proc.run(
+            f"compile the Python files of {package or 'Adamant'}",
+            [
+                *tools.argv(f"usr/bin/python{VERSION}"),
+                "-I",
+                "-B",
+                "-S",
+                str(out / "compile.py"),
+                str(out / "in"),
+                str(out / "out"),
+            ],
+            environment={"PYTHONHASHSEED": "0", "PYTHONHOME": str(tools.root / "usr")},
+            stdin=names,
+        )
+        staging.keep(out, sorted((out / "out").iterdir()))
+
+    inputs = {"compiler": compiler, "package": package, "sources": staging.inputs(sources), "format": 1}
+    step = store.step("bytecode", inputs, work, scope=package, keep=_KEEP)
+    made: list[Entry] = []
+    for index, source in enumerate(sources):
+        compiled = step.path / f"{index}.pyc"
+        if compiled.exists():
+            folder, _, name = source.path.rpartition("/")
+            path = f"{folder}/__pycache__/{name.removesuffix('.py')}.{_TAG}.pyc"
+            made.append(entries.stored(path, compiled))
+    return made + entries.parents({}, made) if made else []
