@@ -24,6 +24,7 @@ from adamant.model.errors import AdamantError, VerificationError
 from adamant.model.lock import Package, Release
 from adamant.packages import base as base_set
 from adamant.packages import complaint
+from adamant.packages import mirror as mirrors
 from adamant.packages.mirror import Mirror
 
 KEYS = tuple(f"debian-archive-trixie-{name}.asc" for name in ("automatic", "security-automatic", "stable"))
@@ -202,7 +203,7 @@ def call(purpose: str, argv: Sequence[str], mirror: Mirror) -> tuple[str, str | 
     Raises InputError when there is no apt, UnreachableError when it exceeds its deadline.
     """
     try:
-        result = proc.run(purpose, argv, seconds=limits.APT_SECONDS, check=False)
+        result = proc.run(purpose, argv, environment=mirrors.environment(), seconds=limits.APT_SECONDS, check=False)
     except proc.ProgramFailed as failed:
         # its context is the command line, which may name the mirror
         if failed.reference == "program-not-started":

@@ -41,6 +41,7 @@ KERNELS: dict[tuple[Arch, KernelFlavour], str] = {
 """Debian's metapackage of each kernel: the solve says which kernel that is."""
 
 PROVIDED: dict[str, str] = {
+    "cdebconf": "as debconf-2.0: some packages name it as the alternative",
     "debconf-2.0": "no maintainer script runs, so none asks a question",
     "dpkg (= 1.22.22)": "packages are unpacked here and never installed; the status for scanners is written by compose",
     "linux-initramfs-tool": "the initrd is Adamant's own",

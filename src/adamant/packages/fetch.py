@@ -5,6 +5,7 @@ said, and each one handed out has been checked in this call. Needs no index and 
 as a mirror has its packages.
 """
 
+import shutil
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -63,6 +64,8 @@ def _download(missing: Sequence[Package], home: Path, watch: events.Watch) -> No
     total = sum(p.size for p in missing)
     watch(events.Started(_STEP, total, "bytes"))
     done = 0
+    for left in home.glob(".fetch.*"):  # of a killed process: the caller holds the lock
+        shutil.rmtree(left, ignore_errors=True)
     with files.work_folder(home, "fetch") as work:
         settings = work / "apt.conf"
         # neither suites nor architecture matter here: files are asked for by name and digest
@@ -107,6 +110,11 @@ def _accept(package: Package, work: Path, home: Path) -> None:
     which = f"{package.name} {package.version}"
     if not path.is_file():
         raise AdamantError("apt-output", f"apt says that it downloaded {which}, but it is not there")
+    if path.is_symlink():
+        # of a mirror in a local folder apt makes a link; the cache must not depend on that folder
+        origin = path.resolve()
+        path.unlink()
+        shutil.copyfile(origin, path)
     if path.stat().st_size != package.size or files.sha256_file(path) != package.sha256:
         raise complaint.package_mismatch(which)
     path.chmod(0o644)

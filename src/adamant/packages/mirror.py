@@ -24,6 +24,9 @@ _ALIASES = ("oldoldstable", "oldstable", "stable", "testing", "unstable")
 _URI = re.compile(r"[a-z][a-z0-9+]*:/[!-~]+", re.IGNORECASE)
 
 
+_PASSED = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "APT_CONFIG")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One suite of one repository, as the host's apt knows it."""
@@ -60,18 +63,23 @@ class Mirror:
         return _URI.sub("MIRROR", text)
 
 
-def find(environment: Mapping[str, str] | None = None) -> Mirror:
-    """The mirrors of this computer. `environment` is that of the process unless given.
+def find(variables: Mapping[str, str] | None = None) -> Mirror:
+    """The mirrors of this computer. `variables` are the environment's unless given.
 
     Raises InputError when an override is not a URI.
     """
-    chosen = os.environ if environment is None else environment
+    chosen = os.environ if variables is None else variables
     archive = _override(chosen, "ADAMANT_MIRROR")
     security = _override(chosen, "ADAMANT_SECURITY_MIRROR")
     if archive and security:
         return Mirror(archive, security)
     known = choose(_downloaded() or _configured())
     return Mirror(archive or known.archive, security or known.security)
+
+
+def environment() -> dict[str, str]:
+    """Variables of the person by which apt finds its way out: proxies, and a configuration file of the host's."""
+    return {name: os.environ[name] for name in _PASSED if name in os.environ}
 
 
 def choose(sources: Iterable[Source]) -> Mirror:
@@ -112,8 +120,8 @@ def _with_slash(uri: str) -> str:
     return uri.replace(" ", "%20").rstrip("/") + "/"
 
 
-def _override(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name, "").strip()
+def _override(variables: Mapping[str, str], name: str) -> str:
+    value = variables.get(name, "").strip()
     if not value:
         return ""
     if not re.fullmatch(r"[a-z][a-z0-9+]*:/[!-~]+", value):
@@ -130,6 +138,7 @@ def _downloaded() -> list[Source]:
     answer = proc.run(
         "ask apt for its mirrors",
         ["apt-get", "indextargets", "--format", "$(CREATED_BY)|$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"],
+        environment=environment(),
         seconds=limits.PROBE_SECONDS,
         check=False,
     )
@@ -154,6 +163,7 @@ def _configured() -> list[Source]:
     answer = proc.run(
         "ask apt where its sources are",
         ["apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"],
+        environment=environment(),
         seconds=limits.PROBE_SECONDS,
         check=False,
     )
