@@ -18,6 +18,24 @@ UnitName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9:_.@\\-]+\.[a-z]+$", max_len
 ModeText = Annotated[str, Meta(pattern=r"^0[0-7]{3,4}$")]
 
 
+_CAPABILITY_BITS = {
+    "cap_chown": 0,
+    "cap_dac_override": 1,
+    "cap_dac_read_search": 2,
+    "cap_setgid": 6,
+    "cap_setuid": 7,
+    "cap_net_bind_service": 10,
+    "cap_net_admin": 12,
+    "cap_net_raw": 13,
+    "cap_sys_admin": 21,
+    "cap_sys_nice": 23,
+    "cap_sys_resource": 24,
+    "cap_perfmon": 38,
+    "cap_bpf": 39,
+}
+CAPABILITY_PATTERN = f"^({'|'.join(_CAPABILITY_BITS)})$"
+
+
 class Mechanism(StrEnum):
     """A part of Adamant that does natively what a script would have done."""
 
@@ -129,6 +147,22 @@ class Mode(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", ta
     group: str = "root"
 
 
+class Directory(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="directory"):
+    """A folder below `/etc` that a script makes, or whose mode and owner it sets."""
+
+    path: AbsolutePath
+    mode: ModeText = "0755"
+    owner: str = "root"
+    group: str = "root"
+
+
+class Diversion(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="diversion"):
+    """What other packages ship at `path` lies at `to`, so that this package's own file has `path` (dpkg-divert)."""
+
+    path: AbsolutePath
+    to: AbsolutePath
+
+
 class TmpfilesLine(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="tmpfiles"):
     """One line of tmpfiles.d(5), for what a script makes outside `/usr` and `/etc`."""
 
@@ -162,33 +196,17 @@ class NssDatabase(Struct, frozen=True, forbid_unknown_fields=True, tag_field="ki
     database: str
 
 
-_CAPABILITY_BITS = {
-    "cap_chown": 0,
-    "cap_dac_override": 1,
-    "cap_dac_read_search": 2,
-    "cap_setgid": 6,
-    "cap_setuid": 7,
-    "cap_net_bind_service": 10,
-    "cap_net_admin": 12,
-    "cap_net_raw": 13,
-    "cap_sys_admin": 21,
-    "cap_sys_nice": 23,
-    "cap_sys_resource": 24,
-    "cap_perfmon": 38,
-    "cap_bpf": 39,
-}
-
-
 class Capability(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="capability"):
-    """File capabilities that a script sets with setcap(8), permitted and effective (`cap_net_raw=ep`)."""
+    """File capabilities that a script sets with setcap(8): permitted, and effective unless that is off (`=p`)."""
 
     path: AbsolutePath
-    permitted: tuple[str, ...]
+    permitted: tuple[Annotated[str, Meta(pattern=CAPABILITY_PATTERN)], ...]
+    effective: bool = True
 
     def xattr(self) -> tuple[str, bytes]:
         """The extended attribute (vfs_cap_data, revision 2, of linux/capability.h)."""
         bits = sum(1 << _CAPABILITY_BITS[name] for name in self.permitted)
-        magic = 0x02000000 | 1  # VFS_CAP_REVISION_2, VFS_CAP_FLAGS_EFFECTIVE
+        magic = 0x02000000 | int(self.effective)  # VFS_CAP_REVISION_2, VFS_CAP_FLAGS_EFFECTIVE
         return "security.capability", struct.pack("<5I", magic, bits & 0xFFFFFFFF, 0, bits >> 32, 0)
 
 
@@ -215,6 +233,8 @@ Effect = (
     | File
     | Link
     | Mode
+    | Directory
+    | Diversion
     | TmpfilesLine
     | AddShell
     | NssService

@@ -110,6 +110,11 @@ Translate = Callable[[re.Match[str]], list[Effect] | None]
 """From a match to effects, or None when a hole holds what it must not hold."""
 
 
+def _merged(path: str) -> str:
+    """A path with the links `/bin`, `/sbin` and `/lib` of a merged system resolved."""
+    return "/usr" + path if re.match(r"/(bin|sbin|lib|lib64)/", path) else path
+
+
 def alternatives(arguments: str) -> list[Effect] | None:
     """Arguments of update-alternatives(1) as alternatives, or None when they say anything else than `--install`."""
     try:
@@ -128,9 +133,18 @@ def alternatives(arguments: str) -> list[Effect] | None:
                 return None
             slaves.append(Slave(name=words[2], link=words[1], path=words[3]))
             words = words[4:]
-        if not all(re.fullmatch(_PATH, text) for text in (link, path, *(t for s in slaves for t in (s.link, s.path)))):
+        paths = (link, path, *(text for slave in slaves for text in (slave.link, slave.path)))
+        if not all(re.fullmatch(_PATH, text) for text in paths):
             return None
-        offered.append(Alternative(name, link, path, int(priority), tuple(slaves)))
+        offered.append(
+            Alternative(
+                name,
+                _merged(link),
+                _merged(path),
+                int(priority),
+                tuple(Slave(s.name, _merged(s.link), _merged(s.path)) for s in slaves),
+            )
+        )
     return offered or None
 
 

@@ -84,9 +84,9 @@ def review(
     """Review the preinst and postinst of all `layers`.
 
     What a person accepted in the definition goes before a recording, and that before the reviewed table; each counts
-    only for the exact hand-written lines it was made for. Generated sections take effect in any case.
+    only for the exact hand-written lines it was made for. Generated sections take effect
+    unless the table says that they do not run.
     """
-    table = reviewed.reviewed()
     words = {(a.package, a.script, a.sha256): a for a in accepted}
     records = {(r.package, r.script, r.script_sha256): r for r in recordings}
     effects: dict[str, tuple[Effect, ...]] = {}
@@ -115,7 +115,9 @@ def review(
             elif record := records.get(key):
                 used.append(record)
                 decide(Basis.RECORDED, "run once in a sandbox")
-            elif entry := table.get(key):
+            elif entry := reviewed.lookup(package, script, parsed.lines):
+                if entry.skips_generated:
+                    del mine[len(mine) - len(parsed.effects) :]
                 mine += reviewed.effects(entry)
                 decide(Basis.REVIEWED, entry.reason)
             else:

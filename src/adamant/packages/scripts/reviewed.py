@@ -5,16 +5,21 @@ to be done, or what replaces the script, and holds the effects that are left for
 """
 
 import functools
+import re
 from enum import StrEnum
 from importlib import resources
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from adamant.model.definition import PackageName, ScriptName
+from adamant.model.definition import ScriptName
 from adamant.model.digest import Sha256
 from adamant.model.lock import Digest
+from adamant.packages.scripts import handwritten
 from adamant.packages.scripts.effects import Effect, Mechanism, Nothing, Replaced
+
+_KERNEL = re.compile(r"linux-image-(?P<release>[0-9][a-z0-9.+-]*?)(?:-unsigned)?")
 
 
 class Verdict(StrEnum):
@@ -27,15 +32,20 @@ class Verdict(StrEnum):
 
 
 class Reviewed(Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry. `sha256` lists the hashes of the script's known versions, which all got this verdict."""
+    """One entry. `sha256` lists the hashes of the script's known versions, which all got this verdict.
 
-    package: PackageName
+    `package` may be the name of a family (`canonical`). With `skips_generated`, the script keeps its generated sections
+    from running at a first installation, so that they have no effect.
+    """
+
+    package: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9+.-]+\*?$")]
     script: ScriptName
     sha256: tuple[Digest, ...]
     verdict: Verdict
     reason: str
     mechanism: tuple[Mechanism, ...] = ()
     effects: tuple[Effect, ...] = ()
+    skips_generated: bool = False
 
 
 class _Table(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,3 +79,21 @@ def decode(data: bytes) -> dict[tuple[str, ScriptName, Sha256], Reviewed]:
 def reviewed() -> dict[tuple[str, ScriptName, Sha256], Reviewed]:
     """The table by package, script and hash."""
     return decode(resources.files("adamant.packages.scripts").joinpath("data/reviewed.toml").read_bytes())
+
+
+def canonical(package: str, lines: tuple[str, ...]) -> tuple[str, Sha256]:
+    """Name and hash under which a script stands in the table.
+
+    Each kernel is a package of another name (linux-image-RELEASE), and its scripts hold that release. They stand in the
+    table as `linux-image-*`, their hash taken with the release replaced.
+    """
+    kernel = _KERNEL.fullmatch(package)
+    if not kernel:
+        return package, handwritten.digest(lines)
+    return "linux-image-*", handwritten.digest(tuple(line.replace(kernel["release"], "RELEASE") for line in lines))
+
+
+def lookup(package: str, script: ScriptName, lines: tuple[str, ...]) -> Reviewed | None:
+    """The entry for a script with these hand-written lines, if somebody has read exactly them."""
+    name, sha256 = canonical(package, lines)
+    return reviewed().get((name, script, sha256))
