@@ -1,7 +1,7 @@
 """The initrd: our one program, the kernel modules it loads, and their order.
 
-It holds `init`, `modules/*.ko` (decompressed: the kernel's signature on each stays) and `modules.load`, as a cpio
-archive compressed with zstd. Equal inputs give equal bytes. Imports model, core, packages.tools and compose.entries.
+It holds `init`, `modules/*.ko` (decompressed: the kernel's signature on each stays), and the lists
+`modules.load` and `modules.disks`, as a cpio archive compressed with zstd. Equal inputs give equal bytes. Imports model, core, packages.tools and compose.entries.
 """
 
 import lzma
@@ -29,17 +29,18 @@ def make_initrd(tree: Tree, arch: Arch, kernel: str, tools: ToolsTree, store: St
     dependencies = initrd_modules.parse_dependencies(entries.text(_file(tree, f"{folder}/modules.dep")))
     builtin = entries.text(_file(tree, f"{folder}/modules.builtin"))
     order = initrd_modules.load_order(kernel, arch, dependencies, builtin)
-    modules = [_file(tree, f"{folder}/{path}") for path in order]
+    lists = {
+        name: [_file(tree, f"{folder}/{path}") for path in paths]
+        for name, paths in (("modules.load", order.first), ("modules.disks", order.disks))
+    }
     program = init_program.make_init(arch, tools, store)
 
     def work(out: Path) -> None:
         contents = {"init": (0o755, program.read_bytes())}
-        names: list[str] = []
-        for entry in modules:
-            name = f"{initrd_modules.module_name(entry.path)}.ko"
-            contents[f"modules/{name}"] = (0o644, _module(entry))
-            names.append(name)
-        contents["modules.load"] = (0o644, "".join(f"{name}\n" for name in names).encode())
+        for name, modules in lists.items():
+            files = {f"{initrd_modules.module_name(entry.path)}.ko": entry for entry in modules}
+            contents[name] = (0o644, "".join(f"{file}\n" for file in files).encode())
+            contents.update({f"modules/{file}": (0o644, _module(entry)) for file, entry in files.items()})
         archive = cpio.archive(contents)
         argv = tools.argv("zstd", _LEVEL, "--single-thread", "--no-progress", "-q", "-c")
         packed = proc.run("compress the initrd", argv, stdin=archive)
@@ -47,7 +48,7 @@ def make_initrd(tree: Tree, arch: Arch, kernel: str, tools: ToolsTree, store: St
 
     inputs = {
         "program": program.parent.name,
-        "modules": [[entry.path, entry.sha256] for entry in modules],
+        "modules": {name: [[entry.path, entry.sha256] for entry in modules] for name, modules in lists.items()},
         "level": _LEVEL,
         "tools": tools.identity,
         "format": 1,

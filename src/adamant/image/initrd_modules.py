@@ -27,18 +27,20 @@ class Wanted:
     why: str
     arches: tuple[Arch, ...] = BOTH
     absent: tuple[tuple[Arch, str], ...] = ()
+    rare: bool = False
+    """Loaded only when the slot is on no disk that the other drivers found."""
 
 
 WANTED: tuple[Wanted, ...] = (
     Wanted("i6300esb", "the watchdog of QEMU's PCs and of many hosts", absent=((Arch.ARM64, CLOUD),)),
     Wanted("sbsa_gwdt", "the watchdog of Arm servers", (Arch.ARM64,)),
     Wanted("virtio_pci", "virtual devices on PCI"),
-    Wanted("virtio_mmio", "virtual devices of small machines without PCI"),
+    Wanted("virtio_mmio", "virtual devices of small machines without PCI", rare=True),
     Wanted("virtio_blk", "disks of virtual machines"),
-    Wanted("virtio_scsi", "disks of virtual machines behind a SCSI controller"),
-    Wanted("sd_mod", "SCSI and SATA disks"),
-    Wanted("ahci", "SATA controllers"),
-    Wanted("nvme", "NVMe disks"),
+    Wanted("virtio_scsi", "disks of virtual machines behind a SCSI controller", rare=True),
+    Wanted("sd_mod", "SCSI and SATA disks", rare=True),
+    Wanted("ahci", "SATA controllers", rare=True),
+    Wanted("nvme", "NVMe disks", rare=True),
     Wanted("sha256_ssse3", "SHA-256 by the instructions of the processor, four times as fast", (Arch.AMD64,)),
     Wanted("sha2_ce", "SHA-256 by the instructions of the processor", (Arch.ARM64,)),
     Wanted("dm_verity", "checks each block of the usr image"),
@@ -47,6 +49,14 @@ WANTED: tuple[Wanted, ...] = (
 )
 
 _SUFFIXES = ("", ".gz", ".xz", ".zst")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOrder:
+    """Paths of modules, each after all that it needs: those of every boot, and those of rarer disks."""
+
+    first: tuple[str, ...]
+    disks: tuple[str, ...]
 
 
 def module_name(path: str) -> str:
@@ -77,35 +87,36 @@ def flavour(release: str, arch: Arch) -> str:
     return CLOUD if release.endswith(f"-{CLOUD}-{arch.value}") else ""
 
 
-def load_order(release: str, arch: Arch, dependencies: Mapping[str, tuple[str, ...]], builtin: str) -> list[str]:
-    """Paths of the modules to load, each after all that it needs, for the kernel `release`.
+def load_order(release: str, arch: Arch, dependencies: Mapping[str, tuple[str, ...]], builtin: str) -> LoadOrder:
+    """The modules to load for the kernel `release`.
 
     `builtin` is the text of `modules.builtin`. A wanted module that is neither there, nor built in, nor left out of
     this flavour on purpose is an error: an image without it would not boot, or not guard its boot.
     """
     by_name = {module_name(path): path for path in dependencies}
     compiled_in = {module_name(line) for line in builtin.split()}
-    order: list[str] = []
+    first: list[str] = []
+    disks: list[str] = []
 
-    def add(path: str, trail: tuple[str, ...]) -> None:
-        if path in order:
+    def add(path: str, order: list[str], trail: tuple[str, ...]) -> None:
+        if path in first or path in disks:
             return
         if path in trail or path not in dependencies:
             raise VerificationError("modules-dep-malformed", f"modules.dep does not resolve: {path}")
         # modprobe(8) loads them from the last to the first.
         for need in reversed(dependencies[path]):
-            add(need, (*trail, path))
+            add(need, order, (*trail, path))
         order.append(path)
 
-    for wanted in WANTED:
+    for wanted in sorted(WANTED, key=lambda w: w.rare):
         if arch not in wanted.arches or wanted.name in compiled_in:
             continue
         if wanted.name in by_name:
-            add(by_name[wanted.name], ())
+            add(by_name[wanted.name], disks if wanted.rare else first, ())
         elif (arch, flavour(release, arch)) not in wanted.absent:
             raise AdamantError(
                 "initrd-module-missing",
                 f"the kernel {release} has no module {wanted.name}, which the initrd needs",
                 context=f"why: {wanted.why}",
             )
-    return order
+    return LoadOrder(tuple(first), tuple(disks))

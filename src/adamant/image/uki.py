@@ -22,6 +22,7 @@ CONSOLES: dict[Arch, tuple[str, ...]] = {
 """A screen, and the serial line of virtual machines and servers, which is the one that PID 1 writes to."""
 
 OWN_ARGUMENTS: dict[str, str] = {
+    "loglevel=6": "notices and worse on the console; a serial line is slow, and the journal keeps the rest",
     "panic=10": "a panic reboots, after the time it takes to read it; sd-boot has counted the try",
     "systemd.gpt_auto=0": "nothing is mounted because a partition table says so",
     "systemd.machine_id=firmware": "the machine's identity comes from its firmware: /etc is read-only and keeps none",

@@ -93,10 +93,14 @@ int main(void)
 		return 2;
 	mounts_begin();
 	root_hash_of_command_line(root);
-	modules_load();
+	modules_load(MODULES_FIRST);
 	watchdog_arm();
 	times.modules = now();
-	slot_find(root, &slot);
+	/* Drivers of rarer disks cost memory and time, so they come only when the slot is on none of those at hand. */
+	if (!slot_look(root, &slot)) {
+		modules_load(MODULES_DISKS);
+		slot_wait(root, &slot);
+	}
 	times.slot = now();
 	verity_open(&slot, root, &device);
 	times.verity = now();

@@ -18,7 +18,7 @@ static void load(const char *name)
 	int fd;
 
 	if (!plain_name(name))
-		fail("not the name of a module in /modules.load", name, 0);
+		fail("this is not the name of a module", name, 0);
 	text_clear(&path);
 	text_add(&path, "/modules/");
 	text_add(&path, name);
@@ -32,18 +32,18 @@ static void load(const char *name)
 	unlink(path.bytes); /* its memory is of no more use; failing would cost no more than that */
 }
 
-void modules_load(void)
+void modules_load(const char *names)
 {
 	static char list[16384];
 	char *line = list;
 
-	if (read_file("/modules.load", list, sizeof(list)) < 0)
-		fail("cannot read the list of modules", "/modules.load", errno);
+	if (read_file(names, list, sizeof(list)) < 0)
+		fail("cannot read the list of modules", names, errno);
 	while (*line != '\0') {
 		char *end = strchr(line, '\n');
 
 		if (end == NULL)
-			fail("the list of modules is cut short", "/modules.load", 0);
+			fail("the list of modules is cut short", names, 0);
 		*end = '\0';
 		load(line);
 		line = end + 1;

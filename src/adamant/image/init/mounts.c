@@ -9,6 +9,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+struct folder {
+	const char *path;
+	mode_t mode;
+};
+
 struct link {
 	const char *path, *target;
 };
@@ -16,8 +21,10 @@ struct link {
 static const char *const moved[] = { "/dev", "/proc", "/sys", "/run" };
 
 /* Mount points of `/`. */
-static const char *const folders[] = {
-	"dev", "efi", "etc", "media", "mnt", "proc", "root", "run", "state", "sys", "tmp", "usr", "var",
+static const struct folder folders[] = {
+	{ "dev", 0755 },  { "efi", 0700 },   { "etc", 0755 },  { "media", 0755 }, { "mnt", 0755 },
+	{ "proc", 0555 }, { "root", 0700 },  { "run", 0755 },  { "state", 0700 }, { "sys", 0555 },
+	{ "tmp", 01777 }, { "usr", 0755 },   { "var", 0755 },
 };
 
 static const struct link links[] = {
@@ -56,7 +63,7 @@ void mounts_begin(void)
 static void make_skeleton(void)
 {
 	for (size_t i = 0; i < COUNT(folders); i++)
-		make_folder(folders[i], 0755);
+		make_folder(folders[i].path, folders[i].mode);
 	for (size_t i = 0; i < COUNT(links); i++)
 		if (symlink(links[i].target, links[i].path) != 0)
 			fail("cannot make a link of the root", links[i].path, errno);
@@ -104,8 +111,6 @@ void mounts_enter(void)
 	}
 	/* What this program came in is memory that nothing frees later. */
 	unlink("/init");
-	unlink("/modules.load");
-	rmdir("/modules");
 	if (chdir("/sysroot") != 0)
 		fail("cannot enter", "/sysroot", errno);
 	make_mount(".", "/", NULL, MS_MOVE, NULL);

@@ -11,8 +11,8 @@
 
 #include "text.h"
 
-#define WAIT_SECONDS 30
 #define RETRY_NANOSECONDS (100 * 1000 * 1000)
+#define ATTEMPTS 300
 #define MAX_DEVICES 4096
 
 static const char *const labels[] = { "usr-a", "usr-b" };
@@ -278,24 +278,34 @@ static void explain(const struct search *search, const char *label)
 	say(label, detail.bytes);
 }
 
-void slot_find(const uint8_t root[SHA256_SIZE], struct slot *slot)
+static bool look(const uint8_t *root, struct slot *slot, struct search searches[LABELS])
 {
-	struct timespec pause = { .tv_nsec = RETRY_NANOSECONDS };
-	struct timespec now, end;
+	for (size_t i = 0; i < LABELS; i++) {
+		search_begin(&searches[i], labels[i], root, slot);
+		slot->label = labels[i];
+		if (each_partition(labels[i], holds_the_root, &searches[i]))
+			return true;
+	}
+	return false;
+}
+
+bool slot_look(const uint8_t root[SHA256_SIZE], struct slot *slot)
+{
 	struct search searches[LABELS];
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += WAIT_SECONDS;
-	do {
-		for (size_t i = 0; i < LABELS; i++) {
-			search_begin(&searches[i], labels[i], root, slot);
-			slot->label = labels[i];
-			if (each_partition(labels[i], holds_the_root, &searches[i]))
-				return;
-		}
+	return look(root, slot, searches);
+}
+
+void slot_wait(const uint8_t root[SHA256_SIZE], struct slot *slot)
+{
+	struct timespec pause = { .tv_nsec = RETRY_NANOSECONDS };
+	struct search searches[LABELS];
+
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		if (look(root, slot, searches))
+			return;
 		nanosleep(&pause, NULL);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec < end.tv_sec);
+	}
 	for (size_t i = 0; i < LABELS; i++)
 		explain(&searches[i], labels[i]);
 	fail("no slot holds the usr image of this release", "", 0);

@@ -2,6 +2,8 @@
 #ifndef ADAMANT_SLOT_H
 #define ADAMANT_SLOT_H
 
+#include <stdbool.h>
+
 #include "superblock.h"
 
 #define NAME_SIZE 64
@@ -25,7 +27,10 @@ void root_hash_of_command_line(uint8_t root[SHA256_SIZE]);
 /* The same for a command line in memory. Returns NULL, or what is wrong with it. */
 const char *root_hash_of_text(const char *line, uint8_t root[SHA256_SIZE]);
 
-/* Waits for the slot, up to 30 s for its disk to appear. */
-void slot_find(const uint8_t root[SHA256_SIZE], struct slot *slot);
+/* Looks for the slot once, among the disks that are there. */
+bool slot_look(const uint8_t root[SHA256_SIZE], struct slot *slot);
+
+/* Waits for the slot, up to 30 s for its disk to appear. Fails with what stands in each slot instead. */
+void slot_wait(const uint8_t root[SHA256_SIZE], struct slot *slot);
 
 #endif

@@ -153,7 +153,7 @@ static void write_line(const char *priority, const char *what, const char *detai
 
 void say(const char *what, const char *detail)
 {
-	write_line("<6>", what, detail, 0);
+	write_line("<5>", what, detail, 0);
 }
 
 void fail(const char *what, const char *detail, int error)

@@ -31,7 +31,7 @@ bool plain_name(const char *name);
  * holds `capacity` bytes or more, EBADMSG when a NUL stands in it). */
 ssize_t read_file(const char *path, char *buffer, size_t capacity);
 
-/* A line to the kernel's log: seen on the console, kept in the journal. */
+/* A notice to the kernel's log: seen on the console, kept in the journal. */
 void say(const char *what, const char *detail);
 
 /* Says what went wrong (with errno's number when `error` is not 0), waits until a person has read it, and reboots:
