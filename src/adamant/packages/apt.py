@@ -19,13 +19,14 @@ from urllib.parse import unquote
 from adamant.core import events, files, limits, proc
 from adamant.model.arch import Arch
 from adamant.model.definition import PACKAGE_PATTERN, Base
-from adamant.model.digest import identity, parse_sha256
-from adamant.model.errors import AdamantError, VerificationError
+from adamant.model.digest import identity
+from adamant.model.errors import AdamantError
 from adamant.model.lock import Package, Release
 from adamant.packages import base as base_set
 from adamant.packages import complaint
 from adamant.packages import mirror as mirrors
 from adamant.packages.mirror import Mirror
+from adamant.packages.records import Chosen, package_of, parse_providers, parse_records, parse_uris
 
 KEYS = tuple(f"debian-archive-trixie-{name}.asc" for name in ("automatic", "security-automatic", "stable"))
 
@@ -48,15 +49,6 @@ class Solution:
 
     packages: tuple[Package, ...]
     releases: tuple[Release, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A package that a solve chose: where it is, and its exact version with the epoch."""
-
-    uri: str
-    name: str
-    version: str
 
 
 class Apt:
@@ -116,8 +108,17 @@ class Apt:
         known = set(text.split())
         missing = [n for n in wanted if n not in known or not re.fullmatch(PACKAGE_PATTERN, n)]
         if missing:
-            near = {n: difflib.get_close_matches(n, known, n=3, cutoff=0.75) for n in missing}
+            near = self._providers(missing)
+            for name in missing:
+                near[name] = near.get(name) or difflib.get_close_matches(name, known, n=3, cutoff=0.75)
             raise complaint.package_missing(missing, near)
+
+    def _providers(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Packages that provide what a name stands for (a virtual package, or an old name)."""
+        plain = [name for name in names if re.fullmatch(PACKAGE_PATTERN, name)]
+        argv = ["apt-cache", "-c", str(self._folder / "apt.conf"), "showpkg", "--", *plain]
+        text, _ = call("ask for providers", argv, self._mirror)  # it fails for a name that nothing knows
+        return {name: sorted(providers)[:8] for name, providers in parse_providers(text).items()}
 
     def _chosen(self, wanted: Sequence[str]) -> list[Chosen]:
         """The packages that a solve chooses."""
@@ -282,66 +283,4 @@ def status() -> str:
         "Package: adamant\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n"
         "Maintainer: Adamant <adamant@localhost>\n"
         f"Provides: {', '.join(base_set.PROVIDED)}\nDescription: what Adamant does itself\n\n"
-    )
-
-
-def parse_uris(text: str) -> list[Chosen]:
-    """Packages from the lines `'URI' FILE SIZE HASH` of `--print-uris`; other lines are apt talking.
-
-    FILE is `name_version_arch.deb` with the epoch's colon as `%3a`.
-    """
-    found = []
-    for line in text.splitlines():
-        if not line.startswith("'"):
-            continue
-        match = re.match(r"'([^']+)' ([^\s_]+)_([^\s_]+)_[^\s_]+\.deb \d+", line)
-        if match is None:
-            raise AdamantError("apt-output", "apt printed a line that is no package", context=line.rsplit("/", 1)[-1])
-        uri, name, version = match.groups()
-        found.append(Chosen(uri, unquote(name), unquote(version)))
-    return found
-
-
-def parse_records(text: str) -> list[dict[str, str]]:
-    """Paragraphs of `apt-cache show`, each field's first line by name. Continuation lines are left out."""
-    records: list[dict[str, str]] = []
-    fields: dict[str, str] = {}
-    for line in [*text.split("\n"), ""]:
-        if not line.strip():
-            if fields:
-                records.append(fields)
-            fields = {}
-        elif line[0] not in " \t" and ":" in line:
-            key, value = line.split(":", 1)
-            fields[key] = value.strip()
-    return records
-
-
-def package_of(record: dict[str, str], suite: str) -> Package:
-    """The package that a record of an index describes.
-
-    No `Source` means that the source has the same name and version; `glibc (2.41-12)` gives the version when it
-    differs (Debian Policy 5.6.1). Raises VerificationError when a field is missing or malformed.
-    """
-    try:
-        name, version, size = record["Package"], record["Version"], int(record["Size"])
-        source, _, source_version = record.get("Source", name).partition(" ")
-        digest = parse_sha256(record["SHA256"])
-        filename, architecture = record["Filename"], record["Architecture"]
-    except (KeyError, ValueError) as error:
-        raise VerificationError(
-            "index-malformed", f"the index's record of {record.get('Package', 'a package')} lacks a field: {error}"
-        ) from error
-    if filename.startswith("/") or ".." in filename.split("/") or not 0 < size <= limits.DEB_SIZE:
-        raise VerificationError("index-malformed", f"the index's record of {name} has no plain path or size")
-    return Package(
-        name=name,
-        version=version,
-        architecture=architecture,
-        source=source,
-        source_version=source_version.strip("()") or version,
-        suite=suite,
-        filename=filename,
-        size=size,
-        sha256=digest,
     )
