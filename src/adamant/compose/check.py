@@ -213,13 +213,14 @@ def _devices(image: Image) -> Found:
 
 
 _OUTSIDE_OK = re.compile(r"(usr|etc|var|boot|dev|home|media|mnt|opt|proc|root|run|srv|sys|tmp|bin|sbin|lib|lib64)(/|$)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _names(image: Image) -> Found:
     for path in sorted(image.tree, key=lambda p: p.encode(errors="surrogateescape")):
         if not _OUTSIDE_OK.match(path):
             yield path, "lies in a folder that no system has"
-        elif any(ord(c) < 32 or ord(c) == 127 for c in path):
+        elif _CONTROL.search(path):
             yield path, "has a control character in its name"
 
 

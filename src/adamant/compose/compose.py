@@ -22,6 +22,7 @@ from adamant.compose import (
     kernel,
     ldcache,
     nsswitch,
+    overlay,
     pam,
     presets,
     python,
@@ -91,18 +92,19 @@ def compose(  # noqa: PLR0917  -- the chain calls it once
     tree = merge(layers)
     found = [effect for package in sorted(review.effects) for effect in review.effects[package]]
     release, vmlinuz = kernel.take(tree)
-    _put(tree, [*request.house, *request.extra])
     for path in etc.ABSENT:
         _drop(tree, path)
+    overlay.lay(tree, request.house)
+    overlay.lay(tree, request.extra)
 
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="compose") as pool:
         # What tools make starts first and runs beside the rest. It reads the tree as it is now.
         still = dict(tree)
         jobs: list[Callable[[], list[Entry]]] = [
             lambda: depmod.make(still, release, tools, store),
+            *python.jobs(still, tools, store),
             lambda: hwdb.make(still, tools, store),
             lambda: catalog.make(still, tools, store),
-            lambda: python.make(still, tools, store),
         ]
         pending = [pool.submit(job) for job in jobs]
 

@@ -5,7 +5,9 @@ files is compiled in a fresh interpreter, in sorted order, with a fixed hash see
 and kept. Imports model, core and packages.tools only (and `entries`, `staging`).
 """
 
+import functools
 import re
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -21,15 +23,18 @@ VERSION = "3.13"
 _TAG = "cpython-313"
 _INTERPRETER = f"usr/bin/python{VERSION}"
 _ROOTS = ("usr/lib/python3/", f"usr/lib/python{VERSION}/", "usr/lib/adamant/")
+_LEFT_OUT = re.compile(r"/(config-[^/]*|ensurepip|idlelib|lib2to3|pydoc_data|test|tests|tkinter|turtledemo)/")
+"""Parts of the standard library that no program of an image imports."""
+
 _COMPILE = "data/compile.py"
 _KEEP = 64
 """Packages whose byte code is kept."""
 
 
-def make(tree: Tree, tools: ToolsTree, store: Store) -> list[Entry]:
-    """The .pyc files for the image's Python files; nothing when it has no Python.
+def jobs(tree: Tree, tools: ToolsTree, store: Store) -> list[Callable[[], list[Entry]]]:
+    """Calls that each make the .pyc files of one package, the biggest first; none when the image has no Python.
 
-    Raises AdamantError (`python-version`) when image and tools have different versions of Python.
+    Raises AdamantError (`python-version`) when the image has another Python than the tools tree.
     """
     if not any(re.fullmatch(r"usr/bin/python3\.\d+", p) for p in tree):
         return []
@@ -37,16 +42,12 @@ def make(tree: Tree, tools: ToolsTree, store: Store) -> list[Entry]:
         raise AdamantError("python-version", f"the image has another Python than {VERSION}")
     groups: dict[str, list[Entry]] = {}
     for path, entry in tree.items():
-        if path.endswith(".py") and entry.kind is Kind.FILE and path.startswith(_ROOTS):
+        if path.endswith(".py") and entry.kind is Kind.FILE and path.startswith(_ROOTS) and not _LEFT_OUT.search(path):
             groups.setdefault(entry.package, []).append(entry)
     program = resources.files("adamant.compose").joinpath(_COMPILE).read_bytes()
-    compiler = identity("compile", {"program": program.decode(), "python": _interpreter(tools)})
-    return [entry for name in sorted(groups) for entry in _compile(name, groups[name], compiler, tools, store)]
-
-
-def _interpreter(tools: ToolsTree) -> str:
-    """What the byte code depends on in the tools tree: the interpreter and its version, not the other tools."""
-    return str(tools.identity)
+    compiler = identity("compile", {"program": program.decode(), "tools": tools.identity})
+    order = sorted(groups, key=lambda name: (-sum(e.size for e in groups[name]), name))
+    return [functools.partial(_compile, name, groups[name], compiler, tools, store) for name in order]
 
 
 def _compile(package: str, sources: list[Entry], compiler: Identity, tools: ToolsTree, store: Store) -> list[Entry]:
