@@ -137,6 +137,8 @@ class Mkosi:
     def _configure(self, options: Options) -> None:
         found = mirror.find()
         conf = self._work
+        # a tree is of no use to the other kind of build, so each keeps its own
+        cache = "cache-volatile" if options.volatile else "cache"
         packages = [n for n in self._names if n not in options.volatile]
         lines = [
             "[Distribution]", "Distribution=debian", "Release=trixie",
@@ -148,11 +150,11 @@ class Mkosi:
             "VolatilePackages=", *[f"  {name}" for name in options.volatile],
             *(["SourceDateEpoch=0", "Seed=00000000-0000-4000-8000-000000000001"] if options.reproducible else []),
             "[Build]", "BuildSources=", f"Incremental={'yes' if options.incremental else 'no'}",
-            "CacheDirectory=/work/cache",
+            f"CacheDirectory=/work/{cache}",
             "PackageCacheDirectory=/work/packages", "WorkspaceDirectory=/work/workspace",
             "[Validation]", "SecureBoot=no",
         ]  # fmt: skip
-        for name in ("cache", "packages", "workspace"):
+        for name in (cache, "packages", "workspace"):
             (conf / name).mkdir(parents=True, exist_ok=True)
         (conf / "mkosi.conf").write_text("\n".join(line for line in lines) + "\n")
         sources = conf / "mkosi.sandbox" / "etc" / "apt" / "sources.list.d" / "mkosi.sources"
