@@ -43,7 +43,6 @@ def make_lock(
     chosen = target_apt.solve(base.image_request(image), watch)
     tools = host_apt.solve(base.tools_request(host, image.arch), watch)
     files = target_apt.solve(base.target_tools_request(), watch)
-    names = {p.name for p in chosen.packages}
     return Lock(
         image=PackageSet(image.arch, request_identity(image), chosen.releases, chosen.packages),
         tools=PackageSet(
@@ -52,8 +51,18 @@ def make_lock(
             tools.releases,
             _with_target_files(tools.packages, files.packages),
         ),
-        recordings=tuple(r for r in recordings if r.package in names),
+        recordings=recordings_of(chosen.packages, recordings),
     )
+
+
+def recordings_of(packages: Sequence[Package], recordings: Sequence[Recording]) -> tuple[Recording, ...]:
+    """Those of `recordings` whose package is among `packages`.
+
+    Whether its script is still the same is for the review to say, which reads the scripts: a recording counts there
+    only by its script's hash.
+    """
+    names = {p.name for p in packages}
+    return tuple(r for r in recordings if r.package in names)
 
 
 def this_arch() -> Arch:

@@ -58,7 +58,7 @@ class Mirror:
             hidden = parts.hostname if parts.hostname else parts.path.rstrip("/")
             if hidden:
                 text = text.replace(hidden, "MIRROR")
-        text = re.sub(r" ?\[IP: [^\]]*\]", "", text)
+        text = re.sub(r" ?\[IP: [^\]]*\]| ?\((?=[^)]*[.:])[0-9a-f.:]+\)", "", text)
         text = re.sub(r"(connect to|Connecting to|resolve) '?[^\s']+'?", r"\1 MIRROR", text)
         return _URI.sub("MIRROR", text)
 
