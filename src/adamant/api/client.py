@@ -5,9 +5,12 @@ does not take the other's certificate (`certificate-rejected`), the role is too 
 has too much to do (`node-busy`).
 """
 
+import os
 import re
 import types
 from typing import Any
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when gRPC is loaded; failures are told by errors, not by its log
 
 import grpc
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from adamant.compose import entries, units
+from adamant.model import switch as model_switch
 from adamant.model.errors import InputError
 from adamant.model.posture import RULES, Posture
 from adamant.model.tree import Entry, Kind, Tree
@@ -38,13 +39,7 @@ _LINK_FOLDER = "usr/lib/systemd/system"
 _KINDS = (("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds"))
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """A unit to enable or disable; `reason` says who wants it."""
-
-    unit: str
-    enable: bool
-    reason: str
+Switch = model_switch.Switch
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.arch import NAMES
 from adamant.model.errors import AdamantError
+from adamant.model.version import ADAMANT
 from adamant.node.reading import read_line, read_text
 from adamant.node.systemd import Systemd
 
 RELEASE = "usr/lib/os-release"
 POSTURE = "usr/lib/adamant/posture"
-ADAMANT = "usr/lib/adamant/version"
 _POSTURES = {"open": pb.POSTURE_OPEN, "guarded": pb.POSTURE_GUARDED, "sealed": pb.POSTURE_SEALED}
 
 
@@ -53,7 +53,7 @@ def answer(root: Path) -> pb.VersionResponse:
         release = {}
     kernel = os.uname()
     return pb.VersionResponse(
-        adamant=read_line(root / ADAMANT),
+        adamant=ADAMANT,
         image=release.get("IMAGE_ID", ""),
         image_version=release.get("IMAGE_VERSION", ""),
         posture=posture(root),

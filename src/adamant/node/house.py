@@ -1,0 +1,170 @@
+"""What an image gets from Adamant itself: static files, its own sources, and which units start.
+
+The static files lie in `data/` as trees below `/`: `every` for all postures, `no-shell` for those without a shell on
+the host. What stays true: no unit of ours needs a shell; the bytes depend on the arguments and our sources alone. Runs
+where images are built, not on machines.
+
+What starts at boot is counted in seconds under emulation, so each unit that packages start in every boot and that does
+nothing for such a machine stands in NOT_STARTED with its reason.
+"""
+
+import ast
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+import adamant
+from adamant.model.digest import sha256
+from adamant.model.layout import verity_size
+from adamant.model.posture import RULES, Posture
+from adamant.model.switch import Switch
+from adamant.model.tree import Entry, Kind
+
+PYTHON = "usr/lib/python3/dist-packages/adamant"
+AGENT = "adamant.node.agent"
+
+STARTED: dict[str, str] = {
+    "adamant-agent.service": "the API",
+    "adamant-repart.service": "slot B, state and var at the first boot",
+    "state.mount": "the machine's state",
+    "systemd-networkd.service": "the network",
+    "systemd-resolved.service": "names",
+    "systemd-timesyncd.service": "the time",
+    "var.mount": "persistent data",
+}
+
+NOT_STARTED: dict[str, str] = {
+    "dev-mqueue.mount": "containers mount their own",
+    "proc-sys-fs-binfmt_misc.automount": "interpreters for foreign programs: nothing on the host runs those",
+    "run-lock.mount": "nothing here takes locks below /run/lock",
+    "sys-fs-fuse-connections.mount": "control files of FUSE, which nothing reads",
+    "sys-kernel-config.mount": "configfs, which nothing uses",
+    "sys-kernel-debug.mount": "debugfs gives more of the kernel away than a machine needs",
+    "sys-kernel-tracing.mount": "as debugfs",
+    "systemd-ask-password-console.path": "nothing asks for a password",
+    "systemd-ask-password-wall.path": "nothing asks for a password",
+    "systemd-binfmt.service": "as its automount",
+    "systemd-creds.socket": "credentials are made elsewhere",
+    "systemd-hibernate-clear.service": "machines do not hibernate",
+    "systemd-initctl.socket": "the control interface of System V",
+    "systemd-network-generator.service": "networks of the kernel's command line",
+    "systemd-networkd-wait-online.service": "nothing may wait for the network: the agent answers before it is there",
+    "systemd-pcrlock.socket": "policies for the TPM, which nothing makes",
+    "systemd-repart.service": "adamant-repart.service in its place",
+    "systemd-sysext.socket": "extensions come at boot",
+}
+
+NO_LOGIN: dict[str, str] = {
+    "systemd-user-sessions.service": "nobody logs in",
+}
+"""The same, in postures without a shell."""
+
+GENERATORS: dict[str, str] = {
+    "systemd-cryptsetup-generator": "disks of crypttab(5)",
+    "systemd-fstab-generator": "/usr is mounted by the initrd, all else by units of ours",
+    "systemd-gpt-auto-generator": "mounts what a partition table says; here, units do",
+    "systemd-hibernate-resume-generator": "machines do not hibernate",
+    "systemd-integritysetup-generator": "disks of integritytab(5)",
+    "systemd-rc-local-generator": "/etc/rc.local",
+    "systemd-run-generator": "commands of the kernel's command line",
+    "systemd-system-update-generator": "updates by packages",
+    "systemd-sysv-generator": "scripts of System V",
+    "systemd-tpm2-generator": "waits for a TPM",
+    "systemd-veritysetup-generator": "/usr is opened by the initrd",
+}
+"""Generators that are masked: each is a program to start, before the first unit."""
+
+
+def file(path: str, data: bytes) -> Entry:
+    """A file of root's, mode 0644, with `data`."""
+    return Entry(path, Kind.FILE, 0o644, size=len(data), sha256=sha256(data), content=data)
+
+
+def link(path: str, target: str) -> Entry:
+    """A symbolic link."""
+    return Entry(path, Kind.SYMLINK, 0o777, target=target)
+
+
+def _files_below(folder: Traversable, path: str) -> list[Entry]:
+    found = []
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        name = f"{path}/{item.name}" if path else item.name
+        if item.is_dir():
+            found += _files_below(item, name)
+        else:
+            found.append(file(name, item.read_bytes()))
+    return found
+
+
+def _slot_b(slot_size: int) -> list[Entry]:
+    """Definitions of the second slot: as large as the first, which the disk image has (repart.d(5))."""
+    return [
+        file(f"usr/lib/repart.d/{number}-{label}.conf", _partition(kind, label, size).encode())
+        for number, kind, label, size in (
+            (30, "usr", "usr-b", slot_size),
+            (31, "usr-verity", "usr-b-verity", verity_size(slot_size)),
+        )
+    ]
+
+
+def _partition(kind: str, label: str, size: int) -> str:
+    return f"[Partition]\nType={kind}\nLabel={label}\nSizeMinBytes={size}\nSizeMaxBytes={size}\n"
+
+
+def _imported(source: bytes) -> set[str]:
+    """Dotted names of ours that a module imports, anywhere in it; those of what is no module stand among them."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == "adamant"}
+
+
+def agent_files() -> list[Entry]:
+    """The agent's sources and those that it imports, directly or not: no other module of ours is on a machine."""
+    package = resources.files(adamant)
+    found: dict[str, Entry] = {}
+    todo = [AGENT]
+    seen: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        path = "/".join(name.split(".")[1:])
+        for candidate in (f"{path}.py", f"{path}/__init__.py".lstrip("/")):
+            source = package.joinpath(candidate)
+            if source.is_file():
+                data = source.read_bytes()
+                found[candidate] = file(f"{PYTHON}/{candidate}", data)
+                todo += sorted(_imported(data))
+        if "." in name:
+            todo.append(name.rpartition(".")[0])
+    return [found[path] for path in sorted(found)]
+
+
+def house_files(posture: Posture, slot_size: int) -> list[Entry]:
+    """All files and links of Adamant for an image of `posture` whose slots have `slot_size` bytes.
+
+    Paths are relative to `/` and begin with `usr/` or `etc/`.
+    """
+    data = resources.files("adamant.node").joinpath("data")
+    found = _files_below(data.joinpath("every"), "")
+    found += _slot_b(slot_size)
+    found += agent_files()
+    found.append(file("usr/lib/adamant/posture", f"{posture.value}\n".encode()))
+    found += [link(f"etc/systemd/system-generators/{name}", "/dev/null") for name in sorted(GENERATORS)]
+    found.append(link("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"))
+    if not RULES[posture].host_shell:
+        found += _files_below(data.joinpath("no-shell"), "")
+        found += [link(f"etc/systemd/system/{name}", "/dev/null") for name in ("debug-shell.service", "rescue.service")]
+    return sorted(found, key=lambda entry: entry.path)
+
+
+def switches(posture: Posture) -> list[Switch]:
+    """Which units start and which do not, with the reason."""
+    off = NOT_STARTED if RULES[posture].host_shell else {**NOT_STARTED, **NO_LOGIN}
+    return [Switch(unit, True, reason) for unit, reason in STARTED.items()] + [
+        Switch(unit, False, reason) for unit, reason in off.items()
+    ]
