@@ -99,3 +99,5 @@ MODULE_SIZE = 64 << 20
 """A kernel module, decompressed."""
 KERNEL_COMMAND_LINE = 2048
 """COMMAND_LINE_SIZE of Linux on amd64 and arm64, with the byte that ends it."""
+USR_SIZE = 8 << 30
+"""A usr image, and so the tree that belongs to it."""
