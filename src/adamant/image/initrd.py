@@ -1,7 +1,8 @@
 """The initrd: our one program, the kernel modules it loads, and their order.
 
-It holds `init`, `modules/*.ko` (decompressed: the kernel's signature on each stays), and the lists
-`modules.load` and `modules.disks`, as a cpio archive compressed with zstd. Equal inputs give equal bytes. Imports model, core, packages.tools and compose.entries.
+It holds `init`, `modules/*.ko` (decompressed: the kernel's signature on each stays), and the lists `modules.load` and
+`modules.disks`, as a cpio archive compressed with zstd. Equal inputs give equal bytes. Imports model, core,
+packages.tools and compose.entries.
 """
 
 import lzma
@@ -13,7 +14,7 @@ from adamant.core.store import Store
 from adamant.image import cpio, init_program, initrd_modules
 from adamant.model.arch import Arch
 from adamant.model.errors import AdamantError, VerificationError
-from adamant.model.tree import Entry, Tree
+from adamant.model.tree import Entry, Kind, Tree
 from adamant.packages.tools import ToolsTree
 
 _LEVEL = "-19"
@@ -57,8 +58,8 @@ def make_initrd(tree: Tree, arch: Arch, kernel: str, tools: ToolsTree, store: St
 
 
 def _file(tree: Tree, path: str) -> Entry:
-    found = entries.real_file(tree, path)
-    if found is None:
+    found = tree.get(path)
+    if found is None or found.kind is not Kind.FILE:
         raise AdamantError("kernel-file-missing", f"the image has no {path}, which its kernel needs")
     return found
 

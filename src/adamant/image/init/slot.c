@@ -12,7 +12,8 @@
 #include "text.h"
 
 #define RETRY_NANOSECONDS (100 * 1000 * 1000)
-#define ATTEMPTS 300
+#define ATTEMPTS 300 /* 30 s for a disk to appear */
+#define ATTEMPTS_BESIDE_ANOTHER 30 /* our disk is there, and holds another release: 3 s for a second disk */
 #define MAX_DEVICES 4096
 
 static const char *const labels[] = { "usr-a", "usr-b" };
@@ -302,8 +303,14 @@ void slot_wait(const uint8_t root[SHA256_SIZE], struct slot *slot)
 	struct search searches[LABELS];
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		bool another = false;
+
 		if (look(root, slot, searches))
 			return;
+		for (size_t i = 0; i < LABELS; i++)
+			another |= searches[i].why == other_root;
+		if (another && attempt >= ATTEMPTS_BESIDE_ANOTHER)
+			break;
 		nanosleep(&pause, NULL);
 	}
 	for (size_t i = 0; i < LABELS; i++)

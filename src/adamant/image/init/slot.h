@@ -30,7 +30,7 @@ const char *root_hash_of_text(const char *line, uint8_t root[SHA256_SIZE]);
 /* Looks for the slot once, among the disks that are there. */
 bool slot_look(const uint8_t root[SHA256_SIZE], struct slot *slot);
 
-/* Waits for the slot, up to 30 s for its disk to appear. Fails with what stands in each slot instead. */
+/* Waits for the slot, up to 30 s for its disk to appear, or 3 s when only other releases are there. Fails with what stands in each slot instead. */
 void slot_wait(const uint8_t root[SHA256_SIZE], struct slot *slot);
 
 #endif
