@@ -343,6 +343,13 @@ def _check_image(image: Path, options: Options) -> int:
             f"{image} is not a raw disk image with a GUID partition table",
             hint="give the disk.raw of a build",
         )
+    if options.kernel is not None and options.certificate is not None:
+        # OVMF starts a kernel that it is handed even when its signature does not hold
+        raise InputError(
+            "kernel-not-verified",
+            "a kernel that is given by hand is not checked by Secure Boot",
+            hint="leave one of the two out",
+        )
     if options.memory < qemu.ROOM or options.cpus < 1:
         raise InputError("machine-too-small", "a machine needs memory and a processor")
     return size

@@ -1,0 +1,147 @@
+"""Bring a machine up: keys, creation, start, and waiting until its API says that it is healthy.
+
+The keys of machines on this computer come from one CA in the person's configuration folder. Its key stays there; a
+machine gets a certificate of its own as systemd credentials.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adamant.api import contexts, pki
+from adamant.api.client import connect
+from adamant.api.contexts import Context
+from adamant.api.identity import Role
+from adamant.api.types import CheckState, Health
+from adamant.core import files, limits, places
+from adamant.machine import console, fault
+from adamant.machine.console import Phase, Reached
+from adamant.machine.fault import Explanation
+from adamant.machine.machine import Machine, Machines, Options, Status
+from adamant.model.errors import AdamantError, UnreachableError
+from adamant.packages.tools import ToolsTree
+
+_FOLDER = "local"
+_AUTHORITY = "ca"
+_CLIENT = "admin"
+_PROBE_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+_SHOWN_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A machine that is healthy. `seconds` is from power-on to the first healthy answer; `phases` are by that clock."""
+
+    machine: Machine
+    health: Health
+    seconds: float
+    phases: tuple[Reached, ...]
+
+
+class NotHealthy(AdamantError):
+    """A machine did not become healthy. `explanation` is what its console shows, if that is known."""
+
+    def __init__(self, message: str, explanation: Explanation | None, lines: list[str], log: Path) -> None:
+        means = explanation.fault.means if explanation else "The console shows no fault that is known."
+        remedy = explanation.fault.remedy if explanation else f"Read the whole console log: {log}"
+        context = "\n".join(["the last lines of its console:", *(f"  {line}" for line in lines)])
+        super().__init__("machine-not-healthy", f"{message} {means}", context=context, hint=remedy)
+        self.explanation = explanation
+
+
+def local_keys() -> Path:
+    """The folder with the CA and the admin's keys for machines on this computer; made at the first call."""
+    folder = places.config() / _FOLDER
+    with files.locked(places.config() / f".{_FOLDER}.lock", "the keys of local machines"):
+        if not (folder / f"{_CLIENT}.crt").exists():
+            now = datetime.now(UTC)
+            if (folder / f"{_AUTHORITY}.crt").exists():
+                authority = pki.load(folder, _AUTHORITY)
+            else:
+                authority = pki.make_authority("adamant-local", now)
+                pki.save(folder, _AUTHORITY, authority)
+            pki.save(folder, _CLIENT, pki.issue_client(authority, _CLIENT, Role.ADMIN, now))
+    return folder
+
+
+def node_credentials(name: str) -> dict[str, bytes]:
+    """The credentials that make a machine serve its API: a fresh key and certificate, and the CA's certificate."""
+    authority = pki.load(local_keys(), _AUTHORITY)
+    pair = pki.issue_node(authority, [name], datetime.now(UTC))
+    return {
+        "adamant.ca": authority.certificate,
+        "adamant.cert": pair.certificate,
+        "adamant.key": pair.key,
+        "system.hostname": name.encode(),
+    }
+
+
+def context_of(machine: Machine) -> Context:
+    """How the person's commands reach the machine."""
+    return Context(
+        address=machine.address,
+        ca=f"{_FOLDER}/{_AUTHORITY}.crt",
+        certificate=f"{_FOLDER}/{_CLIENT}.crt",
+        key=f"{_FOLDER}/{_CLIENT}.key",
+    )
+
+
+def create(machines: Machines, name: str, image: Path, options: Options) -> Machine:
+    """A machine with keys of its own, whose context becomes the current one."""
+    whole = replace(options, credentials={**node_credentials(name), **options.credentials})
+    machine = machines.create(name, image, whole)
+    contexts.put(name, context_of(machine))
+    return machine
+
+
+def start(
+    machines: Machines,
+    name: str,
+    tools: ToolsTree,
+    cache: Path,
+    reached: Callable[[Phase], None],
+    seconds: float = limits.BOOT_SECONDS,
+) -> Up:
+    """Power a machine on and wait until it is healthy; `reached` hears of each phase of its boot.
+
+    Raises NotHealthy when it ends, or is not healthy within `seconds`.
+    """
+    begin = time.monotonic()
+    machine = machines.start(name, tools, cache)
+    contexts.put(name, context_of(machine))
+    watcher = console.Watcher(machine.console_log)
+    phases: list[Reached] = []
+    health: Health | None = None
+    while time.monotonic() - begin < seconds:
+        for seen in watcher.poll():
+            if isinstance(seen, Reached):
+                phases.append(replace(seen, seconds=time.monotonic() - begin))
+                reached(seen.phase)
+        if phases and phases[-1].phase in {Phase.SYSTEM, Phase.AGENT}:
+            health = _ask(machine) or health
+            if health is not None and health.overall is CheckState.OK:
+                return Up(machine, health, time.monotonic() - begin, tuple(phases))
+        if machines.get(name).status is not Status.RUNNING:
+            raise _not_healthy(machine, f"the machine {name} ended before it was healthy.", health)
+        time.sleep(_POLL_SECONDS)
+    raise _not_healthy(machine, f"the machine {name} was not healthy within {seconds:.0f} s.", health)
+
+
+def _ask(machine: Machine) -> Health | None:
+    """Its health, or None when nobody answers yet."""
+    try:
+        with connect(machine.address, contexts.credentials(context_of(machine)), _PROBE_SECONDS) as node:
+            return node.health()
+    except UnreachableError:
+        return None
+
+
+def _not_healthy(machine: Machine, message: str, health: Health | None) -> NotHealthy:
+    failing = [c for c in health.checks if c.state is not CheckState.OK] if health else []
+    if failing:
+        message += " Not ok: " + ", ".join(f"{c.name} ({c.message})" for c in failing) + "."
+    lines = console.tail(machine.console_log)
+    return NotHealthy(message, fault.explain(lines), lines[-_SHOWN_LINES:], machine.console_log)
