@@ -52,6 +52,7 @@ class Output:
                     made = folder / "made"
                     made.mkdir()
                     make(made)
+                    made.chmod(0o755)
                     for path in made.iterdir():
                         path.chmod(0o644)
                     files.sync_folder(made)

@@ -152,7 +152,7 @@ class Disk(Struct, frozen=True, forbid_unknown_fields=True):
 
     esp: Size = "256M"
     """The EFI system partition: the boot menu and the UKIs of two releases."""
-    slot: Size = "1G"
+    slot: Size = "512M"
     """Each of the two slots: the largest usr image that an update can bring."""
 
 

@@ -24,7 +24,6 @@ AGENT = "adamant.node.agent"
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
-    "adamant-repart.service": "slot B, state and var at the first boot",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",

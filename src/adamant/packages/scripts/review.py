@@ -139,10 +139,18 @@ def require_reviewed(found: Review) -> None:
         "script-unreviewed",
         f"{many} hand-written lines that nobody has reviewed: {', '.join(names)}",
         context="\n".join(describe(u) for u in found.unreviewed),
-        hint="either read the lines and, when an image needs nothing of them, accept them in the definition:\n"
-        + acceptance(found.unreviewed)
+        hint=ways_out(found.unreviewed),
+    )
+
+
+def ways_out(scripts: Sequence[Unreviewed]) -> str:
+    """What a person can do about unreviewed scripts."""
+    names = sorted({script.package for script in scripts})
+    return (
+        "either read the lines and, when an image needs nothing of them, accept them in the definition:\n"
+        + acceptance(scripts)
         + "or run them once in a sandbox and keep what they change in the lock:\n"
-        + "".join(f"  adamant lock --record {name}\n" for name in names).rstrip("\n"),
+        + "".join(f"  adamant lock --record {name}\n" for name in names).rstrip("\n")
     )
 
 

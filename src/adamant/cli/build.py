@@ -1,0 +1,72 @@
+"""`adamant build`."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from adamant.cli.options import definition_options, json_option
+from adamant.cli.progress import human_size, progress
+from adamant.core import places
+from adamant.image.build import Built
+from adamant.image.build import build as build_image
+from adamant.image.project import read_project
+
+_EPILOG = """\b
+Examples:
+  adamant build                         build the definition in this folder
+  adamant build -C my-host --explain    say of each step: done or reused, why, how long
+  adamant build --set version=2 --json
+"""
+
+
+@click.command("build", epilog=_EPILOG)
+@definition_options
+@click.option("--explain", is_flag=True, help="Say of each step: done or reused, why, how long.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="one a processor",
+    help="How many things to do at once. The bytes do not depend on it.",
+)
+@json_option
+def command(folder: Path, overrides: tuple[str, ...], explain: bool, workers: int, as_json: bool) -> None:
+    """Build the image of a definition into out/NAME_VERSION_ARCH beside it."""
+    project = read_project(folder, overrides)
+    with progress(as_json) as watch:
+        built = build_image(project, places.cache(), watch, workers)
+    if as_json:
+        click.echo(json.dumps(_as_object(built)))
+        return
+    if explain:
+        _explain(built)
+    _print(built)
+
+
+def _as_object(built: Built) -> dict[str, object]:
+    return {
+        "output": str(built.output),
+        "root_hash": built.manifest.root_hash,
+        "artifacts": [{"kind": a.kind.value, "path": a.path, "size": a.size} for a in built.manifest.artifacts],
+        "steps": [
+            {"step": s.step, "reused": s.reused, "reason": s.reason, "seconds": round(s.seconds, 3)}
+            for s in built.steps
+        ],
+    }
+
+
+def _explain(built: Built) -> None:
+    for step in built.steps:
+        state = click.style("reused", fg="green") if step.reused else click.style("done  ", fg="yellow")
+        click.echo(f"{state}  {step.seconds:6.2f} s  {step.step:<10} {step.reason}")
+
+
+def _print(built: Built) -> None:
+    found = built.manifest
+    reused = all(s.reused for s in built.steps)
+    click.echo(f"{'nothing changed:' if reused else 'built'} {built.output}")
+    for artifact in found.artifacts:
+        click.echo(f"  {human_size(artifact.size):>9}  {artifact.path}")
+    click.echo(f"  root hash {found.root_hash}")

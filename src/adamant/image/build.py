@@ -1,0 +1,278 @@
+"""The chain of a build: from a locked definition to the output folder.
+
+It owns the order of the steps and what each one's identity holds; how a step is done is for the modules it calls. What
+stays true: the bytes of the unsigned parts depend on the definition, the lock and our sources, and on nothing else.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from adamant.compose import compose as composing
+from adamant.compose import entries, sbom
+from adamant.compose.compose import ComposeRequest, Composition
+from adamant.compose.identity import tree_identity
+from adamant.core import events, files
+from adamant.core.sources import sources_digest
+from adamant.core.store import Store
+from adamant.image import disk, erofs, esp, initrd, uki, verity
+from adamant.image.output import Output
+from adamant.image.project import Project, read_lock
+from adamant.model import derive, lock, manifest
+from adamant.model.definition import OutputFormat, parse_size
+from adamant.model.digest import Identity, Sha256, identity, sha256
+from adamant.model.errors import InputError
+from adamant.model.layout import BLOCK
+from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.model.switch import Switch
+from adamant.model.tree import Tree
+from adamant.node import house
+from adamant.packages import fetch, layer, tools
+from adamant.packages import lock as solver
+from adamant.packages.scripts.review import require_reviewed, review
+from adamant.packages.tools import ToolsTree
+
+_ROOMS = ("api", "compose", "core", "image", "model", "node", "packages")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished build. `steps` say of each step whether it was done or reused, why, and how long it took."""
+
+    output: Path
+    manifest: Manifest
+    steps: tuple[events.Finished, ...]
+
+
+def build(project: Project, cache: Path, watch: events.Watch = events.silent, workers: int = 2) -> Built:
+    """Build a locked definition into its output folder.
+
+    Raises InputError (lock-missing, lock-stale, what the definition gets wrong), VerificationError, BusyError (another
+    build writes the same output) and the errors of the tools.
+    """
+    recorder = events.Recorder(watch)
+    locked = read_lock(project)
+    stale = solver.is_stale(locked, project.image)
+    if stale:
+        raise InputError(
+            "lock-stale", f"the lock does not fit: {'; '.join(stale)}", hint="make a new one with: adamant lock"
+        )
+    whole = _whole_identity(project, locked)
+    output = Output(project.output, cache)
+    if output.fits(whole):
+        recorder(events.Finished("build", True, "same definition, lock and sources", 0.0))
+    else:
+        chain = _Chain(project, locked, cache, recorder, workers)
+        project.output.parent.mkdir(exist_ok=True)
+        output.replace(whole, chain.write)
+    found = manifest.decode((project.output / "manifest.json").read_bytes())
+    return Built(project.output, found, tuple(recorder.finished))
+
+
+def _whole_identity(project: Project, locked: lock.Lock) -> Identity:
+    image = project.image
+    sources = [*(file.source for file in image.files), *(unit.source for unit in image.units)]
+    named = [source for source in sources if source is not None]
+    pair = image.signing.secure_boot
+    return identity(
+        "build",
+        {
+            "definition": msgspec.to_builtins(image),
+            "lock": sha256(lock.encode(locked)),
+            "files": {name: sha256(project.source(name, "file of the definition")) for name in named},
+            "certificate": sha256(project.source(pair.certificate, "certificate")) if pair else "",
+            "sources": sources_digest(*_ROOMS),
+        },
+    )
+
+
+class _Chain:
+    """One build under way."""
+
+    def __init__(self, project: Project, locked: lock.Lock, cache: Path, watch: events.Recorder, workers: int) -> None:
+        self.project = project
+        self.image = project.image
+        self.locked = locked
+        self.cache = cache
+        self.watch = watch
+        self.workers = workers
+        self.store = Store(cache, watch)
+        self.scope = str(project.folder)
+
+    def write(self, out: Path) -> None:
+        """Do all steps and fill the folder `out`."""
+        image = self.image
+        tree_of_tools = tools.open_tools(self.locked.tools, self.cache, self.watch)
+        debs = fetch.fetch(self.locked.image.packages, self.cache, self.watch)
+        layers = layer.unpack_layers(self.locked.image.packages, debs, self.cache, self.watch, self.workers)
+        found = review(layers, image.scripts, self.locked.recordings)
+        require_reviewed(found)
+        composed = composing.compose(self._request(), layers, found, tree_of_tools, self.store, self.workers)
+        for finding in composed.findings:
+            self.watch(events.Noted(finding.message))
+        with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
+            packed = pool.submit(
+                initrd.make_initrd,
+                _system(composed.tree),
+                image.arch,
+                composed.kernel,
+                tree_of_tools,
+                self.store,
+            )
+            usr = self._usr(composed.tree, tree_of_tools)
+            tree_hash = verity.read_root_hash(usr / "usr.verity")
+            program = packed.result()
+        line = uki.command_line(image.arch, tree_hash, image.kernel.arguments)
+        kernel = self._uki(composed, program, line, tree_of_tools)
+        self._collect(out, composed, usr, kernel, line, tree_of_tools)
+
+    def _request(self) -> ComposeRequest:
+        image = self.image
+        extra, switches = [], []
+        for file in image.files:
+            data = self._contents(file.content, file.source)
+            extra.append(entries.file(file.path.lstrip("/"), data, int(file.mode, 8)))
+        for unit in image.units:
+            if unit.content is not None or unit.source is not None:
+                path = f"usr/lib/systemd/system/{unit.name}"
+                extra.append(entries.file(path, self._contents(unit.content, unit.source)))
+            switches.append(Switch(unit.name, unit.enable, "definition"))
+        return ComposeRequest(
+            name=image.name,
+            version=image.version,
+            arch=image.arch,
+            posture=image.posture,
+            house=tuple(house.house_files(image.posture, parse_size(image.disk.slot))),
+            extra=tuple(extra),
+            switches=(*house.switches(image.posture), *switches),
+        )
+
+    def _contents(self, content: str | None, source: str | None) -> bytes:
+        return content.encode() if content is not None else self.project.source(source or "", "file of the definition")
+
+    def _usr(self, tree: Tree, tools_tree: ToolsTree) -> Path:
+        """The step that makes the usr image and its verity tree: a folder with `usr.erofs` and `usr.verity`."""
+        image = self.image
+        uuid = derive.guid("usr", image.name, image.version, image.arch.value)
+        salt = derive.salt(image.name)
+
+        def make(folder: Path) -> None:
+            erofs.make_erofs(tree, image.profile, uuid, tools_tree, folder / "usr.erofs", workers=self.workers)
+            verity.make_verity(folder / "usr.erofs", salt, uuid, tools_tree, folder / "usr.verity")
+
+        inputs = {
+            "tree": tree_identity(tree),
+            "profile": image.profile.value,
+            "flags": erofs.flags(image.profile),
+            "uuid": str(uuid),
+            "salt": salt,
+            "tools": tools_tree.identity,
+        }
+        return self.store.step("usr", inputs, make, scope=self.scope).path
+
+    def _uki(self, composed: Composition, packed: Path, line: str, tools_tree: ToolsTree) -> Path:
+        """The step that makes the unsigned UKI: a folder with `uki.efi` and, as `boot.efi`, the boot loader."""
+        arch = self.image.arch
+        system = _system(composed.tree)
+        parts = {
+            "kernel": composed.vmlinuz,
+            "stub": system[uki.stub_path(arch)],
+            "loader": system[esp.source_path(arch)],
+            "os-release": system["usr/lib/os-release"],
+        }
+
+        def make(folder: Path) -> None:
+            for name, entry in parts.items():
+                (folder / name).write_bytes(entries.read(entry))
+            made = uki.UkiParts(
+                arch, composed.kernel, folder / "kernel", packed, folder / "stub", line, folder / "os-release"
+            )
+            uki.make_uki(made, tools_tree, folder / "uki.efi")
+
+        inputs = {
+            "parts": {name: entry.sha256 for name, entry in parts.items()},
+            "initrd": packed.parent.name,
+            "line": line,
+            "tools": tools_tree.identity,
+        }
+        return self.store.step("uki", inputs, make, scope=self.scope).path
+
+    def _collect(
+        self, out: Path, composed: Composition, usr: Path, kernel: Path, line: str, tools_tree: ToolsTree
+    ) -> None:
+        """Sign, make the disk image, and write everything into the output folder."""
+        image = self.image
+        efi = out / f"{image.name}_{image.version}.efi"
+        unsigned = {efi.name: files.sha256_file(kernel / "uki.efi")}
+        with files.work_folder(out.parent, "disk") as work:
+            loader = work / "loader.efi"
+            files.copy_file(kernel / "uki.efi", efi)
+            files.copy_file(kernel / "loader", loader)
+            files.copy_file(usr / "usr.erofs", out / "usr.erofs")
+            files.copy_file(usr / "usr.verity", out / "usr.verity")
+            self._disk(out, work, efi, loader, tools_tree)
+        (out / "sbom.spdx.json").write_bytes(sbom.make(image.name, image.version, self.locked.image.packages))
+        self._describe(out, composed, usr, line, unsigned)
+
+    def _disk(self, out: Path, work: Path, efi: Path, loader: Path, tools_tree: ToolsTree) -> None:
+        image = self.image
+        size = parse_size(image.disk.esp)
+        contents = esp.contents(image.arch, f"{image.name}_{image.version}", loader, efi, work)
+        serial = derive.volume_id(image.name, image.version)
+        esp.make_esp(contents, size, serial, tools_tree, work / "esp")
+        parts = disk.DiskParts(
+            arch=image.arch,
+            name=image.name,
+            version=image.version,
+            esp_size=size,
+            slot_size=parse_size(image.disk.slot),
+            esp=work / "esp",
+            usr=out / "usr.erofs",
+            verity=out / "usr.verity",
+        )
+        disk.make_disk(parts, out / "disk.raw")
+        if OutputFormat.QCOW2 in image.outputs:
+            disk.make_qcow2(out / "disk.raw", tools_tree, out / "disk.qcow2")
+        if OutputFormat.RAW not in image.outputs:
+            (out / "disk.raw").unlink()
+
+    def _describe(self, out: Path, composed: Composition, usr: Path, line: str, unsigned: dict[str, Sha256]) -> None:
+        """Write the manifest and SHA256SUMS."""
+        image = self.image
+        kinds = {".erofs": ArtifactKind.USR, ".verity": ArtifactKind.VERITY, ".efi": ArtifactKind.UKI}
+        kinds |= {".raw": ArtifactKind.DISK, ".qcow2": ArtifactKind.DISK, ".json": ArtifactKind.SBOM}
+        paths = sorted(out.iterdir())
+        with ThreadPoolExecutor(max(1, self.workers), thread_name_prefix="digest") as pool:
+            digests = dict(zip((p.name for p in paths), pool.map(files.sha256_file, paths), strict=True))
+        found = Manifest(
+            name=image.name,
+            version=image.version,
+            arch=image.arch,
+            posture=image.posture,
+            profile=image.profile,
+            kernel=composed.kernel,
+            command_line=line,
+            root_hash=verity.read_root_hash(usr / "usr.verity"),
+            salt=derive.salt(image.name),
+            data_blocks=(usr / "usr.erofs").stat().st_size // BLOCK,
+            packages=len(self.locked.image.packages),
+            artifacts=tuple(
+                Artifact(
+                    kinds[p.suffix], p.name, p.stat().st_size, digests[p.name], unsigned.get(p.name, digests[p.name])
+                )
+                for p in paths
+            ),
+            steps={},
+        )
+        encoded = manifest.encode(found)
+        (out / "manifest.json").write_bytes(encoded)
+        digests["manifest.json"] = sha256(encoded)
+        sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+        (out / "SHA256SUMS").write_text(sums)
+
+
+def _system(usr: Tree) -> Tree:
+    """The tree of the usr image with the paths of the whole system."""
+    return {f"usr/{path}": entry for path, entry in usr.items()}

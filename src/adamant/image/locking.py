@@ -1,0 +1,53 @@
+"""Locking a definition: solve, fetch, and show which maintainer scripts still need a person's decision."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adamant.core import events, files
+from adamant.image.project import Project, read_lock
+from adamant.model import lock as locks
+from adamant.model.lock import Lock, Recording
+from adamant.packages import fetch, layer, tools
+from adamant.packages import lock as solver
+from adamant.packages.lock import Change
+from adamant.packages.scripts.review import Unreviewed, review
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What locking came to. `written` is False when the lock that was there fits; `changes` are against it."""
+
+    lock: Lock
+    written: bool
+    stale: tuple[str, ...]
+    changes: tuple[Change, ...]
+    unreviewed: tuple[Unreviewed, ...]
+
+
+def lock_project(
+    project: Project,
+    cache: Path,
+    watch: events.Watch = events.silent,
+    *,
+    update: bool = False,
+    packages_to_record: Sequence[str] = (),
+) -> Locked:
+    """Make the lock of a definition where there is none, where it does not fit any more, or with `update`.
+
+    The scripts of `packages_to_record` are run once in a sandbox and what they change is kept in the lock.
+    """
+    old = read_lock(project) if project.lock_path.exists() else None
+    stale = tuple(solver.is_stale(old, project.image)) if old else ()
+    if old is None or stale or update:
+        recordings = old.recordings if old else ()
+        new = solver.make_lock(project.image, cache, watch, recordings)
+    else:
+        new = old
+    debs = fetch.fetch(new.image.packages, cache, watch)
+    layers = layer.unpack_layers(new.image.packages, debs, cache, watch)
+    found = review(layers, project.image.scripts, new.recordings)
+    written = new != old
+    if written:
+        files.write_atomic(project.lock_path, locks.encode(new))
+    return Locked(new, written, stale, tuple(solver.difference(old, new)) if old else (), tuple(found.unreviewed))
