@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adamant.core import files
 from adamant.machine import credential, port, process, record
+from adamant.machine.accelerator import Accelerator
 from adamant.machine.machine import Machines, Options, Status
 from adamant.machine.process import Process
 from adamant.machine.qemu import DirectKernel
@@ -77,8 +78,8 @@ def test_only_the_owner_reads_a_machine_whatever_the_umask(machines: Machines, i
         os.umask(old)
     for path in (machine.folder, machine.folder / "credentials"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
-    for path in ("disk.raw", "machine.json", "credentials/agent.key"):
-        assert stat.S_IMODE((machine.folder / path).stat().st_mode) == 0o600
+    for name in ("disk.raw", "machine.json", "credentials/agent.key"):
+        assert stat.S_IMODE((machine.folder / name).stat().st_mode) == 0o600
 
 
 def test_a_credential_is_an_smbios_string(machines: Machines, image: Path) -> None:
@@ -249,7 +250,7 @@ def test_a_process_that_took_over_the_id_is_not_the_machine(machines: Machines, 
     me = process.identify(os.getpid())
     assert me is not None
     for other in (Process(me.pid, me.start + 1, me.boot), Process(me.pid, me.start, "another boot")):
-        record.write(machine.folder / record.RUN, record.RunRecord(other, record.Accelerator.TCG))
+        record.write(machine.folder / record.RUN, record.RunRecord(other, Accelerator.TCG))
         assert machines.get("one").status is Status.STOPPED
         (machine.folder / "qemu.pid").write_text(f"{me.pid}\n")
         assert machines.get("one").status is Status.CRASHED
