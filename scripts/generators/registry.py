@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.generators import commands, definition, errors
+from scripts.generators import api, commands, definition, errors
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Generator = Callable[[Path], Mapping[str, bytes]]
 
 GENERATORS: Mapping[str, Generator] = {
+    "api": api.generate,
     "errors": errors.generate,
     "definition": definition.generate,
     "commands": commands.generate,

@@ -1,136 +1,98 @@
-from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+"""Types of the messages of node.proto. Made by scripts/generate from node.proto: do not edit."""
 
-CHECK_STATE_FAILING: CheckState
-CHECK_STATE_OK: CheckState
-CHECK_STATE_UNSPECIFIED: CheckState
-CHECK_STATE_WAITING: CheckState
-DESCRIPTOR: _descriptor.FileDescriptor
-POSTURE_GUARDED: Posture
-POSTURE_OPEN: Posture
-POSTURE_SEALED: Posture
+from collections.abc import Iterable
+
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer, RepeatedScalarFieldContainer
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.message import Message
+
+DESCRIPTOR: FileDescriptor
+
+class Posture(int, metaclass=EnumTypeWrapper): ...
+
 POSTURE_UNSPECIFIED: Posture
-SECURE_BOOT_DISABLED: SecureBoot
-SECURE_BOOT_ENABLED: SecureBoot
-SECURE_BOOT_SETUP: SecureBoot
+POSTURE_OPEN: Posture
+POSTURE_GUARDED: Posture
+POSTURE_SEALED: Posture
+
+class CheckState(int, metaclass=EnumTypeWrapper): ...
+
+CHECK_STATE_UNSPECIFIED: CheckState
+CHECK_STATE_OK: CheckState
+CHECK_STATE_WAITING: CheckState
+CHECK_STATE_FAILING: CheckState
+
+class SecureBoot(int, metaclass=EnumTypeWrapper): ...
+
 SECURE_BOOT_UNSPECIFIED: SecureBoot
 SECURE_BOOT_UNSUPPORTED: SecureBoot
-VERITY_ABSENT: Verity
-VERITY_CORRUPTED: Verity
+SECURE_BOOT_DISABLED: SecureBoot
+SECURE_BOOT_SETUP: SecureBoot
+SECURE_BOOT_ENABLED: SecureBoot
+
+class Verity(int, metaclass=EnumTypeWrapper): ...
+
 VERITY_UNSPECIFIED: Verity
+VERITY_ABSENT: Verity
 VERITY_VERIFIED: Verity
+VERITY_CORRUPTED: Verity
 
-class BootPhase(_message.Message):
-    __slots__ = ["duration_usec", "name", "parts", "start_usec"]
-    DURATION_USEC_FIELD_NUMBER: _ClassVar[int]
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    PARTS_FIELD_NUMBER: _ClassVar[int]
-    START_USEC_FIELD_NUMBER: _ClassVar[int]
-    duration_usec: int
-    name: str
-    parts: _containers.RepeatedCompositeFieldContainer[BootPhase]
-    start_usec: int
-    def __init__(self, name: _Optional[str] = ..., start_usec: _Optional[int] = ..., duration_usec: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[BootPhase, _Mapping[str, object]]]] = ...) -> None: ...
-
-class BootRequest(_message.Message):
-    __slots__: list[str] = []
+class VersionRequest(Message):
     def __init__(self) -> None: ...
 
-class BootResponse(_message.Message):
-    __slots__ = ["boot_id", "disk", "phases", "root_hash", "secure_boot", "slot", "slowest_units", "total_usec", "uki", "verity"]
-    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
-    DISK_FIELD_NUMBER: _ClassVar[int]
-    PHASES_FIELD_NUMBER: _ClassVar[int]
-    ROOT_HASH_FIELD_NUMBER: _ClassVar[int]
-    SECURE_BOOT_FIELD_NUMBER: _ClassVar[int]
-    SLOT_FIELD_NUMBER: _ClassVar[int]
-    SLOWEST_UNITS_FIELD_NUMBER: _ClassVar[int]
-    TOTAL_USEC_FIELD_NUMBER: _ClassVar[int]
-    UKI_FIELD_NUMBER: _ClassVar[int]
-    VERITY_FIELD_NUMBER: _ClassVar[int]
-    boot_id: str
-    disk: str
-    phases: _containers.RepeatedCompositeFieldContainer[BootPhase]
-    root_hash: str
-    secure_boot: SecureBoot
-    slot: str
-    slowest_units: _containers.RepeatedCompositeFieldContainer[UnitTime]
-    total_usec: int
-    uki: str
-    verity: Verity
-    def __init__(self, slot: _Optional[str] = ..., root_hash: _Optional[str] = ..., uki: _Optional[str] = ..., secure_boot: _Optional[_Union[SecureBoot, str]] = ..., verity: _Optional[_Union[Verity, str]] = ..., disk: _Optional[str] = ..., boot_id: _Optional[str] = ..., total_usec: _Optional[int] = ..., phases: _Optional[_Iterable[_Union[BootPhase, _Mapping[str, object]]]] = ..., slowest_units: _Optional[_Iterable[_Union[UnitTime, _Mapping[str, object]]]] = ...) -> None: ...
-
-class HealthCheck(_message.Message):
-    __slots__ = ["message", "name", "since_usec", "state"]
-    MESSAGE_FIELD_NUMBER: _ClassVar[int]
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    SINCE_USEC_FIELD_NUMBER: _ClassVar[int]
-    STATE_FIELD_NUMBER: _ClassVar[int]
-    message: str
-    name: str
-    since_usec: int
-    state: CheckState
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[CheckState, str]] = ..., message: _Optional[str] = ..., since_usec: _Optional[int] = ...) -> None: ...
-
-class HealthRequest(_message.Message):
-    __slots__: list[str] = []
-    def __init__(self) -> None: ...
-
-class HealthResponse(_message.Message):
-    __slots__ = ["checks", "overall"]
-    CHECKS_FIELD_NUMBER: _ClassVar[int]
-    OVERALL_FIELD_NUMBER: _ClassVar[int]
-    checks: _containers.RepeatedCompositeFieldContainer[HealthCheck]
-    overall: CheckState
-    def __init__(self, overall: _Optional[_Union[CheckState, str]] = ..., checks: _Optional[_Iterable[_Union[HealthCheck, _Mapping[str, object]]]] = ...) -> None: ...
-
-class UnitTime(_message.Message):
-    __slots__ = ["duration_usec", "start_usec", "unit"]
-    DURATION_USEC_FIELD_NUMBER: _ClassVar[int]
-    START_USEC_FIELD_NUMBER: _ClassVar[int]
-    UNIT_FIELD_NUMBER: _ClassVar[int]
-    duration_usec: int
-    start_usec: int
-    unit: str
-    def __init__(self, unit: _Optional[str] = ..., start_usec: _Optional[int] = ..., duration_usec: _Optional[int] = ...) -> None: ...
-
-class VersionRequest(_message.Message):
-    __slots__: list[str] = []
-    def __init__(self) -> None: ...
-
-class VersionResponse(_message.Message):
-    __slots__ = ["adamant", "arch", "hostname", "image", "image_version", "kernel", "machine_id", "posture", "systemd"]
-    ADAMANT_FIELD_NUMBER: _ClassVar[int]
-    ARCH_FIELD_NUMBER: _ClassVar[int]
-    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
-    IMAGE_FIELD_NUMBER: _ClassVar[int]
-    IMAGE_VERSION_FIELD_NUMBER: _ClassVar[int]
-    KERNEL_FIELD_NUMBER: _ClassVar[int]
-    MACHINE_ID_FIELD_NUMBER: _ClassVar[int]
-    POSTURE_FIELD_NUMBER: _ClassVar[int]
-    SYSTEMD_FIELD_NUMBER: _ClassVar[int]
+class VersionResponse(Message):
     adamant: str
-    arch: str
-    hostname: str
     image: str
     image_version: str
-    kernel: str
-    machine_id: str
     posture: Posture
+    kernel: str
+    arch: str
+    machine_id: str
     systemd: str
-    def __init__(self, adamant: _Optional[str] = ..., image: _Optional[str] = ..., image_version: _Optional[str] = ..., posture: _Optional[_Union[Posture, str]] = ..., kernel: _Optional[str] = ..., arch: _Optional[str] = ..., machine_id: _Optional[str] = ..., systemd: _Optional[str] = ..., hostname: _Optional[str] = ...) -> None: ...
+    hostname: str
+    def __init__(self, *, adamant: str | None = ..., image: str | None = ..., image_version: str | None = ..., posture: Posture | None = ..., kernel: str | None = ..., arch: str | None = ..., machine_id: str | None = ..., systemd: str | None = ..., hostname: str | None = ...) -> None: ...
 
-class Posture(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__: list[str] = []
+class HealthRequest(Message):
+    def __init__(self) -> None: ...
 
-class CheckState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__: list[str] = []
+class HealthResponse(Message):
+    overall: CheckState
+    checks: RepeatedCompositeFieldContainer[HealthCheck]
+    def __init__(self, *, overall: CheckState | None = ..., checks: Iterable[HealthCheck] | None = ...) -> None: ...
 
-class SecureBoot(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__: list[str] = []
+class HealthCheck(Message):
+    name: str
+    state: CheckState
+    message: str
+    since_usec: int
+    def __init__(self, *, name: str | None = ..., state: CheckState | None = ..., message: str | None = ..., since_usec: int | None = ...) -> None: ...
 
-class Verity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__: list[str] = []
+class BootRequest(Message):
+    def __init__(self) -> None: ...
+
+class BootResponse(Message):
+    slot: str
+    root_hash: str
+    uki: str
+    secure_boot: SecureBoot
+    verity: Verity
+    disk: str
+    boot_id: str
+    total_usec: int
+    phases: RepeatedCompositeFieldContainer[BootPhase]
+    slowest_units: RepeatedCompositeFieldContainer[UnitTime]
+    def __init__(self, *, slot: str | None = ..., root_hash: str | None = ..., uki: str | None = ..., secure_boot: SecureBoot | None = ..., verity: Verity | None = ..., disk: str | None = ..., boot_id: str | None = ..., total_usec: int | None = ..., phases: Iterable[BootPhase] | None = ..., slowest_units: Iterable[UnitTime] | None = ...) -> None: ...
+
+class BootPhase(Message):
+    name: str
+    start_usec: int
+    duration_usec: int
+    parts: RepeatedCompositeFieldContainer[BootPhase]
+    def __init__(self, *, name: str | None = ..., start_usec: int | None = ..., duration_usec: int | None = ..., parts: Iterable[BootPhase] | None = ...) -> None: ...
+
+class UnitTime(Message):
+    unit: str
+    start_usec: int
+    duration_usec: int
+    def __init__(self, *, unit: str | None = ..., start_usec: int | None = ..., duration_usec: int | None = ...) -> None: ...
