@@ -9,6 +9,7 @@ in names of files and in text, so nothing of it may reach a lock or an output.
 
 import difflib
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,7 +86,18 @@ class Apt:
         """
         watch(events.Started(f"lists of {self._arch}"))
         with self._locked():
-            self._call("read the mirror's lists", ["apt-get", "update"], of=complaint.of_update)
+            try:
+                self._update()
+            except AdamantError as error:
+                if error.reference != "apt-failed":
+                    raise
+                # a killed process or a full disk can leave lists that apt itself cannot read any more
+                shutil.rmtree(self._folder)
+                self._prepare()
+                self._update()
+
+    def _update(self) -> None:
+        self._call("read the mirror's lists", ["apt-get", "update"], of=complaint.of_update)
 
     def solve(self, names: Iterable[str], watch: events.Watch = events.silent) -> Solution:
         """The packages that `names` need, by their dependencies alone (no recommendations), from the lists as read.
@@ -164,7 +176,8 @@ class Apt:
     def _call(self, purpose: str, argv: Sequence[str], *, of: Callable[[str], AdamantError]) -> str:
         text, error = call(purpose, [argv[0], "-c", str(self._folder / "apt.conf"), *argv[1:]], self._mirror)
         if error is not None:
-            raise of(error)
+            # names of lists hold the mirror's host
+            raise of(re.sub(r"STATE/state/lists/\S+", "LIST", error.replace(str(self._folder), "STATE")))
         return text
 
     @contextmanager
