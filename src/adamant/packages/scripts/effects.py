@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 AbsolutePath = Annotated[str, Meta(pattern=r"^/[^\x00\n]*$", max_length=1024)]
 AccountName = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,30}\$?$|^Debian-[a-z]+$")]
 UnitName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9:_.@\\-]+\.[a-z]+$", max_length=256)]
-ModeText = Annotated[str, Meta(pattern=r"^0[0-7]{3,4}$")]
+ModeText = Annotated[str, Meta(pattern=r"^[0-7]{4}$")]
 
 
 _CAPABILITY_BITS = {
@@ -147,15 +147,6 @@ class Mode(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", ta
     group: str = "root"
 
 
-class Directory(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="directory"):
-    """A folder below `/etc` that a script makes, or whose mode and owner it sets."""
-
-    path: AbsolutePath
-    mode: ModeText = "0755"
-    owner: str = "root"
-    group: str = "root"
-
-
 class Diversion(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="diversion"):
     """What other packages ship at `path` lies at `to`, so that this package's own file has `path` (dpkg-divert)."""
 
@@ -233,7 +224,6 @@ Effect = (
     | File
     | Link
     | Mode
-    | Directory
     | Diversion
     | TmpfilesLine
     | AddShell

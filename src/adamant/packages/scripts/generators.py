@@ -237,20 +237,38 @@ def _nothing(reason: str) -> Translate:
     return lambda _found: [Nothing(reason)]
 
 
+class _Known:
+    """A known text. Its pattern is made when a section holds the longest of its fixed parts."""
+
+    def __init__(self, section: _Section) -> None:
+        self._text = section.text
+        required = [line for line in section.text.split("\n") if not line.startswith("?")]
+        parts = [part for line in required for part in re.split(r"\{[a-z]+[23]?\}", line.removeprefix("+"))]
+        self._fixed = max(parts, key=len)
+        self._effects = _nothing(section.reason) if section.does == "nothing" else _TRANSLATIONS[section.does]
+        self._pattern: re.Pattern[str] | None = None
+
+    def translate(self, text: str) -> list[Effect] | None:
+        """What the section does, or None when it is not this text."""
+        if self._fixed not in text:
+            return None
+        if self._pattern is None:
+            self._pattern = _compile(self._text)
+        found = self._pattern.fullmatch(text)
+        return self._effects(found) if found else None
+
+
 @functools.cache
-def _known() -> list[tuple[re.Pattern[str], Translate]]:
+def _known() -> list[_Known]:
     data = resources.files("adamant.packages.scripts").joinpath("data/sections.toml").read_bytes()
-    sections = msgspec.toml.decode(data, type=_Sections).section
-    return [(_compile(s.text), _nothing(s.reason) if s.does == "nothing" else _TRANSLATIONS[s.does]) for s in sections]
+    return [_Known(section) for section in msgspec.toml.decode(data, type=_Sections).section]
 
 
 def translate(body: str) -> list[Effect] | None:
     """What a generated section does, or None when its body is no known text."""
     text = normalise_section(body) + "\n"
-    for pattern, effects in _known():
-        found = pattern.fullmatch(text)
-        if found:
-            result = effects(found)
-            if result is not None:
-                return result
+    for known in _known():
+        effects = known.translate(text)
+        if effects is not None:
+            return effects
     return None

@@ -16,6 +16,7 @@ MARKER = "#DEBHELPER#"
 _SHELL = re.compile(r"#![ \t]*(/usr)?/bin/(env[ \t]+)?(ba|da)?sh([ \t]+-[euxv]+)?[ \t]*")
 _INERT_LINE = re.compile(r"set[ \t]+[-+][euxv]+([ \t]+pipefail)?|set[ \t]+-o[ \t]+(errexit|pipefail|nounset)")
 _CONFMODULE = re.compile(r"(\.|source)[ \t]+/usr/share/debconf/confmodule|db_stop")
+_SPECIAL = re.compile(r"""['"\\$#<()]""")
 _HEREDOC = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([A-Za-z_0-9.!@%+-]+))")
 
 _MESSAGE = r"""(?:"(?:[^"\\`$]|\\.|\$\{?(?:[0-9@*]|DPKG_MAINTSCRIPT_[A-Z]+)\}?)*"|'[^']*'|[A-Za-z0-9_.:]+)"""
@@ -107,7 +108,10 @@ class _Quoting:
             return
         position = 0
         while position < len(line):
-            position = self._read_one(line, position)
+            found = _SPECIAL.search(line, position)
+            if not found:
+                return
+            position = self._read_one(line, found.start())
 
     def _read_one(self, line: str, position: int) -> int:
         """Read what stands at `position`. Returns the position behind it."""

@@ -1,6 +1,6 @@
 """The reviewed table: hand-written maintainer scripts that somebody has read, by the hash of their lines.
 
-Data stands in data/reviewed.toml; docs/guide/maintainer-scripts.md says how to add to it. An entry says why nothing is
+Data stands in data/reviewed.json; docs/guide/maintainer-scripts.md says how to add to it. An entry says why nothing is
 to be done, or what replaces the script, and holds the effects that are left for compose.
 """
 
@@ -48,7 +48,9 @@ class Reviewed(Struct, frozen=True, forbid_unknown_fields=True):
     skips_generated: bool = False
 
 
-class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+class Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """The file."""
+
     script: tuple[Reviewed, ...]
 
 
@@ -62,7 +64,7 @@ def effects(entry: Reviewed) -> tuple[Effect, ...]:
 def decode(data: bytes) -> dict[tuple[str, ScriptName, Sha256], Reviewed]:
     """The table from the bytes of its file. Raises ValueError when an entry is not valid or stands there twice."""
     table: dict[tuple[str, ScriptName, Sha256], Reviewed] = {}
-    for entry in msgspec.toml.decode(data, type=_Table).script:
+    for entry in msgspec.json.decode(data, type=Table).script:
         if entry.verdict is Verdict.NOTHING and (entry.mechanism or entry.effects):
             raise ValueError(f"{entry.package} {entry.script}: nothing is to be done, yet effects are listed")
         if entry.verdict is Verdict.REPLACED and not (entry.mechanism or entry.effects):
@@ -78,7 +80,7 @@ def decode(data: bytes) -> dict[tuple[str, ScriptName, Sha256], Reviewed]:
 @functools.cache
 def reviewed() -> dict[tuple[str, ScriptName, Sha256], Reviewed]:
     """The table by package, script and hash."""
-    return decode(resources.files("adamant.packages.scripts").joinpath("data/reviewed.toml").read_bytes())
+    return decode(resources.files("adamant.packages.scripts").joinpath("data/reviewed.json").read_bytes())
 
 
 def canonical(package: str, lines: tuple[str, ...]) -> tuple[str, Sha256]:
