@@ -44,6 +44,24 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write `data` to `path`, wholly or not at all, and never over a file that is there.
+
+    `mode` is exact from the file's first moment on. Raises InputError file-exists.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    write_atomic(temporary, data, mode)
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise InputError("file-exists", f"{path} exists already, and is not overwritten") from error
+    except OSError as error:
+        raise write_failed(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def write_failed(path: Path, error: OSError) -> AdamantError:
     """The error for a write that the system refused."""
     full = error.errno in {28, 122}

@@ -60,6 +60,7 @@ TOOLS: dict[str, str] = {
     "kmod": "depmod",
     "mtools": "copies files into the ESP without mounting it",
     "openssl": "reads certificates and keys",
+    "pkcs11-provider": "lets OpenSSL sign with a key on a token",
     "protobuf-compiler": "protoc makes the API's messages",
     "python3": "runs ukify and virt-fw-vars",
     "python3-cryptography": "ukify signs and virt-fw-vars reads certificates with it",
@@ -67,6 +68,7 @@ TOOLS: dict[str, str] = {
     "python3-virt-firmware": "virt-fw-vars enrols Secure Boot keys in a machine's firmware",
     "qemu-utils": "qemu-img writes qcow2",
     "sbsigntool": "sbsign and sbverify",
+    "softhsm2": "a token in software, on which tests sign",
     "squashfs-tools": "mksquashfs for extensions",
     "swtpm": "the TPM of a machine on this computer",
     "swtpm-tools": "swtpm_setup",
@@ -93,8 +95,6 @@ EMULATORS: dict[Arch, dict[str, str]] = {
 """Tools by target."""
 
 TARGET_FILES: dict[str, str] = {
-    "libgcc-14-dev": "libgcc.a, for what the target's instructions lack",
-    "linux-libc-dev": "headers of the kernel's interfaces (device mapper, mount)",
     "musl-dev": "a C library for the initrd's static program",
 }
 """Development files of the target's architecture, unpacked below `target/` of the tools tree. Their dependencies are
