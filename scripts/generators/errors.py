@@ -1,11 +1,12 @@
 """docs/reference/errors.md: every error reference of the sources, read from their syntax trees.
 
 A reference is the first argument of an error class of ours. It must be a literal (or a choice between literals), so
-that each one can be searched for in the sources and listed here.
+that each one can be searched for in the sources and listed here. A class that always has the same one gives it to
+`super().__init__` instead.
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,11 +57,13 @@ def collect(source: Path) -> dict[str, Reference]:
     """
     trees = {path: ast.parse(path.read_bytes()) for path in sorted(source.rglob("*.py"))}
     classes = _error_classes(trees.values())
+    own = {c.name: call for t in trees.values() for c in _classes(t) if c.name in classes and (call := _own_call(c))}
     found: dict[str, Reference] = {}
     for path, tree in trees.items():
         module = str(path.relative_to(source))
-        for call in _calls(tree, classes):
-            code = classes[_name(call.func)]
+        calls = [(call, classes[_name(call.func)]) for call in _calls(tree, classes.keys() - own.keys())]
+        calls += [(own[c.name], classes[c.name]) for c in _classes(tree) if c.name in own]
+        for call, code in calls:
             for name in _literals(call, module):
                 reference = found.setdefault(name, Reference(name, code))
                 if reference.exit_code != code:
@@ -93,7 +96,7 @@ def _section(reference: Reference) -> str:
 
 def _error_classes(trees: Iterable[ast.Module]) -> dict[str, ExitCode]:
     """Names of AdamantError and of all its subclasses in `trees`, with their exit codes."""
-    definitions = [n for t in trees for n in ast.walk(t) if isinstance(n, ast.ClassDef)]
+    definitions = [definition for tree in trees for definition in _classes(tree)]
     codes = {"AdamantError": ExitCode.FAILED}
     while True:
         new = [d for d in definitions if d.name not in codes and any(_name(b) in codes for b in d.bases)]
@@ -102,6 +105,22 @@ def _error_classes(trees: Iterable[ast.Module]) -> dict[str, ExitCode]:
         for definition in new:
             inherited = next(codes[_name(base)] for base in definition.bases if _name(base) in codes)
             codes[definition.name] = _own_code(definition) or inherited
+
+
+def _classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+
+
+def _own_call(definition: ast.ClassDef) -> ast.Call | None:
+    """The `super().__init__("reference", ...)` of an error class that fixes its reference."""
+    for node in ast.walk(definition):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"),
+                args=[ast.Constant(value=str()), *_],
+            ):
+                return node
+    return None
 
 
 def _own_code(definition: ast.ClassDef) -> ExitCode | None:
@@ -113,7 +132,7 @@ def _own_code(definition: ast.ClassDef) -> ExitCode | None:
     return None
 
 
-def _calls(tree: ast.Module, classes: Mapping[str, ExitCode]) -> Iterator[ast.Call]:
+def _calls(tree: ast.Module, classes: Set[str]) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name(node.func) in classes:
             yield node

@@ -18,7 +18,9 @@ def documented() -> set[str]:
 
 def grepped() -> set[str]:
     """References by a plain search, which knows nothing of syntax trees: a literal right after an error's name."""
-    pattern = re.compile(r"\b\w*(?:Error|ProgramFailed)\(\s*\"([a-z0-9]+(?:-[a-z0-9]+)+|usage)\"", re.MULTILINE)
+    pattern = re.compile(
+        r"\b(?:\w*(?:Error|ProgramFailed)|super\(\)\.__init__)\(\s*\"([a-z0-9]+(?:-[a-z0-9]+)+|usage)\"", re.MULTILINE
+    )
     return {name for path in SOURCE.rglob("*.py") for name in pattern.findall(path.read_text())}
 
 
@@ -66,3 +68,14 @@ def test_a_subclass_carries_the_exit_code_of_its_parent(tmp_path: Path) -> None:
     assert {name: r.exit_code.value for name, r in found.items()} == {"too-narrow": 2, "too-wide": 2}
     assert found["too-wide"].messages == ["{b} is {c}"]
     assert found["too-wide"].hints == ["h"]
+
+
+def test_a_class_may_fix_its_reference(tmp_path: Path) -> None:
+    text = (
+        "class Gone(AdamantError):\n    def __init__(self, what):\n"
+        "        super().__init__('it-is-gone', f'{what} is gone', hint='look elsewhere')\n"
+        "raise Gone(thing)\n"
+    )
+    found = errors.collect(module(tmp_path, text))
+    assert list(found) == ["it-is-gone"]
+    assert found["it-is-gone"].messages == ["{what} is gone"]

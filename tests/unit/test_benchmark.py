@@ -1,0 +1,83 @@
+"""The benchmark's arithmetic and words: a page of figures must say what was measured, and not be kinder than it."""
+
+import json
+
+import pytest
+
+from adamant.model import lock as locks
+from adamant.model.arch import Arch
+from adamant.model.lock import Lock, Package, PackageSet
+from benchmarks import report
+from benchmarks.adamant import with_package
+from benchmarks.measure import Series, peak_memory
+from benchmarks.result import Aim, Result, Table, Unit
+
+
+def result(ours: float, rival: float | None, aim: Aim, unit: Unit = Unit.SECONDS) -> Result:
+    theirs = None if rival is None else Series((rival, rival))
+    return Result("row", "A row", unit, Series((ours, ours, ours)), aim, theirs, "mkosi")
+
+
+@pytest.mark.parametrize(
+    ("ours", "rival", "aim", "met"),
+    [
+        (1.0, 6.0, Aim("6 times", ratio=6.0), True),
+        (1.0, 5.9, Aim("6 times", ratio=6.0), False),
+        (1.0, None, Aim("6 times", ratio=6.0), None),
+        (1.0, None, Aim("below 1", below=1.0), False),
+        (0.9, None, Aim("below 1", below=1.0), True),
+        (31.0, 90.0, Aim("half, below 30", below=30.0, ratio=2.0), False),
+        (29.0, None, Aim("half, below 30", below=30.0, ratio=2.0), None),
+        (31.0, None, Aim("half, below 30", below=30.0, ratio=2.0), False),
+        (0.0, None, Aim("yes", least=1.0), False),
+        (1.0, None, Aim("yes", least=1.0), True),
+    ],
+)
+def test_an_aim_is_met_only_when_all_of_it_is(ours: float, rival: float | None, aim: Aim, met: bool | None) -> None:
+    assert result(ours, rival, aim).met is met
+
+
+def test_a_ratio_above_one_is_in_our_favour() -> None:
+    assert result(2.0, 8.0, Aim("")).ratio == 4.0
+
+
+def test_a_figure_comes_with_its_spread() -> None:
+    page = report.text({"load": "0"}, [Result("r", "R", Unit.SECONDS, Series((3.0, 1.0, 2.0)), Aim("a"))])
+    assert "2.0 s (1.0 s to 3.0 s)" in page
+
+
+def test_the_page_does_not_hide_an_aim_that_was_missed() -> None:
+    page = report.markdown({}, [result(2.0, 4.0, Aim("6 times", ratio=6.0)), result(1.0, None, Aim("x", ratio=2.0))])
+    assert "| 2.00 | 6 times | no |" in page
+    assert "| x | rival not run |" in page
+
+
+def test_truth_is_said_in_words() -> None:
+    page = report.markdown({}, [result(1.0, 0.0, Aim("yes", least=1.0), Unit.TRUTH)])
+    assert "| A row | yes | no: mkosi |  | yes | yes |" in page
+
+
+def test_json_holds_every_sample() -> None:
+    table = Table("t", ("a", "b"), (("1", "2"),))
+    row = Result("r", "R", Unit.BYTES, Series((1.0, 2.0)), Aim("a", below=3.0), tables=(table,))
+    said = json.loads(report.as_json({"cores": "2"}, [row]))
+    assert said["conditions"] == {"cores": "2"}
+    assert said["rows"][0]["adamant"] == [1.0, 2.0]
+    assert said["rows"][0]["tables"][0]["rows"] == [["1", "2"]]
+    assert said["rows"][0]["met"] is True
+
+
+def test_memory_counts_no_process_of_others() -> None:
+    with peak_memory() as peak:
+        pass
+    assert peak.value == 0
+
+
+def test_a_changed_package_takes_the_place_of_the_old_one() -> None:
+    def package(name: str, version: str) -> Package:
+        return Package(name, version, "all", name, version, "trixie", f"{name}.deb", 1, "0" * 64)
+
+    packages = PackageSet(Arch.AMD64, "1" * 64, (), (package("a", "1"), package("b", "1")))
+    changed = with_package(Lock(image=packages, tools=packages), package("b", "2"))
+    assert [(p.name, p.version) for p in changed.image.packages] == [("a", "1"), ("b", "2")]
+    assert locks.decode(locks.encode(changed)) == changed
