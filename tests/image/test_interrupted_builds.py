@@ -121,4 +121,4 @@ def test_nothing_changed_reuses_every_step(example: Example) -> None:
     done = json.loads(adamant("build", "-C", example.folder, "--json").stdout)
     assert done["steps"]
     assert all(step["reused"] for step in done["steps"]), done["steps"]
-    assert set(os.listdir(example.output)) >= WHOLE
+    assert {p.name for p in example.output.iterdir()} >= WHOLE

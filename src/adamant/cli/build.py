@@ -2,12 +2,14 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from adamant.cli.options import definition_options, json_option
 from adamant.cli.progress import human_size, progress
+from adamant.compose.check import Severity
 from adamant.core import places
 from adamant.image.build import Built
 from adamant.image.build import build as build_image
@@ -36,7 +38,7 @@ def command(folder: Path, overrides: tuple[str, ...], explain: bool, workers: in
     """Build the image of a definition into out/NAME_VERSION_ARCH beside it."""
     project = read_project(folder, overrides)
     with progress(as_json) as watch:
-        built = build_image(project, places.cache(), watch, workers)
+        built = build_image(project, places.cache(), datetime.now(UTC), watch, workers)
     if as_json:
         click.echo(json.dumps(_as_object(built)))
         return
@@ -54,6 +56,9 @@ def _as_object(built: Built) -> dict[str, object]:
             {"step": s.step, "reused": s.reused, "reason": s.reason, "seconds": round(s.seconds, 3)}
             for s in built.steps
         ],
+        "findings": [
+            {"rule": f.rule, "severity": f.severity.value, "path": f.path, "message": f.message} for f in built.findings
+        ],
     }
 
 
@@ -61,6 +66,8 @@ def _explain(built: Built) -> None:
     for step in built.steps:
         state = click.style("reused", fg="green") if step.reused else click.style("done  ", fg="yellow")
         click.echo(f"{state}  {step.seconds:6.2f} s  {step.step:<10} {step.reason}")
+    for finding in built.findings:
+        click.echo(f"{finding.severity.value} ({finding.rule}): /{finding.path}: {finding.message}")
 
 
 def _print(built: Built) -> None:
@@ -70,3 +77,6 @@ def _print(built: Built) -> None:
     for artifact in found.artifacts:
         click.echo(f"  {human_size(artifact.size):>9}  {artifact.path}")
     click.echo(f"  root hash {found.root_hash}")
+    warnings = [f for f in built.findings if f.severity is not Severity.NOTE]
+    for warning in warnings:
+        click.echo(f"warning: /{warning.path}: {warning.message}", err=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -61,7 +62,7 @@ def command(
     _make_room(machines, name, replace)
     with progress(as_json) as watch:
         _lock(project, watch)
-        built = build(project, places.cache(), watch, len(os.sched_getaffinity(0)))
+        built = build(project, places.cache(), datetime.now(UTC), watch, len(os.sched_getaffinity(0)))
         if not as_json:
             click.echo(f"built {built.output} (root hash {built.manifest.root_hash[:16]}...)")
         options = Options(

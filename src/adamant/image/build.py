@@ -6,18 +6,20 @@ stays true: the bytes of the unsigned parts depend on the definition, the lock a
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from adamant.compose import compose as composing
 from adamant.compose import entries, sbom
+from adamant.compose.check import Finding
 from adamant.compose.compose import ComposeRequest, Composition
 from adamant.compose.identity import tree_identity
 from adamant.core import events, files
 from adamant.core.sources import sources_digest
 from adamant.core.store import Store
-from adamant.image import disk, erofs, esp, initrd, uki, verity
+from adamant.image import disk, erofs, esp, initrd, keys, signing, uki, verity
 from adamant.image.output import Output
 from adamant.image.project import Project, read_lock
 from adamant.model import derive, lock, manifest
@@ -34,20 +36,28 @@ from adamant.packages import lock as solver
 from adamant.packages.scripts.review import require_reviewed, review
 from adamant.packages.tools import ToolsTree
 
+_SIGNED = Sha256("")
+"""A disk image with signed programs has no digest that another builder could come to."""
+
 _ROOMS = ("api", "compose", "core", "image", "model", "node", "packages")
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A finished build. `steps` say of each step whether it was done or reused, why, and how long it took."""
+    """A finished build.
+
+    `steps` say of each step whether it was done or reused, why, and how long it took. `findings` are what the lints
+    found that is no error; none when the whole output was reused.
+    """
 
     output: Path
     manifest: Manifest
     steps: tuple[events.Finished, ...]
+    findings: tuple[Finding, ...]
 
 
-def build(project: Project, cache: Path, watch: events.Watch = events.silent, workers: int = 2) -> Built:
-    """Build a locked definition into its output folder.
+def build(project: Project, cache: Path, now: datetime, watch: events.Watch = events.silent, workers: int = 2) -> Built:
+    """Build a locked definition into its output folder. `now` (with a time zone) is what signing keys are checked at.
 
     Raises InputError (lock-missing, lock-stale, what the definition gets wrong), VerificationError, BusyError (another
     build writes the same output) and the errors of the tools.
@@ -61,14 +71,16 @@ def build(project: Project, cache: Path, watch: events.Watch = events.silent, wo
         )
     whole = _whole_identity(project, locked)
     output = Output(project.output, cache)
+    findings: tuple[Finding, ...] = ()
     if output.fits(whole):
         recorder(events.Finished("build", True, "same definition, lock and sources", 0.0))
     else:
-        chain = _Chain(project, locked, cache, recorder, workers)
+        chain = _Chain(project, locked, cache, recorder, workers, now)
         project.output.parent.mkdir(exist_ok=True)
         output.replace(whole, chain.write)
+        findings = chain.findings
     found = manifest.decode((project.output / "manifest.json").read_bytes())
-    return Built(project.output, found, tuple(recorder.finished))
+    return Built(project.output, found, tuple(recorder.finished), findings)
 
 
 def _whole_identity(project: Project, locked: lock.Lock) -> Identity:
@@ -100,6 +112,9 @@ class _Chain:
         self.workers = workers
         self.store = Store(cache, watch)
         self.scope = str(project.folder)
+        self.findings: tuple[Finding, ...] = ()
+        pair = project.image.signing.secure_boot
+        self.pair = keys.load_pair(pair, project.folder, now) if pair else None
 
     def write(self, out: Path) -> None:
         """Do all steps and fill the folder `out`."""
@@ -110,8 +125,7 @@ class _Chain:
         found = review(layers, image.scripts, self.locked.recordings)
         require_reviewed(found)
         composed = composing.compose(self._request(), layers, found, tree_of_tools, self.store, self.workers)
-        for finding in composed.findings:
-            self.watch(events.Noted(finding.message))
+        self.findings = composed.findings
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
             packed = pool.submit(
                 initrd.make_initrd,
@@ -206,15 +220,23 @@ class _Chain:
         image = self.image
         efi = out / f"{image.name}_{image.version}.efi"
         unsigned = {efi.name: files.sha256_file(kernel / "uki.efi")}
+        if self.pair is not None:
+            unsigned |= {"disk.raw": _SIGNED, "disk.qcow2": _SIGNED}
         with files.work_folder(out.parent, "disk") as work:
             loader = work / "loader.efi"
-            files.copy_file(kernel / "uki.efi", efi)
-            files.copy_file(kernel / "loader", loader)
+            self._sign(kernel / "uki.efi", efi, tools_tree)
+            self._sign(kernel / "loader", loader, tools_tree)
             files.copy_file(usr / "usr.erofs", out / "usr.erofs")
             files.copy_file(usr / "usr.verity", out / "usr.verity")
             self._disk(out, work, efi, loader, tools_tree)
         (out / "sbom.spdx.json").write_bytes(sbom.make(image.name, image.version, self.locked.image.packages))
         self._describe(out, composed, usr, line, unsigned)
+
+    def _sign(self, unsigned: Path, out: Path, tools_tree: ToolsTree) -> None:
+        if self.pair is None:
+            files.copy_file(unsigned, out)
+        else:
+            signing.sign_efi(unsigned, self.pair, tools_tree, out)
 
     def _disk(self, out: Path, work: Path, efi: Path, loader: Path, tools_tree: ToolsTree) -> None:
         image = self.image

@@ -27,7 +27,8 @@ class ArtifactKind(StrEnum):
 class Artifact(Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a build. `path` is relative to the manifest.
 
-    `unsigned_sha256` is the digest before a signature was attached, and is what two builders compare.
+    `unsigned_sha256` is the digest before a signature was attached, and is what two builders compare. It is empty for a
+    disk image that holds signed programs.
     """
 
     kind: ArtifactKind

@@ -1,0 +1,49 @@
+"""`adamant keys`."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from adamant.cli.options import json_option
+from adamant.image import keys
+from adamant.model.definition import KeyPair
+from adamant.model.errors import InputError
+
+_EPILOG = """\b
+Examples:
+  adamant keys init keys
+  adamant keys init keys --secure-boot-key db.key --secure-boot-certificate db.crt
+"""
+
+
+@click.group("keys", epilog="Example: adamant keys init keys")
+def group() -> None:
+    """Make the keys that sign images."""
+
+
+@group.command("init", epilog=_EPILOG)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--product", default="adamant", show_default=True, help="Name in the certificates.")
+@click.option("--secure-boot-key", metavar="PEM", help="Take this key instead of making one.")
+@click.option("--secure-boot-certificate", metavar="PEM", help="Its certificate.")
+@json_option
+def init(
+    folder: Path, product: str, secure_boot_key: str | None, secure_boot_certificate: str | None, as_json: bool
+) -> None:
+    """Make a Secure Boot key and a key for modules and extensions in FOLDER; none is ever overwritten."""
+    now = datetime.now(UTC)
+    if (secure_boot_key is None) != (secure_boot_certificate is None):
+        raise InputError("key-pair-incomplete", "a key and its certificate must be given together")
+    if secure_boot_key is not None and secure_boot_certificate is not None:
+        written = keys.take_pair(folder, "secure-boot", KeyPair(secure_boot_key, secure_boot_certificate), now)
+    else:
+        written = keys.make_keys(folder, product, now)
+    if as_json:
+        click.echo(json.dumps({"written": [str(path) for path in written]}))
+        return
+    for path in written:
+        click.echo(f"wrote {path}")
+    click.echo("\nName them in the definition:\n\nsigning:\n  secureBoot:")
+    click.echo(f"    key: {folder}/secure-boot.key\n    certificate: {folder}/secure-boot.crt")
