@@ -103,7 +103,9 @@ def _whole_identity(project: Project, locked: lock.Lock) -> Identity:
 class _Chain:
     """One build under way."""
 
-    def __init__(self, project: Project, locked: lock.Lock, cache: Path, watch: events.Recorder, workers: int) -> None:
+    def __init__(
+        self, project: Project, locked: lock.Lock, cache: Path, watch: events.Recorder, workers: int, now: datetime
+    ) -> None:
         self.project = project
         self.image = project.image
         self.locked = locked
