@@ -98,9 +98,11 @@ def _exec_missing(image: Image, *, enabled: bool) -> Found:
         for key in _EXEC:
             for value in unit.values("Service", key):
                 program, optional = _program(value)
-                if program is None or optional or _exists(image.tree, program):
+                if program is None or optional:
                     continue
-                yield unit.path, f"{key}={program}: there is no such program"
+                missing = _missing(image.tree, program)
+                if missing:
+                    yield unit.path, f"{key}={program}: there is no {missing}"
 
 
 def _unmet_paths(image: Image, unit: units.Unit) -> list[str]:
@@ -127,6 +129,17 @@ def _program(value: str) -> tuple[str | None, bool]:
     return word, optional
 
 
+def _missing(tree: Tree, program: str) -> str:
+    """What keeps `program` from running: itself, or the interpreter of a script; empty when nothing does."""
+    if not _exists(tree, program):
+        return "such program"
+    paths = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in _SEARCH]
+    for path in paths:
+        if (entry := entries.real_file(tree, path)) is not None:
+            return _missing_interpreter(tree, entry)
+    return ""
+
+
 def _exists(tree: Tree, program: str) -> bool:
     if program.startswith("/"):
         return program[1:].startswith(_RUNTIME) or entries.resolve(tree, program) is not None
@@ -134,24 +147,26 @@ def _exists(tree: Tree, program: str) -> bool:
 
 
 def _interpreter_missing(image: Image) -> Found:
-    for entry in _executables(image.tree):
-        head = entries.read(entry, head=256)
-        if not head.startswith(b"#!"):
-            continue
-        words = head[2:].split(b"\n", 1)[0].decode(errors="surrogateescape").split()
-        if not words or entries.resolve(image.tree, words[0]) is None:
-            yield entry.path, f"its interpreter {words[0] if words else ''} is not in the image"
-        elif posixpath.basename(words[0]) == "env" and (name := _env_program(words)) and not _exists(image.tree, name):
-            yield entry.path, f"its interpreter {name} is not in the image"
+    for entry in entries.sort(e for e in image.tree.values() if e.kind is Kind.FILE and e.mode & 0o111 and e.size > 2):
+        if missing := _missing_interpreter(image.tree, entry):
+            yield entry.path, f"its interpreter {missing} is not in the image"
+
+
+def _missing_interpreter(tree: Tree, entry: Entry) -> str:
+    """The interpreter that the script `entry` names and that is not in the tree; empty when there is none missing."""
+    head = entries.read(entry, head=256)
+    if not head.startswith(b"#!"):
+        return ""
+    words = head[2:].split(b"\n", 1)[0].decode(errors="surrogateescape").split()
+    if not words or entries.resolve(tree, words[0]) is None:
+        return words[0] if words else "(none)"
+    name = _env_program(words) if posixpath.basename(words[0]) == "env" else ""
+    return name if name and not _exists(tree, name) else ""
 
 
 def _env_program(words: Sequence[str]) -> str:
     rest = [w for w in words[1:] if not w.startswith("-") and "=" not in w]
     return rest[0] if rest else ""
-
-
-def _executables(tree: Tree) -> list[Entry]:
-    return entries.sort(e for e in tree.values() if e.kind is Kind.FILE and e.mode & 0o111 and e.size > 2)
 
 
 def _dangling(image: Image) -> Found:

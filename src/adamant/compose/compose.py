@@ -16,6 +16,7 @@ from adamant.compose import (
     catalog,
     check,
     depmod,
+    diversions,
     entries,
     etc,
     hwdb,
@@ -80,7 +81,7 @@ class Composition:
     findings: tuple[check.Finding, ...]
 
 
-def compose(  # noqa: PLR0917  -- the chain calls it once
+def compose(
     request: ComposeRequest,
     layers: Sequence[Layer],
     review: Review,
@@ -89,7 +90,7 @@ def compose(  # noqa: PLR0917  -- the chain calls it once
     workers: int = 2,
 ) -> Composition:
     """The tree of the image. Raises the errors of the mechanisms, and `image-unsound` when a lint is an error."""
-    tree = merge(layers)
+    tree = merge(diversions.divert(layers, review.effects))
     found = [effect for package in sorted(review.effects) for effect in review.effects[package]]
     release, vmlinuz = kernel.take(tree)
     for path in etc.ABSENT:
@@ -130,7 +131,8 @@ def compose(  # noqa: PLR0917  -- the chain calls it once
     for path in relocate.UNUSED_TMPFILES:
         _drop(tree, path)
     lines = tmpfiles.read(tree)
-    _put(tree, tmpfiles.apply(tree, lines, people))
+    own = [tmpfiles.parse_line(text, var.CONF) for text in further]
+    _put(tree, tmpfiles.apply(tree, [*lines, *own], people))
     _put(tree, var.make(tree, lines, further))
     _put(tree, [ldcache.make(tree, request.arch)])
     _put(tree, status.make(layers, tree))

@@ -83,7 +83,7 @@ def soname(data: bytes) -> str | None:
                 start = offset + tags[_DT_STRTAB] - address + tags[_DT_SONAME]
                 end = data.index(b"\0", start)
                 return data[start:end].decode(errors="surrogateescape")
-    except (struct.error, ValueError) as error:
+    except (struct.error, ValueError, OverflowError) as error:
         raise VerificationError("elf-malformed", f"not a sound ELF file: {error}") from error
     raise VerificationError("elf-malformed", "the string table of the dynamic section is not mapped")
 

@@ -44,16 +44,19 @@ def _apply(tree: Tree, made: Tree, effect: Effect, accounts: Accounts) -> Entry 
         path = _place(tree, effect.path)
         return None if path in tree else entries.link(path, effect.target)
     if isinstance(effect, Mode):
-        entry = _subject(tree, made, effect.path)
-        user, group = accounts.users.get(effect.owner), accounts.groups.get(effect.group)
-        if user is None or group is None:
-            raise _impossible(f"{effect.path} would belong to {effect.owner}:{effect.group}, which is nobody")
-        return replace(entry, mode=int(effect.mode, 8), uid=user.uid, gid=group.gid)
+        return _owned(_subject(tree, made, effect.path), effect, accounts)
     if isinstance(effect, Capability):
         entry = _subject(tree, made, effect.path)
         name, value = effect.xattr()
         return replace(entry, xattrs=(*((n, v) for n, v in entry.xattrs if n != name), (name, value)))
     return None
+
+
+def _owned(entry: Entry, effect: Mode, accounts: Accounts) -> Entry:
+    user, group = accounts.users.get(effect.owner), accounts.groups.get(effect.group)
+    if user is None or group is None:
+        raise _impossible(f"{effect.path} would belong to {effect.owner}:{effect.group}, which is nobody")
+    return replace(entry, mode=int(effect.mode, 8), uid=user.uid, gid=group.gid)
 
 
 def _place(tree: Tree, path: str) -> str:

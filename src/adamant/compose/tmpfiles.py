@@ -77,6 +77,11 @@ def users_and_groups(lines: Iterable[Line]) -> list[tuple[str, str, str]]:
     return [(line.user.lstrip(":"), line.group.lstrip(":"), line.where) for line in lines if line.user or line.group]
 
 
+def is_static(path: str) -> bool:
+    """Whether an absolute path lies where nothing can be written on a machine, so that it is made at build."""
+    return posixpath.normpath(path)[1:].startswith(_STATIC)
+
+
 def apply(tree: Tree, lines: Iterable[Line], accounts: Accounts) -> list[Entry]:
     """What the lines make below /etc and /usr: directories, links, files, modes. Lines with specifiers are passed over.
 
@@ -85,7 +90,7 @@ def apply(tree: Tree, lines: Iterable[Line], accounts: Accounts) -> list[Entry]:
     made: Tree = {}
     for line in lines:
         path = posixpath.normpath(line.path)[1:]
-        if not path.startswith(_STATIC) or "%" in path or "^" in line.modifiers or "*" in path:
+        if not is_static(line.path) or "%" in path or "^" in line.modifiers or "*" in path:
             continue
         held = made.get(path) or tree.get(path)
         entry = _change(tree, line, path, held, accounts)

@@ -52,8 +52,9 @@ def is_dropped(path: str) -> bool:
 def make(tree: Tree, lines: Sequence[tmpfiles.Line], further: Iterable[str]) -> list[Entry]:
     """The tmpfiles.d file for /var, and the factory copies of files that packages ship there.
 
-    `lines` are those of the packages; `further` are lines of other mechanisms and reviewed scripts, of which one that
-    a package has too is left out. Raises AdamantError for what tmpfiles.d cannot make.
+    `lines` are those of the packages. `further` are lines of other mechanisms and reviewed scripts: one that a package
+    has too is left out, and so are those for /etc, which are done at build. Raises AdamantError for what tmpfiles.d
+    cannot make.
     """
     have = {line.path.rstrip("/") for line in lines if line.type in _MAKES and "%" not in line.path}
     known = {(line.type, line.path) for line in lines}
@@ -62,7 +63,7 @@ def make(tree: Tree, lines: Sequence[tmpfiles.Line], further: Iterable[str]) -> 
     for text in [*BASE, *further]:
         line = tmpfiles.parse_line(text, CONF)
         path = line.path.rstrip("/")
-        if (line.type in _MAKES and path in have) or (line.type, line.path) in known:
+        if (line.type in _MAKES and path in have) or (line.type, line.path) in known or tmpfiles.is_static(path):
             continue
         if line.type in _MAKES:
             have.add(path)
