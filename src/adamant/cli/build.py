@@ -67,7 +67,7 @@ def _explain(built: Built) -> None:
         state = click.style("reused", fg="green") if step.reused else click.style("done  ", fg="yellow")
         click.echo(f"{state}  {step.seconds:6.2f} s  {step.step:<10} {step.reason}")
     for finding in built.findings:
-        click.echo(f"{finding.severity.value} ({finding.rule}): /{finding.path}: {finding.message}")
+        click.echo(f"{finding.severity.value:<8} {finding.path}: {finding.message} ({finding.rule})")
 
 
 def _print(built: Built) -> None:
@@ -77,6 +77,6 @@ def _print(built: Built) -> None:
     for artifact in found.artifacts:
         click.echo(f"  {human_size(artifact.size):>9}  {artifact.path}")
     click.echo(f"  root hash {found.root_hash}")
-    warnings = [f for f in built.findings if f.severity is not Severity.NOTE]
-    for warning in warnings:
-        click.echo(f"warning: /{warning.path}: {warning.message}", err=True)
+    warnings = sum(1 for f in built.findings if f.severity is not Severity.NOTE)
+    if warnings:
+        click.echo(f"  {warnings} warnings of the lints; build --explain lists them")
