@@ -53,8 +53,10 @@ def read() -> Contexts:
 
 
 def _write(contexts: Contexts) -> None:
-    text = yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=True, allow_unicode=True)
-    files.write_atomic(_path(), text.encode(), mode=0o600)
+    data = yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=True, allow_unicode=True).encode()
+    # The same check that the next reader makes, before the file is replaced.
+    decode(data, Contexts, FILE)
+    files.write_atomic(_path(), data, mode=0o600)
 
 
 def put(name: str, context: Context, *, current: bool = True) -> None:
@@ -62,9 +64,7 @@ def put(name: str, context: Context, *, current: bool = True) -> None:
     parse_address(context.address)
     with files.locked(places.config() / ".lock", "the file of contexts"):
         before = read()
-        after = Contexts({**before.contexts, name: context}, name if current else before.current)
-        # The same check that the next reader makes, before the file is replaced.
-        _write(msgspec.convert(msgspec.to_builtins(after), Contexts))
+        _write(Contexts({**before.contexts, name: context}, name if current else before.current))
 
 
 def remove(name: str) -> None:

@@ -79,9 +79,9 @@ def judge(facts: Facts) -> list[Check]:
 
 
 def overall(checks: Sequence[Check]) -> pb.CheckState:
-    """The worst state of all."""
+    """The worst state of all; no checks at all are no health."""
     states = {check.state for check in checks}
-    return next(state for state in (FAILING, WAITING, OK) if state in states or state == OK)
+    return next((state for state in (FAILING, WAITING, OK) if state in states), FAILING)
 
 
 def _verity(facts: Facts) -> Check:

@@ -1,0 +1,89 @@
+"""The table of methods says who may call what, and nothing else does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adamant.api import methods
+from adamant.api import node_pb2 as pb
+from adamant.api.identity import Identity, Role, check_name, parse_subject
+from adamant.model.errors import InputError
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Node"]
+
+
+def test_every_method_of_the_contract_stands_in_the_table_with_its_messages() -> None:
+    contract = {m.name: (m.input_type.full_name, m.output_type.full_name) for m in SERVICE.methods}
+    table = {m.name: (m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name) for m in methods.METHODS}
+    assert table == contract
+
+
+def test_the_table_names_the_service_of_the_contract() -> None:
+    assert SERVICE.full_name == methods.SERVICE
+    assert methods.BY_PATH["/adamant.node.v1.Node/Version"].name == "Version"
+
+
+def test_every_method_names_a_role_and_admin_may_call_all() -> None:
+    for method in methods.METHODS:
+        assert Role.ADMIN in method.roles
+        assert method.roles <= frozenset(Role)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_method_outside_the_table_needs_admin(role: Role) -> None:
+    assert methods.may_call("/adamant.node.v1.Node/Reset", role) is (role is Role.ADMIN)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_may_call_what_the_table_says_and_nothing_more(role: Role) -> None:
+    for method in methods.METHODS:
+        assert methods.may_call(method.path, role) is (role in method.roles)
+
+
+def test_a_method_without_named_roles_is_for_admin_alone() -> None:
+    assert methods.Method("New", pb.BootRequest, pb.BootResponse).roles == {Role.ADMIN}
+
+
+@pytest.mark.parametrize("subject", ["CN=mary,O=reader", "O=reader,CN=mary"])
+def test_a_subject_of_one_name_and_one_role_is_an_identity(subject: str) -> None:
+    assert parse_subject(subject) == Identity("mary", Role.READER)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "",
+        "CN=mary",
+        "O=admin",
+        "CN=mary,O=root",
+        "CN=mary,O=Admin",
+        "CN=mary,O=reader,O=admin",
+        "O=admin,CN=mary,O=reader",
+        "CN=mary,CN=john,O=admin",
+        "CN=mary\\,O=admin,O=reader",
+        "CN=a+O=admin,O=reader",
+        "CN=mary,O=admin\n",
+        " CN=mary,O=admin",
+        "CN=mary, O=admin",
+        "CN=mary,O=admin,OU=x",
+        "CN=#0403,O=admin",
+        "CN=,O=admin",
+    ],
+)
+def test_a_subject_that_could_be_read_otherwise_is_nobody(subject: str) -> None:
+    assert parse_subject(subject) is None
+
+
+@given(st.text(max_size=80))
+def test_no_name_can_raise_a_role(name: str) -> None:
+    try:
+        check_name(name)
+    except InputError:
+        return
+    assert parse_subject(f"CN={name},O=reader") == Identity(name, Role.READER)
+
+
+@given(st.text(max_size=200))
+def test_any_subject_is_an_identity_or_nobody(subject: str) -> None:
+    found = parse_subject(subject)
+    assert found is None or subject in {f"CN={found.name},O={found.role}", f"O={found.role},CN={found.name}"}

@@ -1,0 +1,170 @@
+"""Each health check keeps its promise: it fails when what it names is not so, and only then."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adamant.api import node_pb2 as pb
+from adamant.node import health, mounts
+from adamant.node.health import FAILING, OK, WAITING, Check, Facts
+from adamant.node.mounts import Mount
+from adamant.node.systemd import Unit
+from adamant.node.verity import Verity
+
+ROOT = "2b1c" * 16
+
+
+def _mount(where: str, *, writable: bool, kind: str = "ext4") -> Mount:
+    return Mount(where, kind, "x", "254:0", writable, frozenset({"rw" if writable else "ro"}))
+
+
+GOOD_MOUNTS = [
+    _mount("/", writable=False, kind="overlay"),
+    _mount("/usr", writable=False, kind="erofs"),
+    _mount("/etc", writable=False, kind="overlay"),
+    _mount("/state", writable=True),
+    _mount("/var", writable=True),
+]
+CONTAINERD = Unit("containerd.service", "loaded", "active", "running", "/x")
+GOOD = Facts(
+    mounts=GOOD_MOUNTS,
+    verity=Verity("254:0", ROOT, corrupted=False),
+    system="running",
+    containerd=CONTAINERD,
+    free={"/state": 50 << 20, "/var": 500 << 20},
+    network="routable",
+    clock=health.EARLIEST + 1.0,
+    synchronised=True,
+)
+
+
+def _states(facts: Facts) -> dict[str, pb.CheckState]:
+    return {check.name: check.state for check in health.judge(facts)}
+
+
+def _changed(facts: Facts) -> dict[str, pb.CheckState]:
+    """The checks that do not end as those of a good machine do."""
+    return {name: state for name, state in _states(facts).items() if state != OK}
+
+
+def _without(where: str) -> list[Mount]:
+    return [mount for mount in GOOD_MOUNTS if mount.where != where]
+
+
+def test_a_good_machine_passes_every_check() -> None:
+    assert _states(GOOD) == dict.fromkeys(
+        [
+            "usr-verity",
+            "root-read-only",
+            "etc-read-only",
+            "state-writable",
+            "var-writable",
+            "network",
+            "time",
+            "containerd",
+            "systemd",
+        ],
+        OK,
+    )
+    assert health.overall(health.judge(GOOD)) == OK
+
+
+@pytest.mark.parametrize(
+    ("facts", "failing"),
+    [
+        (replace(GOOD, verity=None), "usr-verity"),
+        (replace(GOOD, verity="no answer"), "usr-verity"),
+        (replace(GOOD, verity=Verity("254:0", ROOT, corrupted=True)), "usr-verity"),
+        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/usr", writable=True)]), "usr-verity"),
+        (replace(GOOD, mounts=_without("/usr")), "usr-verity"),
+        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/", writable=True)]), "root-read-only"),
+        (replace(GOOD, mounts=_without("/etc")), "etc-read-only"),
+        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/etc", writable=True)]), "etc-read-only"),
+        (replace(GOOD, mounts=_without("/state")), "state-writable"),
+        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/var", writable=False)]), "var-writable"),
+        (replace(GOOD, free={**GOOD.free, "/var": 1}), "var-writable"),
+        (replace(GOOD, free={"/var": 500 << 20}), "state-writable"),
+        (replace(GOOD, network="no-carrier"), "network"),
+        (replace(GOOD, network=""), "network"),
+        (replace(GOOD, clock=0.0), "time"),
+        (replace(GOOD, containerd=replace(CONTAINERD, active="failed")), "containerd"),
+        (replace(GOOD, containerd=replace(CONTAINERD, active="inactive")), "containerd"),
+        (replace(GOOD, failed=["x.service"], system="degraded"), "systemd"),
+        (replace(GOOD, system="maintenance"), "systemd"),
+        (replace(GOOD, system=""), "systemd"),
+    ],
+)
+def test_one_fault_fails_one_check(facts: Facts, failing: str) -> None:
+    assert _changed(facts) == {failing: FAILING}
+    assert health.overall(health.judge(facts)) == FAILING
+
+
+def test_a_machine_that_starts_waits_for_what_is_still_to_come() -> None:
+    facts = replace(
+        GOOD,
+        mounts=GOOD_MOUNTS[:3],
+        system="starting",
+        network="configuring",
+        containerd=replace(CONTAINERD, active="inactive"),
+    )
+    assert _changed(facts) == dict.fromkeys(
+        ["state-writable", "var-writable", "network", "containerd", "systemd"], WAITING
+    )
+    assert health.overall(health.judge(facts)) == WAITING
+
+
+def test_what_must_hold_before_the_first_service_never_waits() -> None:
+    facts = replace(GOOD, system="starting", verity=None, mounts=[*GOOD_MOUNTS, _mount("/etc", writable=True)])
+    states = _states(facts)
+    assert (states["usr-verity"], states["etc-read-only"]) == (FAILING, FAILING)
+
+
+def test_a_unit_that_failed_is_not_excused_by_a_boot_under_way() -> None:
+    assert _states(replace(GOOD, system="starting", failed=["x.service"]))["systemd"] == FAILING
+
+
+def test_an_image_without_containerd_has_no_such_check() -> None:
+    assert "containerd" not in _states(replace(GOOD, containerd=None))
+
+
+def test_a_clock_that_no_server_has_set_is_no_fault() -> None:
+    assert _states(replace(GOOD, synchronised=False))["time"] == OK
+
+
+def test_unreadable_mounts_pass_no_check_that_needs_them() -> None:
+    states = _states(replace(GOOD, mounts="cannot read", verity="cannot read"))
+    for name in ("usr-verity", "root-read-only", "etc-read-only", "state-writable", "var-writable"):
+        assert states[name] == FAILING
+
+
+def test_no_checks_at_all_are_not_health() -> None:
+    assert health.overall([]) == FAILING
+
+
+@pytest.mark.parametrize("order", [(OK, WAITING, FAILING), (FAILING, WAITING, OK), (WAITING, FAILING, OK)])
+def test_overall_is_the_worst(order: tuple[pb.CheckState, ...]) -> None:
+    assert health.overall([Check("x", state, "") for state in order]) == FAILING
+
+
+def test_a_check_says_since_when_it_has_its_state(tmp_path: Path) -> None:
+    times = iter(range(1_800_000_000, 1_900_000_000))
+    watched = health.Health(tmp_path, lambda: float(next(times)))
+    first = {c.name: c.since_usec for c in watched.answer().checks}
+    again = {c.name: c.since_usec for c in watched.answer().checks}
+    assert again == first
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / mounts.TABLE).write_text("1 0 254:0 / / ro - overlay root ro\n")
+    changed = {c.name: c.since_usec for c in watched.answer().checks}
+    assert changed["root-read-only"] > first["root-read-only"]
+    assert changed["network"] == first["network"]
+
+
+def test_facts_of_a_machine_are_read_from_its_files(tmp_path: Path) -> None:
+    for folder in ("run/systemd/netif", "run/systemd/timesync", "state", "var"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / health.NETWORK_STATE).write_text("# comment\nOPER_STATE=routable\nADMIN_STATE=x\n")
+    (tmp_path / health.CLOCK_SYNCHRONISED).touch()
+    facts = health.look(tmp_path, lambda: 7.0)
+    assert (facts.network, facts.synchronised, facts.clock) == ("routable", True, 7.0)
+    assert facts.free["/var"] > 0

@@ -1,0 +1,116 @@
+"""What an image gets from Adamant: sound units, no shell, and no more of our sources than the agent needs."""
+
+import configparser
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from adamant.model.layout import verity_size
+from adamant.model.posture import Posture
+from adamant.model.tree import Entry, Kind
+from adamant.model.version import ADAMANT
+from adamant.node import house
+
+SLOT = 512 << 20
+ENTRIES = {entry.path: entry for entry in house.house_files(Posture.GUARDED, SLOT)}
+UNITS = {
+    path.rpartition("/")[2]: entry
+    for path, entry in ENTRIES.items()
+    if re.fullmatch(r"(usr/lib|etc)/systemd/system/[^/]+\.(service|mount)", path) and entry.kind is Kind.FILE
+}
+
+
+def _text(entry: Entry) -> str:
+    assert entry.content is not None
+    return entry.content.decode()
+
+
+def test_files_lie_below_usr_and_etc_and_belong_to_root() -> None:
+    for path, entry in ENTRIES.items():
+        assert path.startswith(("usr/", "etc/"))
+        assert (entry.uid, entry.gid) == (0, 0)
+        assert entry.kind in (Kind.FILE, Kind.SYMLINK)
+
+
+def test_two_calls_give_the_same_files() -> None:
+    assert house.house_files(Posture.GUARDED, SLOT) == house.house_files(Posture.GUARDED, SLOT)
+
+
+@pytest.mark.parametrize("name", sorted(UNITS))
+def test_no_unit_of_ours_needs_a_shell(name: str) -> None:
+    for line in _text(UNITS[name]).splitlines():
+        if line.startswith("Exec"):
+            program = line.partition("=")[2].lstrip("-+!:@").split()[0]
+            assert program.startswith("/usr/")
+            assert Path(program).name not in {"sh", "bash", "dash", "env", "busybox"}
+
+
+def test_every_unit_that_we_start_can_be_enabled_or_is_required() -> None:
+    for unit in house.STARTED:
+        if unit in UNITS:
+            assert "[Install]" in _text(UNITS[unit]), unit
+
+
+def test_no_unit_is_both_started_and_not() -> None:
+    assert not set(house.STARTED) & (set(house.NOT_STARTED) | set(house.NO_LOGIN))
+
+
+def test_a_guarded_machine_offers_no_shell_when_its_boot_fails() -> None:
+    assert ENTRIES["etc/systemd/system/rescue.service"].target == "/dev/null"
+    assert ENTRIES["etc/systemd/system/debug-shell.service"].target == "/dev/null"
+    emergency = _text(UNITS["emergency.service"])
+    assert "sulogin" not in emergency
+    assert "SuccessAction=reboot" in emergency
+
+
+def test_an_open_machine_keeps_its_emergency_shell() -> None:
+    paths = {entry.path for entry in house.house_files(Posture.OPEN, SLOT)}
+    assert not any("emergency" in path or "rescue" in path for path in paths)
+
+
+def test_the_second_slot_is_as_large_as_the_first() -> None:
+    assert f"SizeMinBytes={SLOT}\nSizeMaxBytes={SLOT}\n" in _text(ENTRIES["usr/lib/repart.d/30-usr-b.conf"])
+    assert f"SizeMinBytes={verity_size(SLOT)}\n" in _text(ENTRIES["usr/lib/repart.d/31-usr-b-verity.conf"])
+
+
+def test_partitions_are_made_in_the_order_of_the_disk() -> None:
+    labels = [
+        re.findall(r"^Label=(.*)$", _text(ENTRIES[path]), re.MULTILINE)[0]
+        for path in sorted(ENTRIES)
+        if path.startswith("usr/lib/repart.d/")
+    ]
+    assert labels == ["esp", "usr-a", "usr-a-verity", "usr-b", "usr-b-verity", "state", "var"]
+
+
+def test_a_machine_has_only_those_sources_that_the_agent_imports() -> None:
+    paths = {path.removeprefix(house.PYTHON + "/") for path in ENTRIES if path.startswith(house.PYTHON)}
+    assert {"__init__.py", "node/agent.py", "api/node_pb2.py", "core/limits.py"} <= paths
+    rooms = {path.partition("/")[0] for path in paths if "/" in path}
+    assert rooms == {"model", "core", "api", "node"}
+    # Keys are made, nodes are called and images are built elsewhere.
+    assert not paths & {"api/pki.py", "api/client.py", "core/proc.py", "node/house.py"}
+
+
+def test_sources_of_a_machine_are_ours_byte_for_byte() -> None:
+    source = Path(house.__file__).parents[1]
+    for path, entry in ENTRIES.items():
+        if path.startswith(house.PYTHON):
+            assert entry.content == (source / path.removeprefix(house.PYTHON + "/")).read_bytes()
+
+
+def test_the_agent_may_open_one_device_and_use_one_capability() -> None:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(_text(UNITS["adamant-agent.service"]))
+    service = parser["Service"]
+    assert service["CapabilityBoundingSet"] == "CAP_SYS_ADMIN"
+    assert (service["DevicePolicy"], service["DeviceAllow"]) == ("closed", "/dev/mapper/control rw")
+    assert service["NoNewPrivileges"] == service["MemoryDenyWriteExecute"] == service["RestrictNamespaces"] == "yes"
+    assert (service["ProtectSystem"], service["SystemCallFilter"]) == ("strict", "@system-service")
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == ADAMANT
