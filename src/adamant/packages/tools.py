@@ -87,6 +87,7 @@ class ToolsTree:
             "OPENSSL_CONF": str(self.root / "etc/ssl/openssl.cnf"),
             "OPENSSL_MODULES": str(libraries / "ossl-modules"),
             "GCONV_PATH": str(libraries / "gconv"),
+            "LOCPATH": str(self.root / "usr/lib/locale"),
         }
 
     def compiler(self, target: Arch) -> Compiler:

@@ -63,8 +63,11 @@ def make_tree(packages: PackageSet, debs: Mapping[Sha256, Path], root: Path, wat
         _unpack_all(packages, debs, made, watch)
         _compile(made, packages.arch)
         _write_wrappers(made, packages.arch)
-        for folder, _, _ in os.walk(made):
-            Path(folder).chmod(0o755)  # whatever the umask
+        for folder, _, names in os.walk(made):  # whatever the umask
+            Path(folder).chmod(0o755)
+            for name in names:
+                if name.endswith(".pyc"):
+                    Path(folder, name).chmod(0o644)
         # thousands of files: one sync of the whole costs less than one of each, and without any a power cut could
         # leave a tree of empty files under its final name
         os.sync()
