@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adamant.model.errors import ExitCode
+from scripts.generators import cures
 
 PAGE = "docs/reference/errors.md"
 
@@ -67,7 +68,7 @@ def collect(source: Path) -> dict[str, Reference]:
             for name in _literals(call, module):
                 reference = found.setdefault(name, Reference(name, code))
                 if reference.exit_code != code:
-                    raise NotLiteral(f"{name} has exit codes {reference.exit_code} and {code} ({module})")
+                    raise NotLiteral(f"{name} has exit codes {reference.exit_code.value} and {code.value} ({module})")
                 _add(reference.messages, _texts(_argument(call, 1, "message")))
                 _add(reference.hints, _texts(_argument(call, None, "hint")))
                 _add(reference.modules, [module])
@@ -89,9 +90,13 @@ def generate(root: Path) -> Mapping[str, bytes]:
 def _section(reference: Reference) -> str:
     lines = [f"\n### {reference.name}\n\n"]
     lines += [f"- Says: {message}\n" for message in reference.messages]
-    lines += [f"- What to do: {hint}\n" for hint in reference.hints]
+    lines += [f"- What to do: {text}\n" for text in reference.hints or [_cure(reference)]]
     lines.append(f"- From: {', '.join(f'`{module}`' for module in reference.modules)}\n")
     return "".join(lines)
+
+
+def _cure(reference: Reference) -> str:
+    return cures.OF_REFERENCE.get(reference.name) or cures.OF_CODE[reference.exit_code]
 
 
 def _error_classes(trees: Iterable[ast.Module]) -> dict[str, ExitCode]:
@@ -125,10 +130,12 @@ def _own_call(definition: ast.ClassDef) -> ast.Call | None:
 
 def _own_code(definition: ast.ClassDef) -> ExitCode | None:
     for node in definition.body:
-        target = node.target if isinstance(node, ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and target.id == "exit_code" and isinstance(node, ast.AnnAssign):
-            assert isinstance(node.value, ast.Attribute)
-            return ExitCode[node.value.attr]
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id="exit_code")], value=ast.Attribute(attr=name))
+                | ast.AnnAssign(target=ast.Name(id="exit_code"), value=ast.Attribute(attr=name))
+            ):
+                return ExitCode[name]
     return None
 
 

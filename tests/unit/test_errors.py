@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts.generators import errors
+from adamant.model.errors import (
+    AdamantError,
+    BusyError,
+    ExitCode,
+    InputError,
+    UnreachableError,
+    VerificationError,
+)
+from scripts.generators import cures, errors
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "adamant"
@@ -42,6 +50,20 @@ def test_what_a_person_gave_wrong_comes_with_a_message() -> None:
     assert [r.name for r in errors.collect(SOURCE).values() if not r.messages] == []
 
 
+def test_exit_codes_are_those_that_the_classes_have() -> None:
+    found = errors.collect(SOURCE)
+    assert found["lock-missing"].exit_code is InputError.exit_code is ExitCode.USAGE
+    assert found["digest-malformed"].exit_code is VerificationError.exit_code is ExitCode.VERIFICATION
+    assert found["mirror-unreachable"].exit_code is UnreachableError.exit_code is ExitCode.UNREACHABLE
+    assert found["locked"].exit_code is BusyError.exit_code is ExitCode.BUSY
+    assert found["disk-full"].exit_code is AdamantError.exit_code is ExitCode.FAILED
+
+
+def test_cures_belong_to_errors_that_exist_and_have_no_hint() -> None:
+    found = errors.collect(SOURCE)
+    assert {name for name in cures.OF_REFERENCE if name not in found or found[name].hints} == set()
+
+
 def module(tmp_path: Path, text: str) -> Path:
     (tmp_path / "module.py").write_text(text)
     return tmp_path
@@ -64,7 +86,7 @@ def test_a_subclass_carries_the_exit_code_of_its_parent(tmp_path: Path) -> None:
         "class Narrow(InputError):\n    pass\n"
         "Narrow('too-narrow' if x else 'too-wide', f'{a.b} is {c!r}', hint='h')\n"
     )
-    found = errors.collect(module(tmp_path, text.replace("exit_code =", "exit_code: int =")))
+    found = errors.collect(module(tmp_path, text))
     assert {name: r.exit_code.value for name, r in found.items()} == {"too-narrow": 2, "too-wide": 2}
     assert found["too-wide"].messages == ["{b} is {c}"]
     assert found["too-wide"].hints == ["h"]

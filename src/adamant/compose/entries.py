@@ -26,7 +26,7 @@ def read(entry: Entry, limit: int = limits.COMPOSE_READ_SIZE, *, head: int | Non
         raise AdamantError("not-a-file", f"{entry.path} is a {entry.kind.value}, not a file")
     wanted = entry.size if head is None else min(head, entry.size)
     if wanted > limit:
-        raise AdamantError("file-too-large", f"{entry.path} is larger than {limit} bytes")
+        raise AdamantError("entry-too-large", f"{entry.path} is larger than {limit} bytes")
     if entry.content is not None:
         return entry.content[:wanted]
     if entry.extent is None:

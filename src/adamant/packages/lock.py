@@ -76,7 +76,7 @@ def _with_target_files(tools: Sequence[Package], target: Sequence[Package]) -> t
     clash = {p.name for p in tools} & {p.name for p in wanted}
     if clash:
         raise AdamantError(
-            "tools-clash", f"the tools need {', '.join(sorted(clash))}, which is kept for the target's files"
+            "tools-target-clash", f"the tools need {', '.join(sorted(clash))}, which is kept for the target's files"
         )
     return tuple(sorted([*tools, *wanted], key=lambda p: p.name))
 
