@@ -39,8 +39,8 @@ _COMMON = (
 )
 
 _COMPRESSION = {
-    Profile.DEV: Flag("-zlz4hc,3", "level 9 saves 2 % and takes twice the time"),
-    Profile.RELEASE: Flag("-zzstd,3", "level 9 saves 4 % and takes seven times the time"),
+    Profile.DEV: Flag("-zlz4hc,3", "level 9 saves 2 % of the image and takes twice the time"),
+    Profile.RELEASE: Flag("-zzstd,3", "level 9 saves 4 % of the image and takes six times the time"),
 }
 
 

@@ -3,16 +3,20 @@
 A layer is two files below `layers/` of the cache. `KEY.seg` holds the contents of regular files, each padded to 512
 bytes, so that the tar writer can send them as they lie there. `KEY.idx` holds everything else: its own SHA-256, then
 msgpack. Both appear by rename, the index last and only beside a whole segment, so a killed build leaves no layer that
-looks finished, and two builds at once write the same bytes over each other. There is no fsync: an index that does not
-match its digest, or a segment that has not the size the index says, is made again.
+looks finished. Whoever unpacks holds a lock, so two builds at once do it once; reading needs none. There is no fsync:
+an index that does not match its digest, or a segment that has not the size the index says, is made again. A layer that
+no build asked for in two months goes when others come.
 
 Must not import anything of the build above packages.
 """
 
 import hashlib
+import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +34,12 @@ from adamant.packages.deb import Deb, open_deb
 
 _FORMAT = 1
 """Part of the key: raise it when what is written for the same .deb changes."""
+
+_KEEP = 60 * 86400
+"""Seconds that a layer is kept after its last use."""
+
+_TOUCH = 86400
+"""Seconds after which a use is noted anew."""
 
 _ALIGN = 512
 _DIGEST = 32
@@ -102,11 +112,13 @@ def unpack_layers(
     missing = [package for package in packages if layers[package.sha256] is None]
     if missing:
         watch(events.Started("unpack", len(missing), "packages"))
-        # The biggest first: the kernel, started last, would run alone.
-        missing.sort(key=lambda package: (-package.size, package.name))
-        for done, layer in enumerate(_unpack_all(missing, debs, home, rules, workers), 1):
-            layers[layer.package.sha256] = layer
-            watch(events.Advanced("unpack", done, layer.package.name))
+        with files.locked(cache / "locks" / "layers", "the cache of layers"):
+            _sweep(home)
+            # The biggest first: the kernel, started last, would run alone.
+            missing.sort(key=lambda package: (-package.size, package.name))
+            for done, layer in enumerate(_unpack_all(missing, debs, home, rules, workers), 1):
+                layers[layer.package.sha256] = layer
+                watch(events.Advanced("unpack", done, layer.package.name))
     reason = f"{len(missing)} of {len(packages)} packages unpacked" if missing else "same packages"
     watch(events.Finished("unpack", not missing, reason, time.monotonic() - begin))
     found = [layers[package.sha256] for package in packages]
@@ -125,6 +137,16 @@ def _unpack_all(
         pool.shutdown(cancel_futures=True)
 
 
+def _sweep(home: Path) -> None:
+    """Remove what a killed build left, and what was not used for long. The caller holds the lock."""
+    oldest = time.time() - _KEEP
+    for path in home.iterdir():
+        if path.name.startswith("."):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.stat().st_mtime < oldest:
+            path.unlink()
+
+
 def layer_key(sha256: str, rules: filters.Filter) -> Identity:
     """Name of a layer's files: the identity of a .deb's digest, the filter and the format."""
     return identity("layer", {"deb": sha256, "filter": rules.identity, "format": _FORMAT})
@@ -133,16 +155,20 @@ def layer_key(sha256: str, rules: filters.Filter) -> Identity:
 def load_layer(package: Package, home: Path, rules: filters.Filter = filters.IMAGE) -> Layer | None:
     """The layer of `package` in the folder `home`, or None when it is not there whole."""
     key = layer_key(package.sha256, rules)
-    segment = home / f"{key}.seg"
+    segment, index_path = home / f"{key}.seg", home / f"{key}.idx"
     try:
-        with (home / f"{key}.idx").open("rb") as source:
+        with index_path.open("rb") as source:
             data = source.read(limits.LAYER_INDEX_SIZE)
-        size = segment.stat().st_size
+        stat = segment.stat()
     except OSError:
         return None
     index = decode_index(data)
-    if index is None or index.segment_size != size:
+    if index is None or index.segment_size != stat.st_size:
         return None
+    if stat.st_mtime < time.time() - _TOUCH:
+        with suppress(OSError):  # a cache that cannot be written can still be read
+            os.utime(segment)
+            os.utime(index_path)
     return _layer(package, index, str(segment))
 
 
@@ -190,6 +216,9 @@ def _layer(package: Package, index: _Index, segment: str) -> Layer:
 
 
 def _unpack(package: Package, debs: Mapping[Sha256, Path], home: Path, rules: filters.Filter) -> Layer:
+    there = load_layer(package, home, rules)
+    if there is not None:
+        return there  # another build made it while this one waited for the lock
     deb_path = debs.get(Sha256(package.sha256))
     if deb_path is None:
         raise InputError(
