@@ -58,6 +58,7 @@ TOOLS: dict[str, str] = {
     "erofs-utils": "mkfs.erofs and fsck.erofs",
     "fdisk": "sfdisk, which checks our partition tables in tests",
     "kmod": "depmod",
+    "libc-bin": "the locale C.UTF-8, without which that of the host is read",
     "mtools": "copies files into the ESP without mounting it",
     "openssl": "reads certificates and keys",
     "pkcs11-provider": "lets OpenSSL sign with a key on a token",
