@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from adamant.compose import entries, presets, units
 from adamant.model.errors import AdamantError, InputError
 from adamant.model.posture import Posture
+from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
 
 FOLDER = "usr/lib/systemd/system"
@@ -64,6 +65,15 @@ def test_also_is_followed_once_even_in_a_circle() -> None:
     assert sorted(links(there, "a.service")) == ["multi-user.target.wants/a.service", "sockets.target.wants/a.socket"]
 
 
+def test_also_starts_nothing_that_is_switched_off() -> None:
+    there = tree(
+        a__service="[Install]\nAlso=wait.service\nWantedBy=multi-user.target\n",
+        wait__service="[Install]\nWantedBy=network-online.target\n",
+    )
+    made = presets.links(there, units.Units(there), ["a.service"], {"wait.service"})
+    assert [entry.path for entry in made] == [f"{FOLDER}/multi-user.target.wants/a.service"]
+
+
 def test_a_template_is_enabled_by_its_instance_or_its_default() -> None:
     text = "[Install]\nDefaultInstance=tty1\nWantedBy=getty.target\n"
     there = tree(getty__at____service=text)
@@ -104,10 +114,10 @@ def test_a_unit_that_something_wants_already_may_be_named() -> None:
 
 
 def test_the_last_switch_counts_and_a_template_covers_its_instances() -> None:
-    on, off = (presets.Switch("a.service", enable, "") for enable in (True, False))
+    on, off = (Switch("a.service", enable, "") for enable in (True, False))
     assert presets.settle([on, off]) == []
     assert presets.settle([off, on]) == ["a.service"]
-    instance, template = presets.Switch("getty@tty1.service", True, ""), presets.Switch("getty@.service", False, "")
+    instance, template = Switch("getty@tty1.service", True, ""), Switch("getty@.service", False, "")
     assert presets.settle([instance, template]) == []
 
 

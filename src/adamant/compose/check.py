@@ -255,7 +255,7 @@ RULES = (
     Rule("unit-account", Severity.ERROR, "systemd starts no unit whose user does not exist", _unit_users),
     Rule("tmpfiles-account", Severity.ERROR, "systemd-tmpfiles fails on an unknown owner", _tmpfiles_users),
     Rule("file-owner", Severity.ERROR, "a file of nobody goes to whoever gets the id next", _owners),
-    Rule("script-interpreter", Severity.WARNING, "a script without its interpreter cannot run", _interpreter_missing),
+    Rule("script-interpreter", Severity.NOTE, "a script without its interpreter cannot run", _interpreter_missing),
     Rule("link-dangling", Severity.NOTE, "a link to nothing is a sign of a missing package", _dangling),
     Rule("world-writable", Severity.ERROR, "nothing in an image is for everyone to write", _world_writable),
     Rule("set-id", Severity.WARNING, "each program with more rights than its caller is a way up", _set_id),

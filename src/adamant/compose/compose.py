@@ -39,6 +39,7 @@ from adamant.compose.merge import merge, relink
 from adamant.core.store import Store
 from adamant.model.arch import Arch
 from adamant.model.posture import Posture
+from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
 from adamant.packages.layer import Layer
 from adamant.packages.scripts import effects
@@ -62,7 +63,7 @@ class ComposeRequest:
     posture: Posture
     house: tuple[Entry, ...] = ()
     extra: tuple[Entry, ...] = ()
-    switches: tuple[presets.Switch, ...] = ()
+    switches: tuple[Switch, ...] = ()
     tmpfiles: tuple[str, ...] = ()
 
 
@@ -176,11 +177,9 @@ def _number(ident: int | None) -> str:
 
 def _switch_units(tree: Tree, request: ComposeRequest, found: Sequence[effects.Effect]) -> list[str]:
     """Put the links of enabled units into the tree and take those of disabled ones out; return the enabled ones."""
-    switches = [
-        presets.Switch(e.unit, True, "package") for e in found if isinstance(e, effects.EnableUnit) and not e.user
-    ]
-    switches += [presets.Switch(name, False, reason) for name, reason in presets.NOT_WANTED.items()]
-    switches += [presets.Switch(name, False, "posture") for name in presets.not_in(request.posture)]
+    switches = [Switch(e.unit, True, "package") for e in found if isinstance(e, effects.EnableUnit) and not e.user]
+    switches += [Switch(name, False, reason) for name, reason in presets.NOT_WANTED.items()]
+    switches += [Switch(name, False, "posture") for name in presets.not_in(request.posture)]
     switches += request.switches
     for path in presets.generators_not_in(request.posture):
         _drop(tree, path)
@@ -188,6 +187,6 @@ def _switch_units(tree: Tree, request: ComposeRequest, found: Sequence[effects.E
     off = {*presets.DONE_AT_BUILD, *(s.unit for s in switches if not s.enable)} - set(enabled)
     for path in presets.removed(tree, off):
         del tree[path]
-    made = presets.links(tree, units.Units(tree), enabled)
+    made = presets.links(tree, units.Units(tree), enabled, off)
     _put(tree, [*made, *entries.parents(tree, made), presets.preset_file(enabled)])
     return enabled

@@ -6,13 +6,13 @@ those that `systemctl enable` would make from the [Install] sections (systemd.un
 """
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from adamant.compose import entries, units
-from adamant.model import switch as model_switch
 from adamant.model.errors import InputError
 from adamant.model.posture import RULES, Posture
+from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Kind, Tree
 
 PRESET = "usr/lib/systemd/system-preset/00-adamant.preset"
@@ -37,9 +37,6 @@ NOT_WANTED = {
 
 _LINK_FOLDER = "usr/lib/systemd/system"
 _KINDS = (("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds"))
-
-
-Switch = model_switch.Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +94,10 @@ def preset_file(enabled: Sequence[str]) -> Entry:
     )
 
 
-def links(tree: Tree, known: units.Units, enabled: Sequence[str]) -> list[Entry]:
-    """Links that enable the units, with what they name by Also= and Alias=.
+def links(
+    tree: Tree, known: units.Units, enabled: Sequence[str], disabled: Collection[str] = frozenset()
+) -> list[Entry]:
+    """Links that enable the units, with what they name by Also= and Alias=, but for what is `disabled`.
 
     Raises InputError: `unit-unknown` when there is no such unit, `unit-masked`, `unit-not-installable` when it has
     nothing by which it could be enabled.
@@ -111,7 +110,7 @@ def links(tree: Tree, known: units.Units, enabled: Sequence[str]) -> list[Entry]
         if name in done:
             continue
         done.add(name)
-        todo += [(other, False) for other in _enable(tree, known, name, asked, made)]
+        todo += [(other, False) for other in _enable(tree, known, name, asked, made) if other not in disabled]
     return entries.sort(made.values())
 
 
