@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from adamant.core import proc
 from adamant.model.arch import Arch
 from adamant.model.definition import Base
 from adamant.model.errors import AdamantError, InputError, UnreachableError, VerificationError
 from adamant.model.lock import Package
+from adamant.packages import mirror
 from adamant.packages.apt import Apt
 from adamant.packages.fetch import fetch
 from adamant.packages.mirror import Mirror
@@ -300,3 +302,21 @@ def test_a_fetch_without_a_mirror_is_unreachable(
     with pytest.raises(UnreachableError) as caught:
         fetch(packages, tmp_path / "cache")
     assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_computer_without_apt_is_told_so(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proc, "BASE_ENVIRONMENT", {**proc.BASE_ENVIRONMENT, "PATH": str(tmp_path)})
+    monkeypatch.delenv("ADAMANT_MIRROR")
+    for ask in (mirror.find, apt_of(repository, tmp_path / "cache").update):
+        with pytest.raises(InputError) as caught:
+            ask()
+        assert caught.value.reference == "apt-missing"
+
+
+def test_a_refused_write_is_an_error_of_ours(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the cache should be")
+    with pytest.raises(AdamantError) as caught:
+        solved(repository, tmp_path / "cache", "app")
+    assert caught.value.reference == "write-failed"

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from adamant.core import limits, proc
 from adamant.model.errors import InputError
+from adamant.packages import complaint
 
 PUBLIC_ARCHIVE = "http://deb.debian.org/debian/"
 PUBLIC_SECURITY = "http://security.debian.org/debian-security/"
@@ -135,14 +136,19 @@ def _override(variables: Mapping[str, str], name: str) -> str:
 
 def _downloaded() -> list[Source]:
     """Debian's rows of the lists that the host's apt has downloaded; empty when it has none."""
-    answer = proc.run(
-        "ask apt for its mirrors",
-        ["apt-get", "indextargets", "--format", "$(CREATED_BY)|$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"],
-        environment=environment(),
-        seconds=limits.PROBE_SECONDS,
-        check=False,
-    )
-    return parse_index_targets(answer.stdout.decode(errors="replace")) if answer.code == 0 else []
+    fields = "$(CREATED_BY)|$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
+    return parse_index_targets(_ask("ask apt for its mirrors", ["apt-get", "indextargets", "--format", fields]))
+
+
+def _ask(purpose: str, argv: list[str]) -> str:
+    """What a program of the host's apt prints; empty when it fails, as it may without any sources."""
+    try:
+        answer = proc.run(purpose, argv, environment=environment(), seconds=limits.PROBE_SECONDS, check=False)
+    except proc.ProgramFailed as failed:
+        if failed.reference == "program-not-started":
+            raise complaint.apt_missing() from None
+        raise
+    return answer.stdout.decode(errors="replace") if answer.code == 0 else ""
 
 
 def parse_index_targets(text: str) -> list[Source]:
@@ -160,14 +166,9 @@ def parse_index_targets(text: str) -> list[Source]:
 
 def _configured() -> list[Source]:
     """Sources from the host's sources files; empty when they cannot be read."""
-    answer = proc.run(
-        "ask apt where its sources are",
-        ["apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"],
-        environment=environment(),
-        seconds=limits.PROBE_SECONDS,
-        check=False,
-    )
-    places = dict(word.split("=", 1) for word in shlex.split(answer.stdout.decode(errors="replace")) if "=" in word)
+    argv = ["apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"]
+    words = shlex.split(_ask("ask apt where its sources are", argv))
+    places = dict(word.split("=", 1) for word in words if "=" in word)
     paths = [Path(places["LIST"])] if places.get("LIST") else []
     if places.get("PARTS"):
         parts = Path(places["PARTS"])
