@@ -70,15 +70,17 @@ def _musl(arch: Arch) -> str:
     return NAMES[arch].triplet.replace("-gnu", "-musl")
 
 
-def compile_objects(arch: Arch, tools: ToolsTree, folder: Path, names: list[str]) -> list[Path]:
-    """Compile the sources `names` in `folder`, beside them."""
+def compile_objects(
+    arch: Arch, tools: ToolsTree, folder: Path, names: list[str], flags: tuple[str, ...] = ()
+) -> list[Path]:
+    """Compile the sources `names` in `folder`, beside them, with `flags` besides our own."""
     compiler = tools.compiler(arch)
     headers = tools.target / "usr/include" / _musl(arch)
     objects: list[Path] = []
     for name in names:
         assembly, made = folder / f"{name}.s", folder / f"{name}.o"
         # Relative names: what the compiler writes of them must not depend on where the build runs.
-        arguments = ("-isystem", str(headers), *FLAGS, *ARCH_FLAGS[arch], name, "-o", assembly.name)
+        arguments = ("-isystem", str(headers), *FLAGS, *ARCH_FLAGS[arch], *flags, name, "-o", assembly.name)
         proc.run(f"compile {name}", tools.argv(compiler.cc1, *arguments), cwd=folder)
         assemble = tools.argv(compiler.assembler, assembly.name, "-o", made.name)
         proc.run(f"assemble {name}", assemble, cwd=folder)
