@@ -39,11 +39,15 @@ class Systemd:
     """A connection to PID 1. Every answer has a deadline. Errors are AdamantError `systemd-silent`."""
 
     def __init__(self, path: str = SOCKET, seconds: float = limits.DBUS_SECONDS) -> None:
-        from jeepney.io.blocking import DBusConnection, prep_socket  # noqa: PLC0415
+        # jeepney's own connection greets a message bus, and there is none behind this socket.
+        from jeepney import Parser  # noqa: PLC0415
+        from jeepney.io.blocking import prep_socket  # noqa: PLC0415
 
-        self._seconds = seconds
+        self._serial = 0
+        self._parser = Parser()
         try:
-            self._connection = DBusConnection(prep_socket(path, timeout=seconds))
+            self._socket: socket.socket = prep_socket(path, timeout=seconds)
+            self._socket.settimeout(seconds)
         except (OSError, ValueError) as error:
             raise AdamantError("systemd-silent", f"systemd cannot be asked: {error}") from error
 
@@ -53,7 +57,7 @@ class Systemd:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        self._connection.close()
+        self._socket.close()
 
     def _address(self, path: str, interface: str) -> "DBusAddress":
         from jeepney import DBusAddress  # noqa: PLC0415
@@ -64,22 +68,29 @@ class Systemd:
         """Bodies of the answers to `questions`, which are all sent before the first answer is read."""
         from jeepney import HeaderFields, MessageType  # noqa: PLC0415
 
-        order: dict[int, int] = {}
+        first = self._serial + 1
+        self._serial += len(questions)
         bodies: dict[int, tuple[Any, ...]] = {}
         try:
-            for index, question in enumerate(questions):
-                serial = next(self._connection.outgoing_serial)
-                order[serial] = index
-                self._connection.send(question, serial=serial)
+            for serial, question in enumerate(questions, first):
+                self._socket.sendall(question.serialise(serial=serial))
             while len(bodies) < len(questions):
-                answer = self._connection.receive(timeout=self._seconds)
-                index = order.get(answer.header.fields.get(HeaderFields.reply_serial, 0), -1)
-                if index >= 0:
+                answer = self._receive()
+                index = answer.header.fields.get(HeaderFields.reply_serial, 0) - first
+                if 0 <= index < len(questions):
                     failed = answer.header.message_type is MessageType.error
                     bodies[index] = () if failed else answer.body
         except (OSError, ValueError) as error:
             raise AdamantError("systemd-silent", f"systemd does not answer: {error}") from error
         return [bodies[index] for index in range(len(questions))]
+
+    def _receive(self) -> "Message":
+        while (message := self._parser.get_next_message()) is None:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise ConnectionResetError("the connection was closed")
+            self._parser.add_data(data)
+        return message
 
     def get(self, wanted: Sequence[tuple[str, str, str]]) -> list[Any]:
         """Values of properties, each wanted as (object's path, interface below NAME, property); None where none is."""
