@@ -20,11 +20,11 @@ struct link {
 
 static const char *const moved[] = { "/dev", "/proc", "/sys", "/run" };
 
-/* Mount points of `/`. */
+/* Mount points of `/`. A service with a /var/tmp of its own gets that mounted too, also before /var is there. */
 static const struct folder folders[] = {
 	{ "dev", 0755 },  { "efi", 0700 },   { "etc", 0755 },  { "media", 0755 }, { "mnt", 0755 },
 	{ "proc", 0555 }, { "root", 0700 },  { "run", 0755 },  { "state", 0700 }, { "sys", 0555 },
-	{ "tmp", 01777 }, { "usr", 0755 },   { "var", 0755 },
+	{ "tmp", 01777 }, { "usr", 0755 },   { "var", 0755 },  { "var/tmp", 01777 },
 };
 
 static const struct link links[] = {
