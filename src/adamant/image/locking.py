@@ -7,8 +7,8 @@ from pathlib import Path
 from adamant.core import events, files
 from adamant.image.project import Project, read_lock
 from adamant.model import lock as locks
-from adamant.model.lock import Lock, Recording
-from adamant.packages import fetch, layer, tools
+from adamant.model.lock import Lock
+from adamant.packages import fetch, layer
 from adamant.packages import lock as solver
 from adamant.packages.lock import Change
 from adamant.packages.scripts.review import Unreviewed, review
@@ -41,7 +41,10 @@ def lock_project(
     stale = tuple(solver.is_stale(old, project.image)) if old else ()
     if old is None or stale or update:
         recordings = old.recordings if old else ()
-        new = solver.make_lock(project.image, cache, watch, recordings)
+        # Other tools are no reason to move the versions of an image.
+        fits = old is not None and old.image.request == solver.request_identity(project.image) and not update
+        keep = old.image if old is not None and fits else None
+        new = solver.make_lock(project.image, cache, watch, recordings, keep)
     else:
         new = old
     debs = fetch.fetch(new.image.packages, cache, watch)

@@ -25,10 +25,11 @@ def make_lock(
     cache: Path,
     watch: events.Watch = events.silent,
     recordings: Sequence[Recording] = (),
+    keep: PackageSet | None = None,
 ) -> Lock:
     """A new lock of `image`, and of the tools that build it on this computer.
 
-    Of `recordings` (of the lock before) those stay whose package is still in the image. Raises InputError
+    With `keep`, the image's packages stay those, and only the tools are solved. Of `recordings` (of the lock before) those stay whose package is still in the image. Raises InputError
     (package-missing, set-unsatisfiable, suite-missing, apt-missing), VerificationError (release-not-signed,
     release-expired) or UnreachableError (mirror-unreachable).
     """
@@ -40,18 +41,20 @@ def make_lock(
     if host != image.arch:
         host_apt = Apt(host, image.base, mirrors, cache)
         host_apt.update(watch)
-    chosen = target_apt.solve(base.image_request(image), watch)
+    if keep is None:
+        chosen = target_apt.solve(base.image_request(image), watch)
+        keep = PackageSet(image.arch, request_identity(image), chosen.releases, chosen.packages)
     tools = host_apt.solve(base.tools_request(host, image.arch), watch)
     files = target_apt.solve(base.target_tools_request(), watch)
     return Lock(
-        image=PackageSet(image.arch, request_identity(image), chosen.releases, chosen.packages),
+        image=keep,
         tools=PackageSet(
             host,
             tools_identity(host, image),
             tools.releases,
             _with_target_files(tools.packages, files.packages),
         ),
-        recordings=recordings_of(chosen.packages, recordings),
+        recordings=recordings_of(keep.packages, recordings),
     )
 
 
