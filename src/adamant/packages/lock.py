@@ -29,9 +29,10 @@ def make_lock(
 ) -> Lock:
     """A new lock of `image`, and of the tools that build it on this computer.
 
-    With `keep`, the image's packages stay those, and only the tools are solved. Of `recordings` (of the lock before) those stay whose package is still in the image. Raises InputError
-    (package-missing, set-unsatisfiable, suite-missing, apt-missing), VerificationError (release-not-signed,
-    release-expired) or UnreachableError (mirror-unreachable).
+    With `keep`, the image's packages stay those, and only the tools are solved. Of `recordings` (of the lock before)
+    those stay whose package is still in the image. Raises InputError (package-missing, set-unsatisfiable,
+    suite-missing, apt-missing), VerificationError (release-not-signed, release-expired) or UnreachableError
+    (mirror-unreachable).
     """
     host = this_arch()
     mirrors = mirror.find()
