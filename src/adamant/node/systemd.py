@@ -39,17 +39,34 @@ class Systemd:
     """A connection to PID 1. Every answer has a deadline. Errors are AdamantError `systemd-silent`."""
 
     def __init__(self, path: str = SOCKET, seconds: float = limits.DBUS_SECONDS) -> None:
-        # jeepney's own connection greets a message bus, and there is none behind this socket.
         from jeepney import Parser  # noqa: PLC0415
-        from jeepney.io.blocking import prep_socket  # noqa: PLC0415
 
         self._serial = 0
         self._parser = Parser()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
-            self._socket: socket.socket = prep_socket(path, timeout=seconds)
             self._socket.settimeout(seconds)
-        except (OSError, ValueError) as error:
+            self._socket.connect(path)
+            self._authenticate()
+        except OSError as error:
+            self._socket.close()
             raise AdamantError("systemd-silent", f"systemd cannot be asked: {error}") from error
+
+    def _authenticate(self) -> None:
+        """Say who we are (D-Bus Specification, Authentication Protocol), and wait until that is accepted.
+
+        BEGIN goes with it, not after it: a question that systemd reads together with BEGIN lies in its buffer until
+        more bytes come. There is no message bus behind this socket, hence no Hello.
+        """
+        self._socket.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\nBEGIN\r\n")
+        answer = b""
+        while not answer.endswith(b"\r\n"):
+            data = self._socket.recv(256)
+            if not data or len(answer) > 1024:
+                raise ConnectionResetError("the connection was closed")
+            answer += data
+        if not answer.startswith(b"OK "):
+            raise PermissionError("systemd refuses this user")
 
     def __enter__(self) -> "Systemd":
         return self
