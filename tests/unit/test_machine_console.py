@@ -111,6 +111,13 @@ def test_a_reset_begins_another_boot(tmp_path: Path) -> None:
     assert [(r.boot, r.phase) for r in reached] == [(boot, phase) for boot in (1, 2) for phase in PHASES]
 
 
+def test_a_reset_shows_also_where_the_firmware_is_silent(tmp_path: Path) -> None:
+    log = tmp_path / "console.log"
+    log.write_bytes(b"[    0.000000] Linux version 6.12.117\n[    2.0] Kernel panic - not syncing: x\n" * 3)
+    reached = [seen for seen in Watcher(log).poll() if isinstance(seen, Reached)]
+    assert [(r.boot, r.phase) for r in reached] == [(boot, Phase.KERNEL) for boot in (1, 2, 3)]
+
+
 def test_words_of_an_earlier_phase_do_not_turn_a_boot_back(tmp_path: Path) -> None:
     log = tmp_path / "console.log"
     log.write_bytes(BOOT + b"Welcome to Adamant\r\nBoot in 3 s\r\n")

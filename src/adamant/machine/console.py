@@ -21,6 +21,8 @@ _SEQUENCES = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # string, to its terminator
     r"|\x1b[ -/]{0,8}[0-~]?"
 )
+_VERSION = re.compile(r"\] Linux version \d")
+"""A kernel says this once."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PENDING = 4 * limits.CONSOLE_LINE
 _POLL = 0.1
@@ -129,6 +131,7 @@ class Watcher:
         self._lines = Lines()
         self._boot = 1
         self._phase: Phase | None = None
+        self._version = False
 
     def poll(self) -> list[Seen]:
         """What has come since the last call, at most CONSOLE_READ bytes of it."""
@@ -145,7 +148,7 @@ class Watcher:
         seen: list[Seen] = []
         for text in self._lines.feed(data):
             seen.append(Line(text))
-            reached = self._advance(phase_of(text))
+            reached = self._advance(text)
             if reached is not None:
                 seen.append(reached)
         return seen
@@ -162,16 +165,21 @@ class Watcher:
             if not seen:
                 time.sleep(_POLL)
 
-    def _advance(self, phase: Phase | None) -> Reached | None:
-        if phase is None or phase is self._phase:
+    def _advance(self, text: str) -> Reached | None:
+        phase = phase_of(text)
+        if phase is None:
             return None
-        before = -1 if self._phase is None else ORDER.index(self._phase)
         now = ORDER.index(phase)
-        if now < before:
-            # Only firmware or a kernel begin a boot; an earlier phase's words in a later one are just words.
-            # The firmware tries several loaders in one boot, so from the loader it may come back to itself.
-            if phase not in {Phase.FIRMWARE, Phase.KERNEL} or before <= ORDER.index(Phase.LOADER):
-                return None
+        before = -1 if self._phase is None else ORDER.index(self._phase)
+        version = _VERSION.search(text) is not None
+        # A boot begins with its firmware or, where that is silent, with its kernel; an earlier phase's words in a later
+        # one are just words. The firmware tries several loaders in one boot, so from a loader it may come back.
+        again = phase is Phase.FIRMWARE and before > ORDER.index(Phase.LOADER)
+        if again or (version and self._version):
             self._boot += 1
+            self._version = False
+        elif now <= before:
+            return None
+        self._version |= version
         self._phase = phase
         return Reached(phase, self._boot, self._clock() - self._begin)
