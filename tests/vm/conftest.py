@@ -1,0 +1,112 @@
+"""Booted machines for tests: an image with a probe in it, and machines that leave their console when a test fails."""
+
+import json
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adamant.core import places
+from adamant.image import project
+from adamant.machine import console
+from adamant.machine.machine import Machines
+from adamant.packages import tools
+from adamant.packages.tools import ToolsTree
+from tests.image.conftest import Example, adamant, build
+
+SECONDS = 400.0
+"""How long a boot may take: machines are shared, and an emulated one has no clock of its own to trust."""
+
+DEFINITION = """\
+kind: Image
+name: probed
+version: "1"
+profile: dev
+packages: [containerd, runc]
+files:
+  - {path: /usr/lib/probe/probe.py, source: probe.py}
+units:
+  - name: probe.service
+    content: |
+      [Unit]
+      After=multi-user.target
+      [Service]
+      Type=oneshot
+      ExecStart=/usr/bin/python3 /usr/lib/probe/probe.py
+      StandardOutput=journal+console
+      StandardError=journal+console
+      [Install]
+      WantedBy=multi-user.target
+signing:
+  secureBoot: {key: keys/secure-boot.key, certificate: keys/secure-boot.crt}
+"""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The probed image, its tools, and where its machines are."""
+
+    example: Example
+    tools: ToolsTree
+    machines: Machines
+
+
+@pytest.fixture(scope="session")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
+    """An image with a probe whose words are on its console, signed with keys of its own."""
+    home = tmp_path_factory.mktemp("probed")
+    os.environ["ADAMANT_STATE"] = str(home / "state")
+    os.environ["ADAMANT_CONFIG"] = str(home / "config")
+    folder = home / "image"
+    folder.mkdir()
+    (folder / "adamant.yaml").write_text(DEFINITION)
+    shutil.copy(Path(__file__).parent / "probe" / "probe.py", folder)
+    adamant("keys", "init", folder / "keys")
+    adamant("lock", "-C", folder)
+    example = build(folder)
+    tree = tools.open_tools(project.read_lock(project.read_project(folder)).tools, places.cache())
+    machines = Machines(places.state() / "machines")
+    yield Probed(example, tree, machines)
+    for machine in machines.list():
+        machines.delete(machine.name, force=True)
+
+
+@pytest.fixture(autouse=True)
+def consoles(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print the consoles of all machines when a test failed; CI shows what a test printed."""
+    yield
+    report = getattr(request.node, "report", None)
+    if report is not None and report.failed:
+        for machine in Machines(places.state() / "machines").list():
+            print(f"--- console of {machine.name} ({machine.status.value})")
+            print("\n".join(console.tail(machine.console_log)[-150:]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the fixture above know how the test ended."""
+    report = yield
+    if report.when == "call":
+        item.report = report  # type: ignore[attr-defined]
+    return report
+
+
+def probe_lines(log: Path) -> list[list[str]]:
+    """What the probe said, in words; of the last boot in the log."""
+    lines: list[list[str]] = []
+    for line in console.tail(log, 4 << 20):
+        if "PROBE " in line:
+            words = line.split("PROBE ", 1)[1].split()
+            if words[:1] == ["boots"]:
+                lines = []
+            lines.append(words)
+    return lines
+
+
+def node(*arguments: str) -> Any:
+    """The JSON answer of `adamant node`."""
+    return json.loads(adamant("node", *arguments, "--json").stdout)

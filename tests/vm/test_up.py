@@ -1,0 +1,74 @@
+"""From one definition to a machine that answers, seen on booted machines, by the commands that a person uses."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from adamant.core import places
+from adamant.machine import up
+from adamant.machine.machine import Machine, Stopped
+from tests.image.conftest import adamant
+from tests.vm.conftest import SECONDS, Probed, node, probe_lines
+
+
+def probe(machine: Machine) -> dict[str, str]:
+    """What the probe of the last boot said, once it has ended."""
+    for _ in range(600):
+        lines = probe_lines(machine.console_log)
+        if lines and lines[-1] == ["end"]:
+            return {words[0]: words[1] for words in lines[:-1]}
+        time.sleep(0.5)
+    pytest.fail("the probe did not end")
+
+
+@pytest.fixture(scope="module")
+def machine(probed: Probed) -> Machine:
+    """A healthy machine with Secure Boot and a TPM."""
+    folder = probed.example.folder
+    done = adamant("up", folder, "--secure-boot", "--tpm", "--json", "--seconds", str(SECONDS))
+    assert json.loads(done.stdout)["health"]
+    return probed.machines.get("probed")
+
+
+def test_up_ends_with_a_machine_whose_every_check_is_ok(machine: Machine) -> None:
+    health = node("health")
+    assert health["overall"] == "ok"
+    names = {check["name"] for check in health["checks"]}
+    assert names >= {"root-read-only", "etc-read-only", "state-writable", "var-writable", "containerd", "systemd"}
+
+
+def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
+    boot, version = node("get", "boot"), node("version")
+    manifest = probed.example.manifest
+    assert boot["root_hash"] == manifest.root_hash
+    assert boot["slot"] == "usr-a"
+    assert boot["verity"] == "verified"
+    assert boot["secure_boot"] == "enabled"
+    assert "probed_1.efi" in str(boot["uki"])
+    phases = {phase["name"]: phase for phase in boot["phases"]}
+    assert set(phases) >= {"firmware", "kernel", "initrd", "system"}
+    assert all(phase["duration_usec"] > 0 for phase in phases.values())
+    assert (version["image"], version["image_version"]) == ("probed", "1")
+    assert version["kernel"] == manifest.kernel
+    assert version["posture"] == "guarded"
+
+
+def test_a_reboot_brings_back_the_released_state_and_keeps_var(machine: Machine, probed: Probed) -> None:
+    before = probe(machine)
+    assert probed.machines.stop(machine.name, 120) is Stopped.SHUT_DOWN
+    up.start(probed.machines, machine.name, probed.tools, places.cache(), lambda _phase: None, SECONDS)
+    after = probe(machine)
+    assert after["system"] == before["system"]
+    assert int(after["boots"]) == int(before["boots"]) + 1
+    assert node("get", "boot")["root_hash"] == probed.example.manifest.root_hash
+
+
+def test_arm64_boots_here_too(probed: Probed, tmp_path: Path) -> None:
+    folder = tmp_path / "arm"
+    adamant("init", folder)
+    done = adamant("up", folder, "--set", "arch=arm64", "--name", "arm", "--json", "--seconds", str(2 * SECONDS))
+    assert set(json.loads(done.stdout)["health"].values()) == {"ok"}
+    assert node("-c", "arm", "version")["arch"] == "aarch64"
+    probed.machines.delete("arm", force=True)
