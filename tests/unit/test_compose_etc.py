@@ -61,7 +61,7 @@ def test_shells_are_those_that_are_there() -> None:
         entries.file("usr/bin/bash", "", 0o755),
         entries.link("bin", "usr/bin"),
     )
-    assert contents(etc.complete(there, ["/bin/bash"]), "etc/shells").splitlines()[1:] == ["/bin/bash"]
+    assert contents(etc.complete(there, ["/bin/bash"]), "etc/shells").splitlines()[1:] == ["/bin/bash", "/usr/bin/bash"]
 
 
 def test_os_release_names_the_image_and_keeps_what_debian_says_of_itself() -> None:

@@ -11,12 +11,10 @@ from adamant.model.tree import Entry, Kind, Tree
 
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 _FOLDERS = ("usr/share/ca-certificates", "usr/local/share/ca-certificates")
-_OPENSSL_DEFAULT = "usr/lib/ssl/cert.pem"
-"""Where OpenSSL looks for a bundle when nothing is set (OPENSSLDIR/cert.pem)."""
 
 
 def make(tree: Tree) -> list[Entry]:
-    """The bundle, and OpenSSL's default name for it; nothing when the tree has no certificates."""
+    """The bundle; nothing when the tree has no certificates. Raises InputError (`certificate-malformed`)."""
     wanted = [e for folder in _FOLDERS for e in entries.below(tree, folder, ".crt") if e.kind is Kind.FILE]
     if not wanted:
         return []
@@ -26,7 +24,4 @@ def make(tree: Tree) -> list[Entry]:
         if b"-----BEGIN CERTIFICATE-----" not in data:
             raise InputError("certificate-malformed", f"/{entry.path} is not a certificate in PEM")
         parts.append(data if data.endswith(b"\n") else data + b"\n")
-    made = [entries.file(BUNDLE, b"".join(parts))]
-    if _OPENSSL_DEFAULT not in tree and "usr/lib/ssl" in tree:
-        made.append(entries.link(_OPENSSL_DEFAULT, f"/{BUNDLE}"))
-    return made
+    return [entries.file(BUNDLE, b"".join(parts))]

@@ -27,6 +27,7 @@ from adamant.compose import (
     pam,
     presets,
     python,
+    recorded,
     relocate,
     reviewed,
     status,
@@ -115,6 +116,7 @@ def compose(
         )
         _put(tree, accounts.files(people))
         _put(tree, reviewed.apply(tree, found, people))
+        recorded.apply(tree, review.recordings, people)
         _put(tree, alternatives.links(tree, [e for e in found if isinstance(e, effects.Alternative)]))
         _put(tree, etc.complete(tree, [e.path for e in found if isinstance(e, effects.AddShell)]))
         _put(tree, nsswitch.make(tree, [e for e in found if isinstance(e, effects.NssService | effects.NssDatabase)]))
@@ -177,7 +179,8 @@ def _number(ident: int | None) -> str:
 
 def _switch_units(tree: Tree, request: ComposeRequest, found: Sequence[effects.Effect]) -> list[str]:
     """Put the links of enabled units into the tree and take those of disabled ones out; return the enabled ones."""
-    switches = [Switch(e.unit, True, "package") for e in found if isinstance(e, effects.EnableUnit) and not e.user]
+    package = [e for e in found if isinstance(e, effects.EnableUnit)]
+    switches = [Switch(e.unit, True, "package") for e in package if not e.user]
     switches += [Switch(name, False, reason) for name, reason in presets.NOT_WANTED.items()]
     switches += [Switch(name, False, "posture") for name in presets.not_in(request.posture)]
     switches += request.switches
@@ -188,5 +191,7 @@ def _switch_units(tree: Tree, request: ComposeRequest, found: Sequence[effects.E
     for path in presets.removed(tree, off):
         del tree[path]
     made = presets.links(tree, units.Units(tree), enabled, off)
+    of_users = sorted({e.unit for e in package if e.user})
+    made += presets.links(tree, units.Units(tree, "user"), of_users)
     _put(tree, [*made, *entries.parents(tree, made), presets.preset_file(enabled)])
     return enabled

@@ -4,6 +4,7 @@ What stays true: /etc is complete before PID 1 starts, since nothing can be writ
 belongs to one machine. Imports model only (and `entries`).
 """
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -76,16 +77,23 @@ def complete(tree: Tree, shells: Sequence[str] = ()) -> list[Entry]:
 
 
 def _shells(tree: Tree, added: Sequence[str]) -> list[Entry]:
-    """/etc/shells(5): the fragments of packages (shells.d) and what scripts add, as far as the shell is there."""
+    """/etc/shells(5) as update-shells(8) makes it: Debian's template, the fragments of packages (shells.d) and what
+    scripts add, each by the name given and by the one with the links of its folder followed.
+    """
     if "etc/shells" in tree:
         return []
+    head = "# /etc/shells: valid login shells\n"
     names: list[str] = []
-    base = [e for e in [tree.get("usr/share/debianutils/shells")] if e is not None]
-    for fragment in [*base, *entries.inside(tree, "usr/share/debianutils/shells.d")]:
+    template = [e for e in [tree.get("usr/share/debianutils/shells")] if e is not None]
+    for fragment in [*template, *entries.inside(tree, "usr/share/debianutils/shells.d")]:
         if (entry := entries.real_file(tree, fragment.path)) is not None:
             names += [line for line in entries.text(entry).splitlines() if line.startswith("/")]
-    names = [name for name in dict.fromkeys([*names, *added]) if entries.resolve(tree, name) is not None]
-    return [entries.file("etc/shells", "# /etc/shells: valid login shells\n" + "".join(f"{n}\n" for n in names))]
+    listed: list[str] = []
+    for name in [*names, *added]:
+        folder = entries.resolve(tree, posixpath.dirname(name))
+        if folder is not None and entries.resolve(tree, name) is not None:
+            listed += [name, f"/{folder}/{posixpath.basename(name)}"]
+    return [entries.file("etc/shells", head + "".join(f"{name}\n" for name in dict.fromkeys(listed)))]
 
 
 def os_release(tree: Tree, release: Release) -> list[Entry]:

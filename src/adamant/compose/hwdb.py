@@ -34,4 +34,4 @@ def make(tree: Tree, tools: ToolsTree, store: Store) -> list[Entry]:
         staging.keep(out, [out / PATH])
 
     step = store.step("hwdb", {"sources": staging.inputs(wanted), "tools": tools.identity, "format": 1}, work)
-    return [entries.stored(PATH, step.path / "hwdb.bin")]
+    return [entries.stored(PATH, step.path / "hwdb.bin", 0o444)]

@@ -29,6 +29,7 @@ DONE_AT_BUILD = (
 """Units that packages start in every boot, and whose work is done when the image is built."""
 
 NOT_WANTED = {
+    "dpkg-db-backup.timer": "backs up dpkg's state, of which an image has none",
     "e2scrub_all.timer": "scrubs ext4 on LVM by snapshots, and needs bash and perl",
     "e2scrub_reap.service": "the same",
     "systemd-time-wait-sync.service": "holds the boot until a time server answers",
@@ -132,14 +133,15 @@ def _enable(tree: Tree, known: units.Units, name: str, asked: bool, made: dict[s
     target = entries.resolve(tree, unit.path) or unit.path
     own = target.rpartition("/")[2]
     before = len(made)
+    near = target.startswith(f"{known.links}/")
     for alias in unit.words("Install", "Alias"):
-        path = f"{_LINK_FOLDER}/{_expand(unit, alias, name)}"
+        path = f"{known.links}/{_expand(unit, alias, name)}"
         if path != target:
-            made[path] = entries.link(path, f"/{target}" if not target.startswith(_LINK_FOLDER) else own)
+            made[path] = entries.link(path, own if near else f"/{target}")
     for key, suffix in _KINDS:
         for wanting in unit.words("Install", key):
-            path = f"{_LINK_FOLDER}/{_expand(unit, wanting, name)}.{suffix}/{name}"
-            made[path] = entries.link(path, f"../{own}" if target.startswith(_LINK_FOLDER) else f"/{target}")
+            path = f"{known.links}/{_expand(unit, wanting, name)}.{suffix}/{name}"
+            made[path] = entries.link(path, f"../{own}" if near else f"/{target}")
     also = [_expand(unit, other, name) for other in unit.words("Install", "Also")]
     if asked and len(made) == before and not also and not _linked_already(tree, name):
         raise InputError(

@@ -27,6 +27,12 @@ _LEFT_OUT = re.compile(r"/(config-[^/]*|ensurepip|idlelib|lib2to3|pydoc_data|tes
 """Parts of the standard library that no program of an image imports."""
 
 _COMPILE = "data/compile.py"
+_OPTIONS = ("-s", "-S", "-B")
+"""Nothing of this computer or person is imported. Not -I: it would have the hash seed ignored."""
+
+_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+"""The order of constant sets in byte code hangs on the hash seed."""
+
 _KEEP = 64
 """Packages whose byte code is kept."""
 
@@ -45,7 +51,15 @@ def jobs(tree: Tree, tools: ToolsTree, store: Store) -> list[Callable[[], list[E
         if path.endswith(".py") and entry.kind is Kind.FILE and path.startswith(_ROOTS) and not _LEFT_OUT.search(path):
             groups.setdefault(entry.package, []).append(entry)
     program = resources.files("adamant.compose").joinpath(_COMPILE).read_bytes()
-    compiler = identity("compile", {"program": program.decode(), "tools": tools.identity})
+    compiler = identity(
+        "compile",
+        {
+            "program": program.decode(),
+            "tools": tools.identity,
+            "options": list(_OPTIONS),
+            "environment": dict(_ENVIRONMENT),
+        },
+    )
     order = sorted(groups, key=lambda name: (-sum(e.size for e in groups[name]), name))
     return [functools.partial(_compile, name, groups[name], compiler, tools, store) for name in order]
 
@@ -62,14 +76,12 @@ def _compile(package: str, sources: list[Entry], compiler: Identity, tools: Tool
             f"compile the Python files of {package or 'Adamant'}",
             [
                 *tools.argv(f"usr/bin/python{VERSION}"),
-                "-I",
-                "-B",
-                "-S",
+                *_OPTIONS,
                 str(out / "compile.py"),
                 str(out / "in"),
                 str(out / "out"),
             ],
-            environment={"PYTHONHASHSEED": "0", "PYTHONHOME": str(tools.root / "usr")},
+            environment={**_ENVIRONMENT, "PYTHONHOME": str(tools.root / "usr")},
             stdin=names,
         )
         staging.keep(out, sorted((out / "out").iterdir()))

@@ -10,8 +10,11 @@ from adamant.compose import entries
 from adamant.model.errors import InputError
 from adamant.model.tree import Kind, Tree
 
-FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
-"""Where units lie, in the order in which the first one found counts."""
+
+def folders(manager: str) -> tuple[str, str]:
+    """Where units of a manager (`system` or `user`) lie, in the order in which the first one found counts."""
+    return (f"etc/systemd/{manager}", f"usr/lib/systemd/{manager}")
+
 
 SUFFIXES = (
     ".service",
@@ -141,13 +144,14 @@ def expand(value: str, name: str) -> str:
 
 
 class Units:
-    """The unit files of one tree and their drop-ins, found in one pass over it."""
+    """The unit files of one tree and their drop-ins, found in one pass over it. `links` is where links are made."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, manager: str = "system") -> None:
+        self.links = f"usr/lib/systemd/{manager}"
         self._tree = tree
         self._files: dict[str, str] = {}
         self._drop_ins: dict[str, dict[str, str]] = {}
-        for folder in FOLDERS:
+        for folder in folders(manager):
             for entry in entries.below(tree, folder):
                 if entry.kind is not Kind.DIRECTORY:
                     self._add(entry.path, *entry.path[len(folder) + 1 :].split("/"))

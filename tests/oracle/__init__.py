@@ -1,0 +1,1 @@
+"""The oracle: the same packages installed by dpkg, with their scripts, and a reason for each difference."""
