@@ -101,3 +101,30 @@ KERNEL_COMMAND_LINE = 2048
 """COMMAND_LINE_SIZE of Linux on amd64 and arm64, with the byte that ends it."""
 USR_SIZE = 8 << 30
 """A usr image, and so the tree that belongs to it."""
+
+RECORD_SECONDS = 120.0
+"""A maintainer script in the sandbox."""
+RECORD_DISK = 1 << 30
+"""Bytes that a recorded script may write in all."""
+RECORD_FILE = 256 << 20
+"""Bytes of one file that a recorded script writes."""
+RECORDING_SIZE = 64 << 20
+"""What a recorded script changed, as a tar archive before compression."""
+RECORDING_ENTRIES = 100_000
+RECORD_LOG_TAIL = 4 << 10
+"""How much of a failed script's output an error message keeps."""
+
+PE_SIGNATURES_SIZE = 1 << 20
+"""All signatures of an EFI program."""
+FAT_SIZE = 16 << 20
+"""One allocation table of an ESP."""
+FAT_ENTRIES = 4096
+FAT_DEPTH = 8
+QCOW2_TABLE_SIZE = 32 << 20
+"""First table of a qcow2 image."""
+EROFS_FOLDER_SIZE = 64 << 20
+"""One folder of an EROFS image."""
+USR_FILE_SIZE = 64 << 20
+"""A file of a foreign usr image that is read as a whole."""
+INSPECT_SECONDS = 120.0
+"""A tool that reads a foreign image."""

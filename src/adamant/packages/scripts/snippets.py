@@ -34,6 +34,23 @@ def parse_script(text: str) -> ParsedScript:
     if not handwritten.is_shell(text):
         lines = tuple(text.split("\n"))
         return ParsedScript(lines, handwritten.digest(lines), ())
+    rest, effects = _split(text)
+    lines = handwritten.normalise("\n".join(rest))
+    if not handwritten.has_effect(lines):
+        lines = ()
+    return ParsedScript(lines, handwritten.digest(lines), tuple(effects))
+
+
+def without_generated(text: str) -> str:
+    """The script with `:` in the place of each generated section: what remains to be run for its hand-written lines."""
+    if not handwritten.is_shell(text):
+        return text
+    rest, _effects = _split(text)
+    return "\n".join(":" if line == MARKER else line for line in rest)
+
+
+def _split(text: str) -> tuple[list[str], list[Effect]]:
+    """Lines with MARKER for each known section, and the effects of those."""
     rest: list[str] = []
     effects: list[Effect] = []
     lines_left = text.split("\n")
@@ -50,10 +67,7 @@ def parse_script(text: str) -> ParsedScript:
                 continue
         rest.append(line)
         index += 1
-    lines = handwritten.normalise("\n".join(rest))
-    if not handwritten.has_effect(lines):
-        lines = ()
-    return ParsedScript(lines, handwritten.digest(lines), tuple(effects))
+    return rest, effects
 
 
 def _section_end(lines: list[str], start: int) -> int:

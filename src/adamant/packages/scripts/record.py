@@ -1,0 +1,216 @@
+"""Recording: run the hand-written lines of a package's scripts once in a sandbox, and keep what they change.
+
+What stays true: a recording is made twice, in two fresh roots, and counts only when both times the same came out, so
+that what a script makes at random (keys, ids, dates) never gets into an image. Generated sections are not run: their
+effects are known. Reads the mirror for the programs that scripts use (dpkg, debconf, adduser).
+"""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from adamant.core import events, files
+from adamant.model.arch import NAMES, Arch
+from adamant.model.definition import Image, ScriptName
+from adamant.model.digest import Sha256
+from adamant.model.errors import AdamantError, InputError
+from adamant.model.lock import Package, Recording
+from adamant.packages import fetch, mirror
+from adamant.packages import filter as filters
+from adamant.packages.apt import Apt
+from adamant.packages.layer import Layer, unpack_layers
+from adamant.packages.lock import this_arch
+from adamant.packages.scripts import changes, sandbox
+from adamant.packages.scripts.recording import pack
+from adamant.packages.scripts.review import Unreviewed, review
+from adamant.packages.scripts.snippets import without_generated
+from adamant.packages.tools import ToolsTree
+
+HELPERS: Mapping[str, str] = {
+    "adduser": "accounts",
+    "base-files": "the root's skeleton",
+    "bsdutils": "logger",
+    "base-passwd": "the fixed accounts",
+    "bash": "scripts that name it",
+    "coreutils": "everything",
+    "dash": "/bin/sh",
+    "debconf": "questions, answered by their defaults",
+    "debianutils": "which, update-shells",
+    "diffutils": "cmp and diff",
+    "dpkg": "dpkg-query, dpkg-divert, dpkg-statoverride, update-alternatives",
+    "fakeroot": "owners, which an ordinary user cannot give",
+    "findutils": "find and xargs",
+    "grep": "grep",
+    "gzip": "gzip",
+    "hostname": "hostname",
+    "init-system-helpers": "deb-systemd-helper, update-rc.d, invoke-rc.d",
+    "libc-bin": "getent",
+    "libcap2-bin": "setcap",
+    "mawk": "awk",
+    "passwd": "useradd and groupadd",
+    "perl-base": "debconf and adduser",
+    "sed": "sed",
+    "tar": "tar",
+    "ucf": "ucf and ucfr",
+    "util-linux": "getopt",
+}
+"""Essential packages and others that maintainer scripts use without a dependency, with what for."""
+
+_ARGUMENTS = {ScriptName.PREINST: ["install"], ScriptName.POSTINST: ["configure", ""]}
+_PREPARE = """set -e
+dpkg-deb -e /adamant/package.deb /tmp/control
+for file in /tmp/control/*; do
+    cp "$file" "/var/lib/dpkg/info/$1.${file##*/}"
+done
+if [ -x /usr/bin/systemd-sysusers ]; then systemd-sysusers; fi
+cp /etc/passwd /etc/passwd.before
+cp /etc/group /etc/group.before
+"""
+
+
+def record(
+    package: str,
+    image: Image,
+    layers: Sequence[Layer],
+    tools: ToolsTree,
+    cache: Path,
+    watch: events.Watch = events.silent,
+) -> tuple[Recording, ...]:
+    """Record the scripts of `package` that nobody has reviewed or accepted. `layers` are those of the whole image.
+
+    Raises InputError (package-not-locked, nothing-to-record), or AdamantError: sandbox-closed, script-failed,
+    script-too-greedy, recording-not-stable, recording-place, recording-too-large; and the errors of fetching.
+    """
+    chosen = [layer for layer in layers if layer.package.name == package]
+    if not chosen:
+        raise InputError("package-not-locked", f"the package {package} is not in the image", hint="add it to packages")
+    wanted = review(chosen, image.scripts).unreviewed
+    if not wanted:
+        raise InputError("nothing-to-record", f"no script of {package} needs a decision", hint="leave --record out")
+    sandbox.require_namespaces(tools)
+    arch = this_arch()
+    helpers = _helpers(arch, image, cache, watch)
+    mine = {layer.package.name for layer in layers} if image.arch == arch else set()
+    further = [layer for layer in helpers if layer.package.name not in mine]
+    # Programs of a foreign image cannot run here: those of the helpers stand in for them.
+    order = [*layers, *further] if image.arch == arch else [*further, *layers]
+    deb = fetch.fetch([chosen[0].package], cache, watch)[Sha256(chosen[0].package.sha256)]
+    recordings = []
+    for script in wanted:
+        step = f"record {package} {script.script.value}"
+        watch(events.Started(step, 2, "runs"))
+        runs = []
+        for done in (1, 2):
+            runs.append(_run(script, chosen[0], order, deb, arch, tools, cache))
+            watch(events.Advanced(step, done))
+        recordings.append(_stable(script, runs[0], runs[1]))
+    return tuple(recordings)
+
+
+def _helpers(arch: Arch, image: Image, cache: Path, watch: events.Watch) -> list[Layer]:
+    apt = Apt(arch, image.base, mirror.find(), cache)
+    apt.update(watch)
+    packages = apt.solve(HELPERS, watch).packages
+    debs = fetch.fetch(packages, cache, watch)
+    return unpack_layers(packages, debs, cache, watch, rules=filters.EVERYTHING)
+
+
+def _stable(script: Unreviewed, first: Recording, second: Recording) -> Recording:
+    if first != second:
+        raise AdamantError(
+            "recording-not-stable",
+            f"the {script.script.value} of {script.package} leaves something else each time it runs",
+            hint="what it makes (a key, an id, a date) belongs to one machine: accept the script in the definition and "
+            "let a unit of your own make it at the first boot",
+        )
+    return first
+
+
+def _run(
+    script: Unreviewed, layer: Layer, layers: Sequence[Layer], deb: Path, arch: Arch, tools: ToolsTree, cache: Path
+) -> Recording:
+    name = script.script.value
+    with files.work_folder(cache / "recordings", script.package) as work:
+        root, outside = work / "root", work / "outside"
+        root.mkdir()
+        outside.mkdir()
+        digests = sandbox.make_root(root, layers)
+        _make_database(root, layers)
+        shutil.copyfile(deb, outside / "package.deb")
+        (outside / "script").write_text(without_generated(layer.scripts[name]))
+        sandbox.run(
+            root,
+            outside,
+            tools,
+            f"prepare the recording of {script.package}",
+            _as_root(arch, "sh", "-c", _PREPARE, "sh", script.package),
+            [],
+        )
+        # debconf knows a package by the name of the script that runs.
+        place = root / "var/lib/dpkg/info" / f"{script.package}.{name}"
+        place.unlink(missing_ok=True)
+        shutil.copyfile(outside / "script", place)
+        place.chmod(0o755)
+        owners = changes.read_owners(outside / "owners")
+        before = changes.snapshot(root, digests)
+        sandbox.run(
+            root,
+            outside,
+            tools,
+            f"record the {name} of {script.package}",
+            _as_root(arch, f"/var/lib/dpkg/info/{script.package}.{name}", *_ARGUMENTS[script.script]),
+            _variables(layer.package, name),
+        )
+        found, removed = changes.find(
+            root, before, owners, changes.read_owners(outside / "owners"), f"{script.package}-{name}"
+        )
+    return Recording(script.package, script.script, script.sha256, pack(found), removed)
+
+
+def _as_root(arch: Arch, *command: str) -> list[str]:
+    """The command under fakeroot, which goes on from the owners that it saved before."""
+    library = f"/usr/lib/{NAMES[arch].triplet}/libfakeroot/libfakeroot-sysv.so"
+    state = "/adamant/owners"
+    fakeroot = ["fakeroot-sysv", "--lib", library, "--faked", "/usr/bin/faked-sysv", "-s", state]
+    return ["sh", "-c", f'[ -f {state} ] || : > {state}; exec "$@"', "sh", *fakeroot, "-i", state, "--", *command]
+
+
+def _variables(package: Package, script: str) -> Iterable[str]:
+    """What dpkg tells a maintainer script (dpkg(1), environment)."""
+    return [
+        f"DPKG_MAINTSCRIPT_PACKAGE={package.name}",
+        f"DPKG_MAINTSCRIPT_ARCH={package.architecture}",
+        f"DPKG_MAINTSCRIPT_NAME={script}",
+        "DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1",
+        "DPKG_ROOT=",
+        "DPKG_RUNNING_VERSION=1.22",
+    ]
+
+
+def _make_database(root: Path, layers: Sequence[Layer]) -> None:
+    """dpkg's database with all packages installed, accounts, and a policy that starts no service."""
+    admin = root / "var/lib/dpkg"
+    for folder in ("info", "updates", "triggers", "alternatives", "parts"):
+        (admin / folder).mkdir(parents=True, exist_ok=True)
+    paragraphs = []
+    for layer in layers:
+        fields = {"Package": layer.package.name, "Status": "install ok installed"}
+        fields |= {k: v for k, v in layer.control.items() if k not in fields}
+        paragraphs.append("".join(f"{key}: {value}\n" for key, value in fields.items()))
+        same = f":{layer.package.architecture}" if layer.control.get("Multi-Arch") == "same" else ""
+        listing = "/.\n" + "".join(f"/{entry.path}\n" for entry in layer.entries)
+        (admin / "info" / f"{layer.package.name}{same}.list").write_text(listing, errors="surrogateescape")
+    (admin / "status").write_text("\n".join(paragraphs), errors="surrogateescape")
+    for name in ("available", "diversions", "statoverride"):
+        (admin / name).touch()
+    for name in ("passwd", "group"):
+        place = root / "etc" / name
+        if not place.exists():
+            shutil.copyfile(root / f"usr/share/base-passwd/{name}.master", place)
+    for name, lines in (("shadow", "passwd"), ("gshadow", "group")):
+        accounts = [line.split(":")[0] for line in (root / "etc" / lines).read_text().splitlines()]
+        rest = ":::::::" if name == "shadow" else "::"
+        (root / "etc" / name).write_text("".join(f"{account}:*{rest}\n" for account in accounts))
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
