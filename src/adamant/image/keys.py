@@ -60,6 +60,16 @@ def make_keys(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
     Returns the files written. Raises InputError file-exists before anything is made when one of them is there.
     """
     wanted = [path(folder, purpose) for purpose in PURPOSES for path in (key_path, certificate_path)]
+    _check_free(wanted)
+    folder.mkdir(parents=True, exist_ok=True)
+    for purpose, title in PURPOSES.items():
+        key, certificate = _make_pair(f"{product} {title}", now)
+        files.write_new(key_path(folder, purpose), key, 0o600)
+        files.write_new(certificate_path(folder, purpose), certificate)
+    return wanted
+
+
+def _check_free(wanted: list[Path]) -> None:
     for path in wanted:
         if path.exists():
             raise InputError(
@@ -67,12 +77,6 @@ def make_keys(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
                 f"{path} exists already, and is not overwritten",
                 hint="name another folder, or move the old keys away: images signed with them need them",
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    for purpose, title in PURPOSES.items():
-        key, certificate = _make_pair(f"{product} {title}", now)
-        files.write_new(key_path(folder, purpose), key, 0o600)
-        files.write_new(certificate_path(folder, purpose), certificate)
-    return wanted
 
 
 def take_pair(folder: Path, purpose: str, pair: KeyPair, now: datetime.datetime) -> list[Path]:
@@ -87,11 +91,13 @@ def take_pair(folder: Path, purpose: str, pair: KeyPair, now: datetime.datetime)
             hint="name its URI in the definition, under signing.secureBoot.key",
         )
     found = load_pair(pair, Path(), now)
+    wanted = [key_path(folder, purpose), certificate_path(folder, purpose)]
+    _check_free(wanted)
     folder.mkdir(parents=True, exist_ok=True)
     files.write_new(key_path(folder, purpose), files.read_limited(Path(found.key), limits.PEM_SIZE, "key"), 0o600)
     data = files.read_limited(found.certificate, limits.PEM_SIZE, "certificate")
     files.write_new(certificate_path(folder, purpose), data)
-    return [key_path(folder, purpose), certificate_path(folder, purpose)]
+    return wanted
 
 
 def _make_pair(name: str, now: datetime.datetime) -> tuple[bytes, bytes]:
