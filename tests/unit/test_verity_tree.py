@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adamant.image import verity
+from adamant.image.source import open_source
 from adamant.model.digest import RootHash, Salt
 from adamant.model.errors import VerificationError
 from adamant.model.layout import BLOCK
@@ -51,6 +52,17 @@ def root_of(made: bytes) -> RootHash:
     return RootHash(hashlib.sha256(bytes.fromhex(SALT) + made[BLOCK : 2 * BLOCK]).hexdigest())
 
 
+def read(path: Path, expected: RootHash | None = None, offset: int = 0) -> bytes:
+    with open_source(path) as source:
+        return verity.read_tree(source.part("tree", offset, source.size - offset), expected).leaves
+
+
+def broken(path: Path, wanted: bytes) -> list[int]:
+    tree = verity.Tree(verity.Superblock(UUID_, len(wanted) // 32, SALT), RootHash(""), wanted, 0)
+    with open_source(path) as source:
+        return list(verity.broken_blocks(source, tree))
+
+
 @pytest.mark.parametrize("blocks", [2, 127, 128, 129, 128 * 128 + 1])
 def test_the_leaves_of_a_sound_tree_are_the_hashes_of_the_blocks(tmp_path: Path, blocks: int) -> None:
     data = image(blocks)
@@ -59,7 +71,7 @@ def test_the_leaves_of_a_sound_tree_are_the_hashes_of_the_blocks(tmp_path: Path,
     path.write_bytes(made)
     assert verity.read_superblock(made) == verity.Superblock(UUID_, blocks, SALT)
     assert verity.read_root_hash(path) == root_of(made)
-    assert verity.leaf_hashes(path, root_of(made)) == leaves(data)
+    assert read(path, root_of(made)) == leaves(data)
     assert sum(verity.levels(blocks)) == len(made) // BLOCK - 1
 
 
@@ -67,14 +79,14 @@ def test_a_tree_inside_of_a_partition_is_found_by_its_offset(tmp_path: Path) -> 
     made = tree(image(200))
     path = tmp_path / "disk"
     path.write_bytes(bytes(7 * 512) + made + bytes(9000))
-    assert verity.leaf_hashes(path, root_of(made), 7 * 512) == leaves(image(200))
+    assert read(path, root_of(made), 7 * 512) == leaves(image(200))
 
 
 def test_another_root_hash_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "usr.verity"
     path.write_bytes(tree(image(3)))
     with pytest.raises(VerificationError, match="root-hash-differs"):
-        verity.leaf_hashes(path, RootHash("0" * 64))
+        read(path, RootHash("0" * 64))
 
 
 def test_no_flipped_bit_of_the_tree_goes_unseen(tmp_path: Path) -> None:
@@ -85,7 +97,7 @@ def test_no_flipped_bit_of_the_tree_goes_unseen(tmp_path: Path) -> None:
         changed[place] ^= 4
         path.write_bytes(changed)
         with pytest.raises(VerificationError):
-            verity.leaf_hashes(path, root_of(made))
+            read(path, root_of(made))
 
 
 def test_every_truncation_is_an_error(tmp_path: Path) -> None:
@@ -94,7 +106,7 @@ def test_every_truncation_is_an_error(tmp_path: Path) -> None:
     for length in range(0, len(made), 501):
         path.write_bytes(made[:length])
         with pytest.raises(VerificationError):
-            verity.leaf_hashes(path)
+            read(path)
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 1 << 40, (1 << 64) - 1])
@@ -118,13 +130,13 @@ def test_broken_blocks_of_an_image_are_named(tmp_path: Path) -> None:
     wanted = leaves(bytes(data))
     path = tmp_path / "usr.erofs"
     path.write_bytes(data)
-    assert list(verity.broken_blocks(path, wanted, SALT)) == []
+    assert broken(path, wanted) == []
     data[5 * BLOCK + 1] ^= 1
     data[599 * BLOCK] ^= 1
     path.write_bytes(data)
-    assert list(verity.broken_blocks(path, wanted, SALT)) == [5, 599]
+    assert broken(path, wanted) == [5, 599]
     path.write_bytes(image(600)[: 598 * BLOCK + 17])
-    assert list(verity.broken_blocks(path, wanted, SALT)) == [598, 599]
+    assert broken(path, wanted) == [598, 599]
 
 
 _SOUND = tree(image(130))
@@ -139,7 +151,7 @@ def test_no_tree_breaks_the_reader(tmp_path: Path, changes: list[tuple[int, byte
     path = tmp_path / "usr.verity"
     path.write_bytes(data[: length + len(_SOUND) // 2])
     try:
-        found = verity.leaf_hashes(path)
+        found = read(path)
     except VerificationError:
         return
     assert found == leaves(image(130))

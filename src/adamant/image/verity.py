@@ -10,10 +10,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from uuid import UUID
 
 from adamant.core import limits, proc
+from adamant.image.source import Source, open_source
 from adamant.model.digest import RootHash, Salt
 from adamant.model.errors import AdamantError, VerificationError
 from adamant.model.layout import BLOCK
@@ -24,6 +24,9 @@ DIGEST = 32
 
 FAN_OUT = BLOCK // DIGEST
 """Hashes in a hash block."""
+
+_AT_ONCE = 256
+"""Blocks that are hashed between two looks."""
 
 _MAGIC = b"verity\0\0"
 _FORMAT = struct.Struct("<8sII16s32sIIQH6x256s168s")
@@ -46,29 +49,38 @@ class Superblock:
     salt: Salt
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree that was read whole: `leaves` are 32 bytes for each data block, in order, `size` its own bytes."""
+
+    superblock: Superblock
+    root_hash: RootHash
+    leaves: bytes
+    size: int
+
+
 def make_verity(usr: Path, salt: Salt, uuid: UUID, tools: ToolsTree, out: Path) -> Verity:
     """Write the verity tree of the image `usr` to the new file `out`. Raises ProgramFailed."""
     out.unlink(missing_ok=True)
     options = ("--format=1", "--hash=sha256", f"--data-block-size={BLOCK}", f"--hash-block-size={BLOCK}")
     argv = tools.argv("veritysetup", "format", *options, f"--salt={salt}", f"--uuid={uuid}", usr, out)
     result = proc.run("make the verity tree", argv, environment=tools.environment)
-    with out.open("rb") as tree:
-        superblock, root_hash = _read_root(tree)
-    if superblock.data_blocks * BLOCK != usr.stat().st_size or root_hash.encode() not in result.stdout:
+    with open_source(out) as source:
+        superblock, found = _read_root(source)
+    if superblock.data_blocks * BLOCK != usr.stat().st_size or found.encode() not in result.stdout:
         raise AdamantError("verity-mismatch", "veritysetup wrote another tree than it says", context=str(out))
-    return Verity(root_hash, superblock.data_blocks)
+    return Verity(found, superblock.data_blocks)
 
 
 def read_root_hash(path: Path) -> RootHash:
     """Root hash of the verity tree in the file `path`: the hash of its top block. Raises VerificationError."""
-    with path.open("rb") as tree:
-        return _read_root(tree)[1]
+    with open_source(path) as source:
+        return _read_root(source)[1]
 
 
-def _read_root(tree: BinaryIO) -> tuple[Superblock, RootHash]:
-    data = tree.read(2 * BLOCK)
-    superblock = read_superblock(data)
-    return superblock, root_hash(superblock, data[BLOCK:])
+def _read_root(source: Source) -> tuple[Superblock, RootHash]:
+    superblock = read_superblock(source.exactly(0, BLOCK))
+    return superblock, root_hash(superblock, source.exactly(BLOCK, BLOCK))
 
 
 def read_superblock(data: bytes) -> Superblock:
@@ -108,36 +120,29 @@ def levels(data_blocks: int) -> list[int]:
     return sizes
 
 
-def leaf_hashes(path: Path, expected: RootHash | None = None, offset: int = 0) -> bytes:
-    """The leaves of the tree at `offset` of the file `path`: 32 bytes for each data block, in order.
+def read_tree(source: Source, expected: RootHash | None = None) -> Tree:
+    """The whole tree at the start of `source`.
 
     Every level is checked against the one above, the top against `expected` (or against nothing, when that is None:
     then the leaves are consistent, but nobody vouches for them). Raises VerificationError.
     """
-    with path.open("rb") as file:
-        file.seek(offset)
-        superblock, found = _read_root(file)
-        if expected is not None and found != expected:
-            raise VerificationError(
-                "root-hash-differs",
-                "the verity tree has another root hash",
-                context=f"wanted: {expected}\nthere:  {found}",
-            )
-        salt = bytes.fromhex(superblock.salt)
-        position = offset + BLOCK
-        above = bytes.fromhex(found)
-        for size in levels(superblock.data_blocks):
-            file.seek(position)
-            level = file.read(size * BLOCK)
-            if len(level) != size * BLOCK:
-                raise _malformed("it is cut short")
-            if _hashes(level, salt) != above[: size * DIGEST] or any(above[size * DIGEST :]):
-                raise VerificationError("verity-broken", f"the verity tree does not fit its own root hash {found}")
-            position += len(level)
-            above = level
-        if any(above[superblock.data_blocks * DIGEST :]):
-            raise _malformed("there is data behind its last leaf")
-        return above[: superblock.data_blocks * DIGEST]
+    superblock, found = _read_root(source)
+    if expected is not None and found != expected:
+        raise VerificationError(
+            "root-hash-differs", "the verity tree has another root hash", context=f"wanted: {expected}\nthere:  {found}"
+        )
+    salt = bytes.fromhex(superblock.salt)
+    position = BLOCK
+    above = bytes.fromhex(found)
+    for size in levels(superblock.data_blocks):
+        level = source.exactly(position, size * BLOCK)
+        if _hashes(level, salt) != above[: size * DIGEST] or any(above[size * DIGEST :]):
+            raise VerificationError("verity-broken", f"the verity tree does not fit its own root hash {found}")
+        position += len(level)
+        above = level
+    if any(above[superblock.data_blocks * DIGEST :]):
+        raise _malformed("there is data behind its last leaf")
+    return Tree(superblock, found, above[: superblock.data_blocks * DIGEST], position)
 
 
 def _hashes(data: bytes, salt: bytes) -> bytes:
@@ -151,22 +156,23 @@ def _hashes(data: bytes, salt: bytes) -> bytes:
     return b"".join(found)
 
 
-def broken_blocks(image: Path, leaves: bytes, salt: Salt, offset: int = 0) -> Iterator[int]:
-    """Numbers of the 4 KiB blocks of the image at `offset` of the file `image` that are not as `leaves` say."""
-    key = bytes.fromhex(salt)
-    chunk = 256
-    with image.open("rb") as file:
-        file.seek(offset)
-        for first in range(0, len(leaves) // DIGEST, chunk):
-            wanted = leaves[first * DIGEST : (first + chunk) * DIGEST]
-            data = file.read(len(wanted) // DIGEST * BLOCK)
-            found = _hashes(data, key)
-            if found == wanted and len(data) % BLOCK == 0:
-                continue
-            for index in range(len(wanted) // DIGEST):
-                place = slice(index * DIGEST, (index + 1) * DIGEST)
-                if found[place] != wanted[place]:
-                    yield first + index
+def broken_blocks(image: Source, tree: Tree) -> Iterator[int]:
+    """Numbers of the 4 KiB blocks of `image` that are not as the leaves say. What is missing counts as broken."""
+    salt = bytes.fromhex(tree.superblock.salt)
+    for first in range(0, len(tree.leaves) // DIGEST, _AT_ONCE):
+        wanted = tree.leaves[first * DIGEST : (first + _AT_ONCE) * DIGEST]
+        found = _hashes(image.read(first * BLOCK, len(wanted) // DIGEST * BLOCK), salt)
+        if found == wanted:
+            continue
+        for index in range(len(wanted) // DIGEST):
+            place = slice(index * DIGEST, (index + 1) * DIGEST)
+            if found[place] != wanted[place]:
+                yield first + index
+
+
+def zero_leaf(salt: Salt) -> bytes:
+    """The leaf of a block of zeros."""
+    return _hashes(bytes(BLOCK), bytes.fromhex(salt))
 
 
 def _malformed(why: str) -> VerificationError:
