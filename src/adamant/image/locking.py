@@ -8,9 +8,10 @@ from adamant.core import events, files
 from adamant.image.project import Project, read_lock
 from adamant.model import lock as locks
 from adamant.model.lock import Lock
-from adamant.packages import fetch, layer
+from adamant.packages import fetch, layer, tools
 from adamant.packages import lock as solver
 from adamant.packages.lock import Change
+from adamant.packages.scripts import record
 from adamant.packages.scripts.review import Unreviewed, review
 
 
@@ -49,6 +50,12 @@ def lock_project(
         new = old
     debs = fetch.fetch(new.image.packages, cache, watch)
     layers = layer.unpack_layers(new.image.packages, debs, cache, watch)
+    if packages_to_record:
+        tree = tools.open_tools(new.tools, cache, watch)
+        made = [m for n in packages_to_record for m in record.record(n, project.image, layers, tree, cache, watch)]
+        replaced = {(m.package, m.script) for m in made}
+        kept = [r for r in new.recordings if (r.package, r.script) not in replaced]
+        new = Lock(image=new.image, tools=new.tools, recordings=(*kept, *made))
     found = review(layers, project.image.scripts, new.recordings)
     written = new != old
     if written:
