@@ -106,6 +106,16 @@ def find_tools(packages: PackageSet, cache: Path) -> ToolsTree | None:
     return ToolsTree(root, packages.arch, key) if root.is_dir() else None
 
 
+def newest_tools(cache: Path) -> ToolsTree | None:
+    """The tools tree that was unpacked last, for commands that have no lock at hand; None when there is none."""
+    home = _home(cache)
+    trees = [p for p in home.iterdir() if p.is_dir() and not p.name.startswith(".")] if home.is_dir() else []
+    if not trees:
+        return None
+    root = max(trees, key=lambda p: p.stat().st_mtime)
+    return ToolsTree(root, this_arch(), Identity(root.name))
+
+
 def open_tools(packages: PackageSet, cache: Path, watch: events.Watch = events.silent) -> ToolsTree:
     """The tools tree of `packages`: the one that is there, or else fetched and unpacked."""
     found = find_tools(packages, cache)
