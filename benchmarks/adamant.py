@@ -13,6 +13,7 @@ import msgspec
 from adamant.core import files, proc
 from adamant.image.project import DEFINITION, LOCK
 from adamant.model import lock as locks
+from adamant.model.errors import AdamantError
 from adamant.model.lock import Lock
 
 SECONDS = 1800.0
@@ -88,8 +89,8 @@ class Adamant:
     def run(
         self, *arguments: str | Path, environment: Mapping[str, str] | None = None, seconds: float = SECONDS
     ) -> proc.Result:
-        """Run `adamant` as a person would, in a process of its own."""
-        return proc.run(
+        """Run `adamant` as a person would, in a process of its own. Raises AdamantError with what it said."""
+        answer = proc.run(
             f"run adamant {arguments[0]}",
             [sys.executable, "-m", "adamant.cli.main", *arguments],
             environment={
@@ -99,7 +100,12 @@ class Adamant:
                 **(environment or {}),
             },
             seconds=seconds,
+            check=False,
         )
+        if answer.code != 0:
+            said = (answer.stderr + answer.stdout).decode(errors="replace")
+            raise AdamantError("benchmark-adamant", f"adamant {arguments[0]} failed with {answer.code}", context=said)
+        return answer
 
 
 def with_package(lock: Lock, changed: locks.Package) -> Lock:

@@ -50,7 +50,7 @@ def row(bench: Bench) -> Result:
             built = bench.mkosi.build(Options(format="directory"))
             trees["mkosi"] = built / "usr"
             sizes = {
-                (whose, how): _squashfs(bench, path, work / "image", arguments)
+                (whose, how): _squashfs(bench, whose, path, work / "image", arguments)
                 for whose, path in trees.items()
                 for how, arguments in _SQUASHFS.items()
             }
@@ -75,12 +75,12 @@ def row(bench: Bench) -> Result:
     )
 
 
-def _squashfs(bench: Bench, tree: Path, out: Path, arguments: tuple[str, ...]) -> int:
+def _squashfs(bench: Bench, whose: str, tree: Path, out: Path, arguments: tuple[str, ...]) -> int:
     assert bench.mkosi is not None
     bench.mkosi.squashfs(tree, out, arguments)
     size = out.stat().st_size
     out.unlink()
-    bench.say(f"size: {tree.parent.name} as squashfs {' '.join(arguments)}: {_mb(size)}")
+    bench.say(f"size: {whose}'s tree as squashfs {' '.join(arguments) or '(gzip)'}: {_mb(size)}")
     return size
 
 
