@@ -21,7 +21,6 @@ _REBUILD = "delete the cache folder (ADAMANT_CACHE) and build again; when it com
 _BUG = "this is a bug, in Adamant or in its reading of a package: please report it with the package's name"
 
 OF_REFERENCE: Mapping[str, str] = {
-    "account-unknown": "a package uses an account that none declares: give it one by a file in /usr/lib/sysusers.d",
     "alternative-conflict": "leave out one of the two packages; an image has one program of that name",
     "apt-failed": "the context holds what apt said; run adamant lock again when it speaks of the network",
     "apt-output": "the mirror may be in the middle of an update: try again in some minutes",
