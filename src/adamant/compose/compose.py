@@ -111,6 +111,7 @@ def compose(
         ]
         pending = [pool.submit(job) for job in jobs]
 
+        recorded.add_accounts(tree, review.recordings)
         people = accounts.evaluate(
             accounts.read_masters(tree), [*accounts.read_lines(tree), *_account_lines(found)], accounts.pins()
         )

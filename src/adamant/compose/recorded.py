@@ -15,6 +15,15 @@ from adamant.model.tree import Entry, Kind, Tree
 from adamant.packages.scripts.recording import Recorded, unpack
 
 
+_ACCOUNTS = "usr/lib/sysusers.d/"
+
+
+def add_accounts(tree: Tree, recordings: Iterable[Recording]) -> None:
+    """Put the accounts that scripts made, which a recording holds as sysusers.d(5), where they are evaluated from."""
+    for recording in recordings:
+        overlay.lay(tree, [one.entry for one in unpack(recording) if one.entry.path.startswith(_ACCOUNTS)])
+
+
 def apply(tree: Tree, recordings: Iterable[Recording], accounts: Accounts) -> None:
     """Change `tree` as the scripts did. Raises InputError (`account-unknown`, `file-in-the-way`)."""
     for recording in recordings:
