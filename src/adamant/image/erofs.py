@@ -40,7 +40,9 @@ _COMMON = (
 
 _COMPRESSION = {
     Profile.DEV: Flag("-zlz4hc,3", "level 9 saves 2 % of the image and takes twice the time"),
-    Profile.RELEASE: Flag("-zzstd,3", "level 9 saves 4 % of the image and takes six times the time"),
+    Profile.RELEASE: Flag(
+        "-zzstd,5", "level 3 adds 2 % to the image and takes half the time; 9 saves 3 % and takes three times as long"
+    ),
 }
 
 

@@ -49,8 +49,11 @@ _TYPES = {
 
 @dataclass(slots=True)
 class Parts:
-    """The parts of an image that belong together, as they are found. Sources are good while the image is open."""
+    """What an image consists of. The sources are good while it is open."""
 
+    what: ImageKind
+    name: str
+    size: int
     partitions: list[gpt.Placed] = field(default_factory=list)
     slots: list[tuple[str, Source, Source | None]] = field(default_factory=list)
     """Label, usr image and verity tree."""
@@ -61,53 +64,64 @@ class Parts:
 
 
 def inspect(path: Path, tools: ToolsTree | None, scratch: Path) -> Inspection:
-    """Look into the image or build folder at `path`.
+    """Look into the image or build folder at `path`, and check a build folder's files against its manifest.
 
     `scratch` is an existing folder for copies, which are gone at the end. Without `tools`, packages and posture stay
     unknown. Raises InputError (image-missing, image-unknown, image-unreadable) or VerificationError.
     """
-    with open_image(path) as (what, size, parts):
-        found_programs = [_program(name, source) for name, source in parts.programs]
-        ukis = tuple(found for found in found_programs if isinstance(found, FoundUki))
-        programs = tuple(found for found in found_programs if isinstance(found, FoundProgram))
-        usr: list[FoundUsr] = []
-        with files.work_folder(scratch, "inspect") as work:
-            for label, image, tree in parts.slots:
-                try:
-                    usr.append(_usr(label, image, tree, tools, work))
-                except VerificationError as error:
-                    parts.problems.append(Problem(error.reference, f"{label}: {error.message}"))
-        partitions = tuple(
+    with open_image(path) as parts:
+        if parts.manifest is not None:
+            parts.problems += _differing(path, parts.manifest)
+        return describe(parts, tools, scratch)
+
+
+def describe(parts: Parts, tools: ToolsTree | None, scratch: Path) -> Inspection:
+    """What the parts of an open image are; see `inspect`."""
+    found_programs = [_program(name, source) for name, source in parts.programs]
+    ukis = tuple(found for found in found_programs if isinstance(found, FoundUki))
+    programs = tuple(found for found in found_programs if isinstance(found, FoundProgram))
+    usr: list[FoundUsr] = []
+    problems = list(parts.problems)
+    with files.work_folder(scratch, "inspect") as work:
+        for label, image, tree in parts.slots:
+            try:
+                usr.append(_usr(label, image, tree, tools, work))
+            except VerificationError as error:
+                problems.append(Problem(error.reference, f"{label}: {error.message}"))
+    problems += _contradictions(parts.manifest, ukis, programs, tuple(usr))
+    return Inspection(
+        what=parts.what,
+        name=parts.name,
+        size=parts.size,
+        partitions=tuple(
             FoundPartition(p.label, _TYPES.get(str(p.type), str(p.type)), str(p.guid), p.offset, p.size)
             for p in parts.partitions
-        )
-        problems = [*parts.problems, *_contradictions(parts.manifest, ukis, programs, tuple(usr))]
-        extensions = tuple(sorted(parts.extensions))
-        name = path.resolve().name
-        return Inspection(
-            what, name, size, partitions, tuple(usr), ukis, programs, extensions, parts.manifest, tuple(problems)
-        )
+        ),
+        usr=tuple(usr),
+        ukis=ukis,
+        programs=programs,
+        extensions=tuple(sorted(parts.extensions)),
+        manifest=parts.manifest,
+        problems=tuple(problems),
+    )
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[tuple[ImageKind, int, Parts]]:
-    """What `path` is, its size in bytes, and its parts, which are good inside of the context."""
+def open_image(path: Path) -> Iterator[Parts]:
+    """The parts of the image or build folder at `path`, good inside of the context."""
     if path.is_dir():
-        with _open_build(path) as (size, parts):
-            yield ImageKind.BUILD, size, parts
+        with _open_build(path) as parts:
+            yield parts
         return
     with open_source(path) as source:
-        parts = Parts()
         if pe.is_program(source):
-            parts.programs.append((path.name, source))
-            yield ImageKind.UKI, source.size, parts
+            yield Parts(ImageKind.UKI, source.name, source.size, programs=[(source.name, source)])
         elif listing.is_erofs(source):
-            parts.slots.append((path.name, source, None))
-            yield ImageKind.USR, source.size, parts
-        elif qcow2.is_qcow2(source) or source.read(layout.SECTOR, 8) == b"EFI PART":
-            disk = qcow2.open_qcow2(source) if qcow2.is_qcow2(source) else source
-            _read_disk(disk, parts)
-            yield ImageKind.DISK, disk.size, parts
+            yield Parts(ImageKind.USR, source.name, source.size, slots=[(source.name, source, None)])
+        elif qcow2.is_qcow2(source):
+            yield _read_disk(qcow2.open_qcow2(source))
+        elif source.read(layout.SECTOR, 8) == b"EFI PART":
+            yield _read_disk(source)
         else:
             raise InputError(
                 "image-unknown",
@@ -117,12 +131,12 @@ def open_image(path: Path) -> Iterator[tuple[ImageKind, int, Parts]]:
 
 
 @contextmanager
-def _open_build(folder: Path) -> Iterator[tuple[int, Parts]]:
+def _open_build(folder: Path) -> Iterator[Parts]:
     found = manifest.decode(files.read_limited(folder / MANIFEST, limits.MANIFEST_SIZE, "manifest"))
     for artifact in found.artifacts:
         if artifact.path in {"", ".", ".."} or "/" in artifact.path or not artifact.path.isprintable():
             raise VerificationError("artifact-path", f"the manifest names an artifact {artifact.path!r}")
-    parts = Parts(manifest=found, problems=_differing(folder, found))
+    parts = Parts(ImageKind.BUILD, folder.resolve().name, sum(a.size for a in found.artifacts), manifest=found)
     with ExitStack() as stack:
 
         def sources(kind: ArtifactKind, suffix: str = "") -> list[Source]:
@@ -134,7 +148,7 @@ def _open_build(folder: Path) -> Iterator[tuple[int, Parts]]:
         parts.programs = [(uki.name, uki) for uki in sources(ArtifactKind.UKI)]
         for disk in sources(ArtifactKind.DISK, ".raw"):
             parts.partitions = list(gpt.decode(disk.read, disk.size).partitions)
-        yield sum(artifact.size for artifact in found.artifacts), parts
+        yield parts
 
 
 def _differing(folder: Path, found: Manifest) -> list[Problem]:
@@ -152,7 +166,8 @@ def _differing(folder: Path, found: Manifest) -> list[Problem]:
         return [problem for problem in pool.map(look, found.artifacts) if problem is not None]
 
 
-def _read_disk(disk: Source, parts: Parts) -> None:
+def _read_disk(disk: Source) -> Parts:
+    parts = Parts(ImageKind.DISK, disk.name, disk.size)
     parts.partitions = list(gpt.decode(disk.read, disk.size).partitions)
     by_label: dict[str, Source] = {}
     for placed in parts.partitions:
@@ -169,6 +184,7 @@ def _read_disk(disk: Source, parts: Parts) -> None:
         # A slot that no release was written to yet holds zeros.
         if data is not None and tree is not None and any(tree.read(0, layout.BLOCK)):
             parts.slots.append((label, data, tree))
+    return parts
 
 
 def _signatures(program: pe.Program) -> tuple[FoundSignature, ...]:

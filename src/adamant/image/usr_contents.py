@@ -4,6 +4,7 @@ What is compressed is read by dump.erofs and fsck.erofs. Both get an image only 
 is known how much they will write and that no path leads out; and both have a deadline.
 """
 
+import errno
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def _run(purpose: str, tools: ToolsTree, program: str, options: list[str], image
         argv = tools.argv(program, *options, f"--offset={offset}", place)
         return proc.run(purpose, argv, seconds=limits.INSPECT_SECONDS).stdout
     except proc.ProgramFailed as error:
+        if "No space left" in error.stderr:
+            raise files.write_failed(scratch, OSError(errno.ENOSPC, "No space left on device")) from error
         raise VerificationError(
             "erofs-malformed", f"this is not a sound EROFS image: {error.message}", context=error.context
         ) from error
