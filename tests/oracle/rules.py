@@ -298,6 +298,12 @@ RULES = (
         "theirs",
         r"var/lib/dpkg/.*|var/lib/(pam|ucf|python)(/.*)?|var/lib/shells\.state|var/lib/systemd/deb-systemd-(user-)?helper-enabled(/.*)?|var/(backups|cache/adduser|cache/ldconfig)(/.*)?",
     ),
+    Rule(
+        "document-catalogues",
+        "where programs find the DTDs of SGML and XML documents: nothing on a host validates documents",
+        "theirs",
+        r"etc/(sgml|xml)/.*|var/lib/(sgml-base|xml-core)/.*",
+    ),
     # /
     Rule(
         "root-folder",
