@@ -133,8 +133,7 @@ def find(
         size += entry.size
         if size > limits.RECORDING_SIZE:
             raise AdamantError("recording-too-large", f"the script changed more than {limits.RECORDING_SIZE >> 20} MiB")
-        changed_owner = owner is not None and owner != owners_before.get(status.st_ino)
-        if old and not changed_owner and _same(old, entry, kind, stat.S_IMODE(status.st_mode)):
+        if old and _same(old, entry, kind) and _owner(old, old.mark[0], owners_before) == (owner or Owner(mode, 0, 0)):
             continue
         if not path.startswith(_PLACES):
             raise AdamantError(
@@ -148,14 +147,13 @@ def find(
     return [*found, *_accounts(root, before, label)], removed
 
 
-def _same(old: Seen, entry: Entry, kind: int, mode: int) -> bool:
-    links = kind == stat.S_IFLNK
-    return (
-        old.kind == kind
-        and old.sha256 == entry.sha256
-        and (old.target == entry.target if links else old.mode == mode)
-        and not entry.xattrs
-    )
+def _same(old: Seen, entry: Entry, kind: int) -> bool:
+    return old.kind == kind and old.sha256 == entry.sha256 and old.target == entry.target and not entry.xattrs
+
+
+def _owner(old: Seen, inode: int, owners: Mapping[int, Owner]) -> Owner:
+    """Mode and owner as the script saw them; what fakeroot does not know belongs to root."""
+    return owners.get(inode) or Owner(old.mode, 0, 0)
 
 
 def _entry(root: Path, path: str, kind: int, mode: int) -> Entry:

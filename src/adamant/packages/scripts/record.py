@@ -5,6 +5,7 @@ that what a script makes at random (keys, ids, dates) never gets into an image. 
 effects are known. Reads the mirror for the programs that scripts use (dpkg, debconf, adduser).
 """
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,9 @@ HELPERS: Mapping[str, str] = {
     "util-linux": "getopt",
 }
 """Essential packages and others that maintainer scripts use without a dependency, with what for."""
+
+_ALTERNATIVES = {"awk": "mawk", "nawk": "mawk", "which": "which.debianutils"}
+"""Programs that are there only once a script has chosen them."""
 
 _ARGUMENTS = {ScriptName.PREINST: ["install"], ScriptName.POSTINST: ["configure", ""]}
 _PREPARE = """set -e
@@ -211,6 +215,10 @@ def _make_database(root: Path, layers: Sequence[Layer]) -> None:
         accounts = [line.split(":")[0] for line in (root / "etc" / lines).read_text().splitlines()]
         rest = ":::::::" if name == "shadow" else "::"
         (root / "etc" / name).write_text("".join(f"{account}:*{rest}\n" for account in accounts))
+    for name, target in _ALTERNATIVES.items():
+        place = root / "usr/bin" / name
+        if not os.path.lexists(place) and (root / "usr/bin" / target).exists():
+            place.symlink_to(target)
     policy = root / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)

@@ -24,6 +24,9 @@ from adamant.packages.tools import ToolsTree
 
 _ALIASED = ("bin", "sbin", "lib", "lib64")
 _FOLDERS = ("dev", "proc", "run", "tmp", "var/tmp", "root", "home", "srv", "opt", "mnt", "media", "etc", "usr/local")
+_NOT_NEEDED = ("boot/", "usr/lib/modules/", "usr/lib/firmware/")
+"""Large, and for no script to read: module dependencies are not a script's work here."""
+
 _CHUNK = 1 << 20
 _POLL_SECONDS = 0.25
 
@@ -59,10 +62,12 @@ def make_root(root: Path, layers: Sequence[Layer]) -> dict[str, Sha256]:
     try:
         for layer in layers:
             for entry in layer.entries:
-                folder = (root / entry.path).parent
-                if folder not in inside:
-                    _require_inside(root, folder, entry)
-                    inside.add(folder)
+                if entry.path.startswith(_NOT_NEEDED):
+                    continue
+                home = (root / entry.path).parent
+                if home not in inside:
+                    _require_inside(root, home, entry)
+                    inside.add(home)
                 _place(root, entry, made, later)
         for place, mode in reversed(later):
             place.chmod(mode | 0o700)
