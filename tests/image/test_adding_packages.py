@@ -21,7 +21,9 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "more"
     adamant("init", folder)
     definition = folder / "adamant.yaml"
-    definition.write_text(definition.read_text().replace("  - iproute2\n", f"  - iproute2\n  - {PACKAGE}\n"))
+    definition.write_text(
+        definition.read_text().replace("  - iproute2\n", f"  - iproute2\n  - coreutils\n  - procps\n  - {PACKAGE}\n")
+    )
     locked = json.loads(adamant("lock", "-C", folder, "--json").stdout)
     assert [u["package"] for u in locked["unreviewed"]] == [PACKAGE]
     return folder
@@ -51,10 +53,16 @@ def test_a_recorded_script_takes_effect_without_being_run_again(folder: Path) ->
     assert "nagios:" in passwd(folder, made.output)
 
 
-def test_an_accepted_script_has_no_effect(folder: Path) -> None:
+def test_an_accepted_script_is_not_run_and_what_it_leaves_out_is_found(folder: Path) -> None:
     error = json.loads(adamant("build", "-C", folder, "--json", check=False).stdout)["error"]
     snippet = error["hint"][error["hint"].index("scripts:") :].split("or run them")[0]
-    with (folder / "adamant.yaml").open("a") as definition:
-        definition.write("\n" + snippet)
+    definition = folder / "adamant.yaml"
+    definition.write_text(definition.read_text() + "\n" + snippet)
+    error = json.loads(adamant("build", "-C", folder, "--json", check=False).stdout)["error"]
+    assert error["reference"] == "image-unsound"
+    assert "User=nagios: there is no such account" in error["context"]
+    line = "u nagios - nagios /var/lib/nagios"
+    file = f'files:\n  - {{path: /usr/lib/sysusers.d/nagios.conf, content: "{line}\\n"}}\n'
+    definition.write_text(definition.read_text().replace("files: []\n", file))
     made = build(folder)
-    assert "nagios:" not in passwd(folder, made.output)
+    assert "nagios:" in passwd(folder, made.output)

@@ -14,7 +14,6 @@ from adamant.model.lock import Recording
 from adamant.model.tree import Entry, Kind, Tree
 from adamant.packages.scripts.recording import Recorded, unpack
 
-
 _ACCOUNTS = "usr/lib/sysusers.d/"
 
 
