@@ -16,7 +16,7 @@ from tests.oracle import install
 from tests.oracle.compare import System, compare, ours, theirs
 from tests.oracle.rules import RULES, explain
 
-ESSENTIAL = [
+ESSENTIAL = (
     "base-files",
     "base-passwd",
     "bash",
@@ -42,10 +42,10 @@ ESSENTIAL = [
     "sysvinit-utils",
     "tar",
     "util-linux",
-]
+)
 """What Debian installs whether asked or not (Policy 3.8), and what its scripts ask questions with."""
 
-PACKAGES = [
+PACKAGES = (
     "containerd",
     "cron",
     "dbus",
@@ -61,7 +61,7 @@ PACKAGES = [
     "rsyslog",
     "runc",
     "sudo",
-]
+)
 """Packages whose scripts make accounts, alternatives, modes, units, PAM profiles, name services and catalogues."""
 
 

@@ -27,8 +27,13 @@ def read(entry: Entry, limit: int = limits.COMPOSE_READ_SIZE, *, head: int | Non
     wanted = entry.size if head is None else min(head, entry.size)
     if wanted > limit:
         raise AdamantError("entry-too-large", f"{entry.path} is larger than {limit} bytes")
-    if entry.content is not None:
-        return entry.content[:wanted]
+    data = entry.content[:wanted] if entry.content is not None else _read_extent(entry, wanted)
+    if len(data) != wanted:
+        raise VerificationError("layer-truncated", f"the contents of {entry.path} end early", hint="delete the cache")
+    return data
+
+
+def _read_extent(entry: Entry, wanted: int) -> bytes:
     if entry.extent is None:
         raise AdamantError("contents-missing", f"{entry.path} has no contents")
     try:
@@ -39,8 +44,6 @@ def read(entry: Entry, limit: int = limits.COMPOSE_READ_SIZE, *, head: int | Non
                 data += more
     except OSError as error:
         raise AdamantError("layer-unreadable", f"cannot read {entry.path}: {error.strerror}") from error
-    if len(data) != wanted:
-        raise VerificationError("layer-truncated", f"the layer of {entry.path} ends early", hint="delete the cache")
     return data
 
 
