@@ -29,7 +29,7 @@ _SHOWN_FILES = 20
 @click.option("--files", "all_files", is_flag=True, help=f"List every changed file, not only {_SHOWN_FILES}.")
 @json_option
 def command(old: Path, new: Path, all_files: bool, as_json: bool) -> None:
-    """Say what differs from the build, disk, UKI or usr image OLD to NEW, and what an update between them would move."""
+    """Say what differs from OLD to NEW (builds, disks, UKIs, usr images), and what an update would move."""
     with tempfile.TemporaryDirectory(prefix="adamant-") as scratch:
         found = difference(old, new, newest_tools(places.cache()), Path(scratch))
     if as_json:
