@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,23 +76,23 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
         machines.delete(machine.name, force=True)
 
 
-@pytest.fixture(autouse=True)
-def consoles(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print the consoles of all machines when a test failed; CI shows what a test printed."""
-    yield
-    report = getattr(request.node, "report", None)
-    if report is not None and report.failed:
-        for machine in Machines(places.state() / "machines").list():
-            print(f"--- console of {machine.name} ({machine.status.value})")
-            print("\n".join(console.tail(machine.console_log)[-150:]))
+def pytest_configure() -> None:
+    """A test run that CI ends takes its machines with it: SIGTERM is an interrupt, after which fixtures are closed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the fixture above know how the test ended."""
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the consoles of all machines with a failure, before fixtures remove them: CI keeps nothing else of them."""
     report = yield
-    if report.when == "call":
-        item.report = report  # type: ignore[attr-defined]
+    if report.failed:
+        rooms = [places.state() / "machines"]
+        own = item.funcargs.get("tmp_path")
+        if isinstance(own, Path):
+            rooms.append(own / "machines")
+        for machine in (machine for room in rooms for machine in Machines(room).list()):
+            lines = console.tail(machine.console_log)[-150:]
+            report.sections.append((f"console of {machine.name} ({machine.status.value})", "\n".join(lines)))
     return report
 
 
