@@ -53,12 +53,19 @@ def make(name: str, version: str, packages: Iterable[Package]) -> bytes:
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def purl(name: str, version: str, arch: str) -> str:
-    """Package URL of a Debian package; `arch` is `source` for a source package."""
-    return f"pkg:deb/debian/{quote(name, safe='.-_~+')}@{quote(version, safe='.-_~')}?arch={arch}&distro=debian-13"
+def purl(name: str, version: str, arch: str, upstream: str = "") -> str:
+    """Package URL of a Debian package; `arch` is `source` for a source package.
+
+    `upstream` is `SOURCE@VERSION` of the source package where that differs: grype matches advisories by it.
+    """
+    qualifiers = {"arch": arch, "distro": "debian-13"} | ({"upstream": upstream} if upstream else {})
+    query = "&".join(f"{key}={quote(value, safe='')}" for key, value in qualifiers.items())
+    return f"pkg:deb/debian/{quote(name, safe='')}@{quote(version, safe='')}?{query}"
 
 
 def _binary(package: Package) -> dict[str, Any]:
+    same = (package.source, package.source_version) == (package.name, package.version)
+    upstream = "" if same else f"{package.source}@{package.source_version}"
     return {
         "SPDXID": _binary_id(package),
         "name": package.name,
@@ -68,12 +75,13 @@ def _binary(package: Package) -> dict[str, Any]:
         "downloadLocation": "NOASSERTION",
         "filesAnalyzed": False,
         "checksums": [{"algorithm": "SHA256", "checksumValue": package.sha256}],
-        "sourceInfo": f"built from source package: {package.source} {package.source_version}",
+        # trivy reads the source package from here.
+        "sourceInfo": f"built package from: {package.source} {package.source_version}",
         "licenseConcluded": "NOASSERTION",
         "licenseDeclared": "NOASSERTION",
         "copyrightText": "NOASSERTION",
         "primaryPackagePurpose": "LIBRARY" if package.name.startswith("lib") else "APPLICATION",
-        "externalRefs": [_reference(purl(package.name, package.version, package.architecture))],
+        "externalRefs": [_reference(purl(package.name, package.version, package.architecture, upstream))],
     }
 
 

@@ -26,6 +26,8 @@ def make(layers: Iterable[Layer], tree: Tree) -> list[Entry]:
         if entry.package and entry.kind is not Kind.DIRECTORY and path.startswith(("usr/", "etc/")):
             files.setdefault(entry.package, []).append(f"/{path}")
     made = [entries.file(STATUS, "".join(paragraph(layer.control) for layer in layers))]
+    # Version 1 of the folder's format: names of lists may carry the architecture.
+    made.append(entries.file(f"{FOLDER}/info/format", "1\n"))
     for layer in layers:
         listed = "".join(f"{path}\n" for path in sorted(files.get(layer.package.name, []), key=_bytes))
         made.append(entries.file(f"{FOLDER}/info/{_stem(layer)}.list", f"/.\n{listed}"))
