@@ -3,7 +3,6 @@
 import hashlib
 import struct
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,12 +10,11 @@ from hypothesis import strategies as st
 
 from adamant.image import verity
 from adamant.image.source import open_source
-from adamant.model.digest import RootHash, Salt
+from adamant.model.digest import RootHash
 from adamant.model.errors import VerificationError
 from adamant.model.layout import BLOCK
-
-SALT = Salt("5a" * 32)
-UUID_ = UUID("11111111-2222-3333-4444-555555555555")
+from tests.unit.image_maker import SALT, UUID_, root_hash
+from tests.unit.image_maker import verity as tree
 
 
 def superblock(blocks: int, salt: bytes = bytes.fromhex(SALT)) -> bytes:
@@ -24,19 +22,6 @@ def superblock(blocks: int, salt: bytes = bytes.fromhex(SALT)) -> bytes:
         "<8sII16s32sIIQH6x", b"verity\0\0", 1, 1, UUID_.bytes, b"sha256", BLOCK, BLOCK, blocks, len(salt)
     )
     return (fixed + salt).ljust(BLOCK, b"\0")
-
-
-def tree(data: bytes) -> bytes:
-    """The tree of `data`, made as the kernel's documentation says, by the shortest way."""
-    salt = bytes.fromhex(SALT)
-    levels: list[bytes] = []
-    below = data
-    while True:
-        hashes = b"".join(hashlib.sha256(salt + below[i : i + BLOCK]).digest() for i in range(0, len(below), BLOCK))
-        below = hashes + bytes(-len(hashes) % BLOCK)
-        levels.insert(0, below)
-        if len(below) == BLOCK:
-            return superblock(len(data) // BLOCK) + b"".join(levels)
 
 
 def image(blocks: int) -> bytes:
@@ -48,19 +33,15 @@ def leaves(data: bytes) -> bytes:
     return b"".join(hashlib.sha256(salt + data[i : i + BLOCK]).digest() for i in range(0, len(data), BLOCK))
 
 
-def root_of(made: bytes) -> RootHash:
-    return RootHash(hashlib.sha256(bytes.fromhex(SALT) + made[BLOCK : 2 * BLOCK]).hexdigest())
-
-
 def read(path: Path, expected: RootHash | None = None, offset: int = 0) -> bytes:
     with open_source(path) as source:
         return verity.read_tree(source.part("tree", offset, source.size - offset), expected).leaves
 
 
 def broken(path: Path, wanted: bytes) -> list[int]:
-    tree = verity.Tree(verity.Superblock(UUID_, len(wanted) // 32, SALT), RootHash(""), wanted, 0)
+    made = verity.Tree(verity.Superblock(UUID_, len(wanted) // 32, SALT), RootHash(""), wanted, 0)
     with open_source(path) as source:
-        return list(verity.broken_blocks(source, tree))
+        return list(verity.broken_blocks(source, made))
 
 
 @pytest.mark.parametrize("blocks", [2, 127, 128, 129, 128 * 128 + 1])
@@ -70,8 +51,8 @@ def test_the_leaves_of_a_sound_tree_are_the_hashes_of_the_blocks(tmp_path: Path,
     path = tmp_path / "usr.verity"
     path.write_bytes(made)
     assert verity.read_superblock(made) == verity.Superblock(UUID_, blocks, SALT)
-    assert verity.read_root_hash(path) == root_of(made)
-    assert read(path, root_of(made)) == leaves(data)
+    assert verity.read_root_hash(path) == root_hash(made)
+    assert read(path, root_hash(made)) == leaves(data)
     assert sum(verity.levels(blocks)) == len(made) // BLOCK - 1
 
 
@@ -79,7 +60,7 @@ def test_a_tree_inside_of_a_partition_is_found_by_its_offset(tmp_path: Path) -> 
     made = tree(image(200))
     path = tmp_path / "disk"
     path.write_bytes(bytes(7 * 512) + made + bytes(9000))
-    assert read(path, root_of(made), 7 * 512) == leaves(image(200))
+    assert read(path, root_hash(made), 7 * 512) == leaves(image(200))
 
 
 def test_another_root_hash_is_refused(tmp_path: Path) -> None:
@@ -97,7 +78,7 @@ def test_no_flipped_bit_of_the_tree_goes_unseen(tmp_path: Path) -> None:
         changed[place] ^= 4
         path.write_bytes(changed)
         with pytest.raises(VerificationError):
-            read(path, root_of(made))
+            read(path, root_hash(made))
 
 
 def test_every_truncation_is_an_error(tmp_path: Path) -> None:
