@@ -1,5 +1,6 @@
 """Writes are whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -61,3 +62,36 @@ def test_holes_stay_holes(tmp_path: Path) -> None:
         check.seek(12 << 20)
         assert check.read(3) == b"end"
     assert target.stat().st_blocks * 512 < 1 << 20
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EOPNOTSUPP])
+def test_a_copy_to_another_file_system_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_arguments: int) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    source, target = tmp_path / "s", tmp_path / "t"
+    with source.open("wb") as out:
+        out.write(b"start")
+        out.seek(8 << 20)
+        out.write(b"end" * 100_000)
+    with target.open("wb") as out:
+        out.truncate(32 << 20)
+    files.copy_range(source, target, 4 << 20)
+    with target.open("rb") as check:
+        check.seek(4 << 20)
+        assert check.read(source.stat().st_size) == source.read_bytes()
+    assert target.stat().st_blocks * 512 < 1 << 20
+
+
+def test_a_copy_that_the_disk_refuses_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "copy_file_range", full)
+    (tmp_path / "s").write_bytes(b"data")
+    (tmp_path / "t").write_bytes(b"")
+    with pytest.raises(OSError, match="No space left"):
+        files.copy_range(tmp_path / "s", tmp_path / "t")

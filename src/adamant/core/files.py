@@ -1,5 +1,6 @@
 """Files: atomic writes, locks, digests. Nothing else writes state."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -13,6 +14,8 @@ from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, BusyError, InputError
 
 _CHUNK = 1 << 20
+_NOT_BY_KERNEL = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""Why copy_file_range(2) may refuse what a plain copy can do: other file systems, or one that does not know it."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -137,15 +140,28 @@ def copy_range(source: Path, target: Path, offset: int = 0) -> None:
         while position < size:
             try:
                 start = os.lseek(reader.fileno(), position, os.SEEK_DATA)
-            except OSError:
-                return
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    return  # nothing but a hole is left
+                raise
             end = os.lseek(reader.fileno(), start, os.SEEK_HOLE)
             while start < end:
-                done = os.copy_file_range(reader.fileno(), writer.fileno(), end - start, start, offset + start)
+                done = _copy(reader.fileno(), writer.fileno(), end - start, start, offset + start)
                 if done == 0:
-                    return
+                    raise OSError(errno.EIO, "the file became shorter while it was copied", str(source))
                 start += done
             position = end
+
+
+def _copy(source: int, target: int, count: int, start: int, at: int) -> int:
+    """Copy up to `count` bytes from `start` of one open file to `at` of another; how many were copied."""
+    try:
+        return os.copy_file_range(source, target, count, start, at)
+    except OSError as error:
+        if error.errno not in _NOT_BY_KERNEL:
+            raise
+    os.lseek(target, at, os.SEEK_SET)
+    return os.sendfile(target, source, start, count)
 
 
 def copy_file(source: Path, target: Path) -> None:
