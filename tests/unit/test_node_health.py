@@ -1,6 +1,5 @@
 """Each health check keeps its promise: it fails when what it names is not so, and only then."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,26 +72,26 @@ def test_a_good_machine_passes_every_check() -> None:
 @pytest.mark.parametrize(
     ("facts", "failing"),
     [
-        (replace(GOOD, verity=None), "usr-verity"),
-        (replace(GOOD, verity="no answer"), "usr-verity"),
-        (replace(GOOD, verity=Verity("254:0", ROOT, corrupted=True)), "usr-verity"),
-        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/usr", writable=True)]), "usr-verity"),
-        (replace(GOOD, mounts=_without("/usr")), "usr-verity"),
-        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/", writable=True)]), "root-read-only"),
-        (replace(GOOD, mounts=_without("/etc")), "etc-read-only"),
-        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/etc", writable=True)]), "etc-read-only"),
-        (replace(GOOD, mounts=_without("/state")), "state-writable"),
-        (replace(GOOD, mounts=[*GOOD_MOUNTS, _mount("/var", writable=False)]), "var-writable"),
-        (replace(GOOD, free={**GOOD.free, "/var": 1}), "var-writable"),
-        (replace(GOOD, free={"/var": 500 << 20}), "state-writable"),
-        (replace(GOOD, network="no-carrier"), "network"),
-        (replace(GOOD, network=""), "network"),
-        (replace(GOOD, clock=0.0), "time"),
-        (replace(GOOD, containerd=replace(CONTAINERD, active="failed")), "containerd"),
-        (replace(GOOD, containerd=replace(CONTAINERD, active="inactive")), "containerd"),
-        (replace(GOOD, failed=["x.service"], system="degraded"), "systemd"),
-        (replace(GOOD, system="maintenance"), "systemd"),
-        (replace(GOOD, system=""), "systemd"),
+        (GOOD._replace(verity=None), "usr-verity"),
+        (GOOD._replace(verity="no answer"), "usr-verity"),
+        (GOOD._replace(verity=Verity("254:0", ROOT, corrupted=True)), "usr-verity"),
+        (GOOD._replace(mounts=[*GOOD_MOUNTS, _mount("/usr", writable=True)]), "usr-verity"),
+        (GOOD._replace(mounts=_without("/usr")), "usr-verity"),
+        (GOOD._replace(mounts=[*GOOD_MOUNTS, _mount("/", writable=True)]), "root-read-only"),
+        (GOOD._replace(mounts=_without("/etc")), "etc-read-only"),
+        (GOOD._replace(mounts=[*GOOD_MOUNTS, _mount("/etc", writable=True)]), "etc-read-only"),
+        (GOOD._replace(mounts=_without("/state")), "state-writable"),
+        (GOOD._replace(mounts=[*GOOD_MOUNTS, _mount("/var", writable=False)]), "var-writable"),
+        (GOOD._replace(free={**GOOD.free, "/var": 1}), "var-writable"),
+        (GOOD._replace(free={"/var": 500 << 20}), "state-writable"),
+        (GOOD._replace(network="no-carrier"), "network"),
+        (GOOD._replace(network=""), "network"),
+        (GOOD._replace(clock=0.0), "time"),
+        (GOOD._replace(containerd=CONTAINERD._replace(active="failed")), "containerd"),
+        (GOOD._replace(containerd=CONTAINERD._replace(active="inactive")), "containerd"),
+        (GOOD._replace(failed=["x.service"], system="degraded"), "systemd"),
+        (GOOD._replace(system="maintenance"), "systemd"),
+        (GOOD._replace(system=""), "systemd"),
     ],
 )
 def test_one_fault_fails_one_check(facts: Facts, failing: str) -> None:
@@ -101,12 +100,11 @@ def test_one_fault_fails_one_check(facts: Facts, failing: str) -> None:
 
 
 def test_a_machine_that_starts_waits_for_what_is_still_to_come() -> None:
-    facts = replace(
-        GOOD,
+    facts = GOOD._replace(
         mounts=GOOD_MOUNTS[:3],
         system="starting",
         network="configuring",
-        containerd=replace(CONTAINERD, active="inactive"),
+        containerd=CONTAINERD._replace(active="inactive"),
     )
     assert _changed(facts) == dict.fromkeys(
         ["state-writable", "var-writable", "network", "containerd", "systemd"], WAITING
@@ -115,25 +113,25 @@ def test_a_machine_that_starts_waits_for_what_is_still_to_come() -> None:
 
 
 def test_what_must_hold_before_the_first_service_never_waits() -> None:
-    facts = replace(GOOD, system="starting", verity=None, mounts=[*GOOD_MOUNTS, _mount("/etc", writable=True)])
+    facts = GOOD._replace(system="starting", verity=None, mounts=[*GOOD_MOUNTS, _mount("/etc", writable=True)])
     states = _states(facts)
     assert (states["usr-verity"], states["etc-read-only"]) == (FAILING, FAILING)
 
 
 def test_a_unit_that_failed_is_not_excused_by_a_boot_under_way() -> None:
-    assert _states(replace(GOOD, system="starting", failed=["x.service"]))["systemd"] == FAILING
+    assert _states(GOOD._replace(system="starting", failed=["x.service"]))["systemd"] == FAILING
 
 
 def test_an_image_without_containerd_has_no_such_check() -> None:
-    assert "containerd" not in _states(replace(GOOD, containerd=None))
+    assert "containerd" not in _states(GOOD._replace(containerd=None))
 
 
 def test_a_clock_that_no_server_has_set_is_no_fault() -> None:
-    assert _states(replace(GOOD, synchronised=False))["time"] == OK
+    assert _states(GOOD._replace(synchronised=False))["time"] == OK
 
 
 def test_unreadable_mounts_pass_no_check_that_needs_them() -> None:
-    states = _states(replace(GOOD, mounts="cannot read", verity="cannot read"))
+    states = _states(GOOD._replace(mounts="cannot read", verity="cannot read"))
     for name in ("usr-verity", "root-read-only", "etc-read-only", "state-writable", "var-writable"):
         assert states[name] == FAILING
 

@@ -6,8 +6,8 @@ nor accepted. Imports no cryptography: the agent loads it at every start.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from adamant.model.errors import InputError
 
@@ -23,8 +23,7 @@ class Role(StrEnum):
     UPDATER = "updater"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A client: its name, for the log, and its role."""
 
     name: str

@@ -3,8 +3,7 @@
 Server and client are made from it, and nothing else says who may call what. A method that is not here needs admin.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
@@ -16,8 +15,7 @@ ADMIN = frozenset({Role.ADMIN})
 EVERYONE = frozenset(Role)
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """One method: its name, its messages, and who may call it."""
 
     name: str

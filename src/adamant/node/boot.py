@@ -7,8 +7,8 @@ FirmwareTimestampMonotonic and LoaderTimestampMonotonic: how long before the ker
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from adamant.api import node_pb2 as pb
 from adamant.model.errors import AdamantError
@@ -27,8 +27,7 @@ _MANAGER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """When what began, in microseconds after the start of the kernel; the first two before it. 0 is unknown."""
 
     firmware: int
@@ -40,8 +39,7 @@ class Times:
     agent_ready: int
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """When the agent's process began and when it served, in microseconds of the monotonic clock."""
 
     begin: int

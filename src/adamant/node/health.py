@@ -7,9 +7,10 @@ What still starts is waiting, not failing; but what must hold before the first s
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from adamant.api import node_pb2 as pb
 from adamant.core import limits
@@ -34,8 +35,7 @@ NETWORK_STATE = "run/systemd/netif/state"
 CLOCK_SYNCHRONISED = "run/systemd/timesync/synchronized"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What was seen. A part that could not be asked for is the error's message instead."""
 
     mounts: Sequence[Mount] | str
@@ -45,15 +45,14 @@ class Facts:
     failed: Sequence[str] = ()
     """Names of failed units."""
     containerd: Unit | None = None
-    free: dict[str, int] = field(default_factory=dict)
+    free: Mapping[str, int] = MappingProxyType({})
     network: str = ""
     """Operational state of networkd."""
     clock: float = 0.0
     synchronised: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """How one check ended."""
 
     name: str

@@ -20,7 +20,7 @@ from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Kind
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-AGENT = "adamant.node.agent"
+AGENT = "adamant.node.launch"
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
@@ -50,6 +50,7 @@ NOT_STARTED: dict[str, str] = {
     "systemd-pcrlock.socket": "policies for the TPM, which nothing makes",
     "systemd-repart.service": "adamant-repart.service in its place",
     "systemd-sysext.socket": "extensions come at boot",
+    "systemd-udev-load-credentials.service": "rules for devices come with the image",
 }
 
 NO_LOGIN: dict[str, str] = {

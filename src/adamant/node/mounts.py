@@ -6,8 +6,8 @@ machine is, and a check of that would check nothing.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from adamant.core import limits
 from adamant.node.reading import read_text
@@ -16,8 +16,7 @@ TABLE = "proc/1/mountinfo"
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One mount. `device` is major:minor of the file system; `writable` says that files on it can be written here."""
 
     where: str

@@ -1,8 +1,7 @@
 """What /init handed over: `/run/adamant/boot.json`, written once by the initrd's program."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError
@@ -13,8 +12,7 @@ STEPS = ("modules", "slot", "verity", "handover")
 """The steps of /init in their order. The time of each says when it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class BootRecord:
+class BootRecord(NamedTuple):
     """The slot that /init chose, the disk it lies on, and when /init began and ended each of STEPS.
 
     Times are microseconds after the start of the kernel; steps without a time are left out.

@@ -9,8 +9,7 @@ import os
 import socket
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError
@@ -24,8 +23,7 @@ _MANAGER = "/org/freedesktop/systemd1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """A unit as systemd lists it. `load`, `active` and `sub` are its states, `path` is its object's."""
 
     name: str

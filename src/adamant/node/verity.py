@@ -8,8 +8,8 @@ import fcntl
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from adamant.model.errors import AdamantError
 from adamant.node.mounts import Mount
@@ -23,8 +23,7 @@ _STATUS_TABLE_FLAG = 1 << 4
 _BUFFER_FULL_FLAG = 1 << 8
 
 
-@dataclass(frozen=True, slots=True)
-class Verity:
+class Verity(NamedTuple):
     """The verity device below `/usr`. `corrupted` says that a block was read that is not as the root hash says."""
 
     device: str
