@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from adamant.compose import presets, relocate
+from adamant.model.posture import Posture
 from tests.oracle import bytecode
 from tests.oracle.compare import Difference
 
@@ -267,7 +268,7 @@ RULES = (
         "no-login",
         "the posture has no login",
         "theirs",
-        rf"{_UNITS}/[^/]*\.wants/(getty@tty1\.service|getty-static\.service|getty\.target)|usr/lib/systemd/system-generators/systemd-(debug|getty|ssh)-generator",
+        rf"{_UNITS}/[^/]*\.wants/(getty@tty1\.service|{_any_of(presets.not_in(Posture.GUARDED))})|{_UNITS}/sshd\.service|usr/lib/systemd/system-generators/systemd-(debug|getty|ssh)-generator",
     ),
     Rule(
         "host-keys",

@@ -241,6 +241,10 @@ def test_an_enabled_unit_whose_program_or_its_interpreter_is_missing_fails_the_b
         check.raise_errors(check.check(there, ROOT, units.Units(there), ["a.service"]))
     assert caught.value.reference == "image-unsound"
     assert "unit-program-enabled" in caught.value.context
+    there = tree(unit, script)
+    with pytest.raises(AdamantError) as caught:
+        check.raise_errors(check.check(there, ROOT, units.Units(there), ["a.service"]))
+    assert caught.value.hint == "add to packages: bash"
 
 
 def test_each_lint_has_an_id_of_its_own_and_a_reason() -> None:

@@ -142,6 +142,14 @@ def test_a_posture_without_a_shell_has_no_way_to_log_in() -> None:
     assert any("getty-generator" in path for path in presets.generators_not_in(Posture.SEALED))
 
 
+@pytest.mark.parametrize("name", ["ssh.service", "getty@tty1.service", "serial-getty@ttyS0.service"])
+def test_not_even_a_definition_lets_people_log_in_where_the_posture_forbids_it(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        presets.require_posture(Posture.GUARDED, ["a.service", name])
+    assert caught.value.reference == "unit-not-in-posture"
+    presets.require_posture(Posture.OPEN, [name])
+
+
 def test_continued_lines_and_comments_are_read_as_systemd_does() -> None:
     text = "# c\n[Service]\nExecStart=/bin/a \\\n  # not an argument\n  --b \\\n  --c\n; c\nUser=x\n"
     assert [(a.key, a.value) for a in units.parse(text, "u")] == [("ExecStart", "/bin/a --b --c"), ("User", "x")]

@@ -65,6 +65,15 @@ _RUNTIME = ("dev/", "proc/", "run/", "sys/", "tmp/", "var/", "root/", "home/", "
 _EXEC = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost")
 _PREFIXES = "@-:+!|"
 _SEARCH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
+_PROVIDERS = {
+    "/bin/sh": "dash",
+    "/bin/bash": "bash",
+    "/usr/bin/bash": "bash",
+    "/usr/bin/env": "coreutils",
+    "/usr/bin/perl": "perl-base",
+}
+"""Packages of interpreters that Debian has everywhere and an image has only when it asks for them."""
+
 _KNOWN_SETID = frozenset(
     {
         "usr/bin/chage",
@@ -102,7 +111,7 @@ def _exec_missing(image: Image, *, enabled: bool) -> Found:
                     continue
                 missing = _missing(image.tree, program)
                 if missing:
-                    yield unit.path, f"{key}={program}: there is no {missing}"
+                    yield unit.path, f"{key}= {program} cannot run: there is no {missing}"
 
 
 def _unmet_paths(image: Image, unit: units.Unit) -> list[str]:
@@ -132,7 +141,7 @@ def _program(value: str) -> tuple[str | None, bool]:
 def _missing(tree: Tree, program: str) -> str:
     """What keeps `program` from running: itself, or the interpreter of a script; empty when nothing does."""
     if not _exists(tree, program):
-        return "such program"
+        return program
     paths = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in _SEARCH]
     for path in paths:
         if (entry := entries.real_file(tree, path)) is not None:
@@ -276,9 +285,14 @@ def raise_errors(findings: Sequence[Finding]) -> None:
     """Raise AdamantError (`image-unsound`) that lists the findings that are errors."""
     errors = [f for f in findings if f.severity is Severity.ERROR]
     if errors:
+        packages = sorted(
+            {package for f in errors for name, package in _PROVIDERS.items() if name in f.message.split()}
+        )
         raise AdamantError(
             "image-unsound",
             f"the image would not work as composed: {len(errors)} findings",
             context="\n".join(f"/{f.path}: {f.message} [{f.rule}]" for f in errors[:40]),
-            hint="add the package that has what is missing, or leave out the one that needs it",
+            hint=f"add to packages: {', '.join(packages)}"
+            if packages
+            else "add the package that has what is missing, switch the unit off, or leave out what needs it",
         )

@@ -188,6 +188,7 @@ def _switch_units(tree: Tree, request: ComposeRequest, found: Sequence[effects.E
     for path in presets.generators_not_in(request.posture):
         _drop(tree, path)
     enabled = presets.settle(switches)
+    presets.require_posture(request.posture, enabled)
     off = {*presets.DONE_AT_BUILD, *(s.unit for s in switches if not s.enable)} - set(enabled)
     for path in presets.removed(tree, off):
         del tree[path]

@@ -179,10 +179,15 @@ _LOGIN_UNITS = (
     "console-getty.service",
     "container-getty@.service",
     "debug-shell.service",
+    "dropbear.service",
     "getty.target",
     "getty@.service",
     "getty-static.service",
     "serial-getty@.service",
+    "ssh.service",
+    "ssh.socket",
+    "sshd.service",
+    "sshd@.service",
 )
 _LOGIN_GENERATORS = ("systemd-getty-generator", "systemd-debug-generator", "systemd-ssh-generator")
 
@@ -190,6 +195,17 @@ _LOGIN_GENERATORS = ("systemd-getty-generator", "systemd-debug-generator", "syst
 def not_in(posture: Posture) -> tuple[str, ...]:
     """Units that a posture does not have, whoever enables them."""
     return () if RULES[posture].host_shell else _LOGIN_UNITS
+
+
+def require_posture(posture: Posture, enabled: Iterable[str]) -> None:
+    """Raise InputError (`unit-not-in-posture`) when a unit is enabled that the posture does not have."""
+    for name in enabled:
+        if {name, units.template_of(name)} & set(not_in(posture)):
+            raise InputError(
+                "unit-not-in-posture",
+                f"{name} would let people log in to the host, which the posture {posture.value} does not allow",
+                hint="leave the unit out, or choose another posture",
+            )
 
 
 def generators_not_in(posture: Posture) -> tuple[str, ...]:
