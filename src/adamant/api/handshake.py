@@ -12,8 +12,6 @@ from adamant.api.pki import Credentials
 from adamant.core import limits
 from adamant.model.errors import AdamantError, UnreachableError, VerificationError
 
-_REJECTED_BY_NODE = ("alert", "ALERT")
-
 
 def _context(credentials: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=credentials.ca.decode("ascii", "replace"))
@@ -48,28 +46,43 @@ def explain(host: str, port: int, credentials: Credentials, details: str) -> Ada
     except (ssl.SSLError, ValueError) as error:
         return _rejected(address, "the keys cannot be used", str(error), "check the files of this context")
     try:
-        with (
-            socket.create_connection((host, port), timeout=limits.HANDSHAKE_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secure,
-        ):
-            # TLS 1.3: the node judges our certificate after the handshake, so its word comes with the first read.
-            secure.recv(1)
-    except ssl.SSLCertVerificationError as error:
-        return _rejected(
-            address,
-            "the node's certificate is not accepted",
-            error.verify_message,
-            "is this the node that the context was made for, and do both clocks agree?",
-        )
-    except ssl.SSLError as error:
-        if any(word in str(error) for word in _REJECTED_BY_NODE):
-            return _rejected(
-                address,
-                "the node does not accept the client's certificate",
-                error.reason or str(error),
-                "it must come from the same CA as the node's and still be valid",
-            )
-        return unreachable
+        plain = socket.create_connection((host, port), timeout=limits.HANDSHAKE_SECONDS)
     except OSError:
         return unreachable
-    return unreachable
+    with plain:
+        try:
+            secure = context.wrap_socket(plain, server_hostname=host)
+        except ssl.SSLCertVerificationError as error:
+            return _rejected(
+                address,
+                "the node's certificate is not accepted",
+                error.verify_message,
+                "is this the node that the context was made for, and do both clocks agree?",
+            )
+        except ssl.SSLError as error:
+            # TLS 1.2: the node judges our certificate within the handshake, and says so by an alert.
+            return _not_accepted(address, error.reason) if "ALERT" in str(error.reason).upper() else unreachable
+        except OSError:
+            return unreachable
+        with secure:
+            return unreachable if _greets(secure) else _not_accepted(address, None)
+
+
+def _not_accepted(address: str, why: str | None) -> VerificationError:
+    return _rejected(
+        address,
+        "the node does not accept the client's certificate",
+        why or "it closed the connection when it saw it",
+        "it must come from the same CA as the node's and be valid by the node's clock",
+    )
+
+
+def _greets(secure: ssl.SSLSocket) -> bool:
+    """Whether the node sends its first words (RFC 9113, 3.4). In TLS 1.3 it judges our certificate before those, and
+    after what is the end of the handshake for us."""
+    try:
+        return bool(secure.recv(1))
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
