@@ -6,7 +6,7 @@ stands in its type; what several values must be together stands in `check`.
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -238,5 +238,15 @@ def _content_or_source(where: str) -> InputError:
 
 
 def json_schema() -> bytes:
-    """JSON Schema (2020-12) of the definition, for editors."""
-    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Image)), indent=2)
+    """JSON Schema (2020-12) of the definition, for editors. The bytes do not depend on the version of msgspec."""
+    return msgspec.json.format(msgspec.json.encode(_settled(msgspec.json.schema(Image))), indent=2)
+
+
+def _settled(schema: Any) -> Any:
+    """The schema with its alternatives in an order of their own: msgspec has changed its order before."""
+    if isinstance(schema, dict):
+        settled = {key: _settled(value) for key, value in schema.items()}
+        if "anyOf" in settled:
+            settled["anyOf"].sort(key=msgspec.json.encode)
+        return settled
+    return [_settled(item) for item in schema] if isinstance(schema, list) else schema
