@@ -166,6 +166,23 @@ def test_an_inspection_is_a_document(tmp_path: Path) -> None:
     assert str(tmp_path).encode() not in encoded
 
 
+def test_what_an_image_says_cannot_reach_the_terminal_as_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "a.efi"
+    path.write_bytes(maker.efi({".linux": b"x", ".cmdline": b"quiet \x1b[2J", ".osrel": b"NAME=\x1b]0;x\x07\n"}))
+    (uki,) = look(path).ukis
+    assert uki.command_line == "quiet \N{REPLACEMENT CHARACTER}[2J"
+    assert uki.os_release["NAME"].isprintable()
+
+
+def test_names_that_are_not_text_are_still_a_document(tmp_path: Path) -> None:
+    (tmp_path / "a.erofs").write_bytes(USR)
+    (tmp_path / "b.erofs").write_bytes(USR.replace(b"big", b"\xff\x1bg"))
+    found = difference(tmp_path / "a.erofs", tmp_path / "b.erofs", None, tmp_path)
+    assert found.files is not None
+    assert len(found.files) == 2
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Difference) == found
+
+
 _SOUND = {"disk": disk(), "qcow2": maker.qcow2(disk(), 12), "uki": maker.uki(ROOT), "usr": USR}
 
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from adamant.core import files
 from adamant.image import listing, usr_contents, verity
 from adamant.image.inspect import Parts, describe, open_image
-from adamant.image.inspection import FoundPackage, FoundUki, Inspection
+from adamant.image.inspection import FoundPackage, FoundUki, Inspection, printable
 from adamant.image.listing import Listed
 from adamant.image.source import Source
 from adamant.model import layout
@@ -157,8 +157,8 @@ def difference(old: Path, new: Path, tools: ToolsTree | None, scratch: Path) -> 
         update = _update(before, after)
         same = not (values or changes or packages) and all(size.old == size.new for size in sizes)
         return Difference(
-            old_parts.name,
-            new_parts.name,
+            before.found.name,
+            after.found.name,
             same and (update is None or not update.blocks),
             values,
             sizes,
@@ -216,7 +216,7 @@ def file_changes(
         one, other = old.get(path), new.get(path)
         if one is None or other is None:
             change = ChangeKind.ADDED if one is None else ChangeKind.REMOVED
-            yield FileChange(path, change, one.size if one else 0, other.size if other else 0)
+            yield FileChange(printable(path), change, one.size if one else 0, other.size if other else 0)
             continue
         what = [
             name
@@ -230,7 +230,7 @@ def file_changes(
             if differs
         ]
         if what:
-            yield FileChange(path, ChangeKind.CHANGED, one.size, other.size, tuple(what))
+            yield FileChange(printable(path), ChangeKind.CHANGED, one.size, other.size, tuple(what))
 
 
 def _values(old: FoundUki | None, new: FoundUki | None) -> Iterator[ValueChange]:

@@ -25,6 +25,7 @@ from adamant.image.inspection import (
     ImageKind,
     Inspection,
     Problem,
+    printable,
 )
 from adamant.image.source import Source, open_source
 from adamant.image.uki import USRHASH
@@ -91,16 +92,16 @@ def describe(parts: Parts, tools: ToolsTree | None, scratch: Path) -> Inspection
     problems += _contradictions(parts.manifest, ukis, programs, tuple(usr))
     return Inspection(
         what=parts.what,
-        name=parts.name,
+        name=printable(parts.name),
         size=parts.size,
         partitions=tuple(
-            FoundPartition(p.label, _TYPES.get(str(p.type), str(p.type)), str(p.guid), p.offset, p.size)
+            FoundPartition(printable(p.label), _TYPES.get(str(p.type), str(p.type)), str(p.guid), p.offset, p.size)
             for p in parts.partitions
         ),
         usr=tuple(usr),
         ukis=ukis,
         programs=programs,
-        extensions=tuple(sorted(parts.extensions)),
+        extensions=tuple(sorted(printable(path) for path in parts.extensions)),
         manifest=parts.manifest,
         problems=tuple(problems),
     )
@@ -188,10 +189,13 @@ def _read_disk(disk: Source) -> Parts:
 
 
 def _signatures(program: pe.Program) -> tuple[FoundSignature, ...]:
-    return tuple(FoundSignature(s.subject, s.issuer, s.fingerprint, s.current) for s in program.signatures)
+    return tuple(
+        FoundSignature(printable(s.subject), printable(s.issuer), s.fingerprint, s.current) for s in program.signatures
+    )
 
 
 def _program(path: str, source: Source) -> FoundProgram | FoundUki:
+    path = printable(path)
     program = pe.read_program(source)
     digest = hashlib.sha256()
     for chunk in source.chunks():
@@ -207,11 +211,11 @@ def _program(path: str, source: Source) -> FoundProgram | FoundUki:
         source.size,
         digest.hexdigest(),
         arch,
-        _text(source, program, ".uname"),
-        line,
-        # /init takes the last, as the kernel does with its own options
-        hashes[-1] if hashes else "",
-        parse_os_release(_text(source, program, ".osrel")),
+        printable(_text(source, program, ".uname")),
+        printable(line),
+        # /init refuses a line that names two
+        printable(hashes[0]) if len(hashes) == 1 else "",
+        {k: printable(v) for k, v in parse_os_release(_text(source, program, ".osrel")).items()},
         {section.name: section.size for section in program.sections},
         signatures,
     )
@@ -238,6 +242,7 @@ def _usr(label: str, image: Source, tree_source: Source | None, tools: ToolsTree
     if tools is not None:
         with files.work_folder(work, "usr") as scratch:
             posture = _read_text(usr_contents.read_file(image, listed, _POSTURE, tools, scratch)).strip()
+            posture = printable(posture)
             packages = _packages(_read_text(usr_contents.read_file(image, listed, _STATUS, tools, scratch)))
     return FoundUsr(
         label,
@@ -263,7 +268,8 @@ def _packages(status: str) -> tuple[FoundPackage, ...]:
     for paragraph in status.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in paragraph.split("\n") if ": " in line and line[0] != " ")
         if "Package" in fields:
-            found.append(FoundPackage(fields["Package"], fields.get("Version", ""), fields.get("Architecture", "")))
+            name, version, arch = (printable(fields.get(k, "")) for k in ("Package", "Version", "Architecture"))
+            found.append(FoundPackage(name, version, arch))
     return tuple(sorted(found))
 
 
@@ -282,7 +288,7 @@ def _contradictions(
             )
     for uki in ukis:
         if not uki.root_hash:
-            yield Problem("uki-no-root-hash", f"{uki.path} names no usr image")
+            yield Problem("uki-no-root-hash", f"{uki.path} names no usr image, or two")
         elif hashes and uki.root_hash not in hashes:
             yield Problem("uki-without-slot", f"no usr image here has the root hash that {uki.path} names")
         if described is not None and uki.root_hash != described.root_hash:

@@ -7,6 +7,13 @@ from msgspec import Struct
 from adamant.model.manifest import Manifest
 
 
+def printable(text: str) -> str:
+    """The text of a foreign image as a terminal and a JSON document can take it: no control character, no surrogate."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 class ImageKind(StrEnum):
     """What was looked at."""
 

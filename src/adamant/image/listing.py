@@ -95,7 +95,7 @@ class _Lister:
                 found = self._inode(child)
                 kind = _KINDS.get(stat.S_IFMT(found.mode))
                 if kind is None or place in self._found:
-                    raise _malformed(f"{place} is of no known type, or there twice")
+                    raise _malformed(f"{place!r} is of no known type, or there twice")
                 target = self._link(found) if kind is Kind.SYMLINK else ""
                 size = found.size if kind is Kind.FILE else 0
                 self._count(len(place) + len(target))

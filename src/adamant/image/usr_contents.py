@@ -50,7 +50,7 @@ def digests(
     for path in sorted(wanted):
         place = out / path
         if place.is_symlink() or not place.is_file() or place.stat().st_size != listed[path].size:
-            raise VerificationError("erofs-malformed", f"/usr/{path} of the image is not what it says")
+            raise VerificationError("erofs-malformed", f"{path!r} of the image is not what it says")
         found[path] = files.sha256_file(place)
     return found
 

@@ -153,7 +153,7 @@ class _Reader:
             key = self._text(key_bytes)
             if key.startswith(_XATTR):
                 if key in xattrs:
-                    self._fail(f"the attribute {key} is given twice")
+                    self._fail(f"the attribute {key!r} is given twice")
                 xattrs[key[len(_XATTR) :]] = value
             elif key in {"path", "linkpath", "size", "uid", "gid"}:
                 values[key] = self._text(value)
@@ -201,16 +201,16 @@ class _Reader:
         """Check an entry against those before it."""
         path, target = entry.path, entry.target
         if path in self._seen:
-            self._fail(f"{path} is there twice")
+            self._fail(f"{path!r} is there twice")
         folder = path.rpartition("/")[0]
         while folder and self._seen.get(folder) is not Kind.DIRECTORY:
             if folder in self._seen:
-                self._fail(f"{path} lies below {folder}, which is a {self._seen[folder]}")
+                self._fail(f"{path!r} lies below {folder!r}, which is a {self._seen[folder]}")
             folder = folder.rpartition("/")[0]
         if entry.kind is Kind.HARDLINK and self._seen.get(target) is not Kind.FILE:
-            self._fail(f"{path} is a hard link to {target}, which no file before it is")
+            self._fail(f"{path!r} is a hard link to {target!r}, which no file before it is")
         if entry.kind is Kind.SYMLINK and (not target or "\0" in target or climbs_out(path, target)):
-            self._fail(f"{path} is a link to {target!r}, outside of the tree")
+            self._fail(f"{path!r} is a link to {target!r}, outside of the tree")
         self._names += 200 + len(path) + len(target) + sum(len(n) + len(v) for n, v in entry.xattrs)
         self._seen[path] = entry.kind
         if len(self._seen) > limits.DEB_ENTRIES or self._names > limits.DEB_NAMES_SIZE:
