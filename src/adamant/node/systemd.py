@@ -7,6 +7,7 @@ serves before it.
 
 import os
 import socket
+import struct
 import types
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -95,7 +96,7 @@ class Systemd:
                 if 0 <= index < len(questions):
                     failed = answer.header.message_type is MessageType.error
                     bodies[index] = () if failed else answer.body
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError, struct.error) as error:  # jeepney raises all of them
             raise AdamantError("systemd-silent", f"systemd does not answer: {error}") from error
         return [bodies[index] for index in range(len(questions))]
 
