@@ -8,6 +8,8 @@ import msgspec
 from adamant.model.arch import Arch
 from adamant.model.definition import Base, Image, Kernel, KernelFlavour, ScriptName
 from adamant.model.lock import Lock, Package, PackageSet, Recording, Release, decode, encode
+from adamant.model.posture import Posture
+from adamant.node import house
 from adamant.packages import base, lock
 from adamant.packages.apt import configuration, shipped_keys, sources, status
 from adamant.packages.mirror import Mirror
@@ -134,3 +136,11 @@ def test_the_status_is_one_paragraph_that_provides_what_adamant_does() -> None:
     assert status().count("Package:") == 1
     for name in base.PROVIDED:
         assert name in status()
+
+
+def test_a_package_that_does_the_same_takes_the_place_of_one_of_the_base() -> None:
+    plain = Image(name="a", version="1", packages=("containerd",))
+    other = Image(name="a", version="1", packages=("chrony", "containerd"))
+    assert "systemd-timesyncd" in base.image_request(plain)
+    assert "systemd-timesyncd" not in base.image_request(other)
+    assert "systemd-timesyncd.service" not in {s.unit for s in house.switches(Posture.GUARDED, other.packages)}

@@ -162,7 +162,7 @@ class _Chain:
             posture=image.posture,
             house=tuple(house.house_files(image.posture, parse_size(image.disk.slot))),
             extra=tuple(extra),
-            switches=(*house.switches(image.posture), *switches),
+            switches=(*house.switches(image.posture, lock.by_name(self.locked.image)), *switches),
         )
 
     def _contents(self, content: str | None, source: str | None) -> bytes:

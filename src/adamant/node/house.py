@@ -9,6 +9,7 @@ nothing for such a machine stands in NOT_STARTED with its reason.
 """
 
 import ast
+from collections.abc import Collection
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -30,6 +31,11 @@ STARTED: dict[str, str] = {
     "systemd-timesyncd.service": "the time",
     "var.mount": "persistent data",
 }
+
+OF_PACKAGES: dict[str, str] = {
+    "systemd-timesyncd.service": "systemd-timesyncd",
+}
+"""Units of STARTED whose package an image may do without, because another of its packages does the same."""
 
 NOT_STARTED: dict[str, str] = {
     "dev-mqueue.mount": "containers mount their own",
@@ -162,9 +168,10 @@ def house_files(posture: Posture, slot_size: int) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.path)
 
 
-def switches(posture: Posture) -> list[Switch]:
-    """Which units start and which do not, with the reason."""
+def switches(posture: Posture, packages: Collection[str]) -> list[Switch]:
+    """Which units start and which do not in an image of `packages`, with the reason."""
     off = NOT_STARTED if RULES[posture].host_shell else {**NOT_STARTED, **NO_LOGIN}
-    return [Switch(unit, True, reason) for unit, reason in STARTED.items()] + [
+    on = {unit: why for unit, why in STARTED.items() if unit not in OF_PACKAGES or OF_PACKAGES[unit] in packages}
+    return [Switch(unit, True, reason) for unit, reason in on.items()] + [
         Switch(unit, False, reason) for unit, reason in off.items()
     ]

@@ -32,6 +32,11 @@ BASE: dict[str, str] = {
 }
 """Packages of every image. The kernel comes from KERNELS."""
 
+STAND_INS: dict[str, frozenset[str]] = {
+    "systemd-timesyncd": frozenset({"chrony", "ntpsec", "openntpd"}),
+}
+"""Packages of the base that stay away when the definition lists one that does the same and conflicts with them."""
+
 KERNELS: dict[tuple[Arch, KernelFlavour], str] = {
     (Arch.AMD64, KernelFlavour.CLOUD): "linux-image-cloud-amd64",
     (Arch.AMD64, KernelFlavour.GENERIC): "linux-image-amd64",
@@ -104,7 +109,9 @@ not wanted: nothing of them is executed."""
 
 def image_request(image: Image) -> list[str]:
     """Names of all packages that an image asks for, sorted: the base, its kernel, and what the definition lists."""
-    return sorted({*BASE, KERNELS[image.arch, image.kernel.flavour], *image.packages})
+    listed = set(image.packages)
+    base = {name for name in BASE if not STAND_INS.get(name, frozenset()) & listed}
+    return sorted({*base, KERNELS[image.arch, image.kernel.flavour], *listed})
 
 
 def tools_request(host: Arch, target: Arch) -> list[str]:
