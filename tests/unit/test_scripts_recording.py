@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import stat
 import tarfile
 import tempfile
 import zlib
@@ -269,6 +270,34 @@ def test_a_link_of_a_hostile_script_reads_nothing_of_this_computer(root: Path, t
     found = find(root, attack)
     assert set(found) == {"etc/stolen", "etc/folder"}
     assert {r.entry.kind for r in found.values()} == {Kind.SYMLINK}
+
+
+@pytest.mark.parametrize("folder", ["etc", "usr", "var"])
+def test_a_link_in_the_place_of_a_whole_folder_is_refused(root: Path, folder: str) -> None:
+    def attack() -> None:
+        (root / folder).rename(root / "moved")
+        (root / folder).symlink_to("/")
+
+    with pytest.raises(AdamantError) as error:
+        find(root, attack)
+    assert error.value.reference == "recording-place"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "absent"])
+def test_a_state_that_the_script_replaced_is_no_state_and_does_not_hang(tmp_path: Path, kind: str) -> None:
+    state = tmp_path / "owners"
+    if kind == "pipe":
+        os.mkfifo(state)
+    elif kind == "link":
+        (tmp_path / "other").write_text("dev=1,ino=1,mode=100644,uid=0,gid=0,nlink=1,rdev=0\n")
+        state.symlink_to(tmp_path / "other")
+    assert changes.read_owners(state) == {}
+
+
+def test_what_fakeroot_plays_a_device_is_refused(root: Path) -> None:
+    with pytest.raises(AdamantError) as error:
+        find(root, lambda: None, {"usr/bin/tool": Owner(0o644, 0, 0, stat.S_IFCHR)})
+    assert error.value.reference == "recording-place"
 
 
 def test_what_adamant_makes_by_itself_is_left_out(root: Path) -> None:

@@ -45,21 +45,22 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Mode and ids that fakeroot keeps for an inode."""
+    """Mode and ids that fakeroot keeps for an inode. `kind` is its type, which is a device where it only plays one."""
 
     mode: int
     uid: int
     gid: int
+    kind: int = 0
 
 
 def read_owners(state: Path) -> dict[int, Owner]:
-    """The file that fakeroot saves, by inode. Lines of any other form are passed over."""
+    """The file that fakeroot saves, by inode. Lines of any other form are passed over, as a script can write there."""
     owners = {}
-    if state.is_file():
-        with state.open(encoding="ascii", errors="replace") as source:
-            for found in (_STATE_LINE.match(line[:200]) for line in source.readlines(limits.RECORDING_SIZE)):
-                if found:
-                    owners[int(found[1])] = Owner(int(found[2], 8) & 0o7777, int(found[3]), int(found[4]))
+    for line in _text(state).split("\n"):
+        found = _STATE_LINE.match(line[:200])
+        if found:
+            mode = int(found[2], 8)
+            owners[int(found[1])] = Owner(mode & 0o7777, int(found[3]), int(found[4]), stat.S_IFMT(mode))
     return owners
 
 
@@ -114,6 +115,21 @@ def find(
 
     Raises AdamantError: recording-place for what an image cannot keep, recording-too-large.
     """
+    try:
+        return _find(root, before, owners_before, owners, label)
+    except OSError as error:
+        what = Path(str(error.filename)).name
+        raise AdamantError(
+            "recording-place", f"the script left {what!r}, which cannot be read: {error.strerror}"
+        ) from error
+
+
+def _find(
+    root: Path, before: Mapping[str, Seen], owners_before: Mapping[int, Owner], owners: Mapping[int, Owner], label: str
+) -> tuple[list[Recorded], tuple[str, ...]]:
+    for folder in _PLACES:
+        if not stat.S_ISDIR((root / folder.rstrip("/")).lstat().st_mode):
+            raise AdamantError("recording-place", f"the script put something else in the place of /{folder}")
     users, groups = _names(root / "etc/passwd"), _names(root / "etc/group")
     found: list[Recorded] = []
     there: set[str] = set()
@@ -129,11 +145,11 @@ def find(
             continue
         if path in {"etc/passwd", "etc/group"} or (kind == stat.S_IFDIR and f"{path}/" in _PLACES):
             continue
-        entry = _entry(root, path, kind, mode)
+        entry = _entry(root, path, kind if owner is None or owner.kind in {0, kind} else 0, mode)
         size += entry.size
         if size > limits.RECORDING_SIZE:
             raise AdamantError("recording-too-large", f"the script changed more than {limits.RECORDING_SIZE >> 20} MiB")
-        if old and _same(old, entry, kind) and _owner(old, old.mark[0], owners_before) == (owner or Owner(mode, 0, 0)):
+        if old and _same(old, entry, kind) and _owner(old, owners_before) == _rights(owner, mode):
             continue
         if not path.startswith(_PLACES):
             raise AdamantError(
@@ -151,9 +167,13 @@ def _same(old: Seen, entry: Entry, kind: int) -> bool:
     return old.kind == kind and old.sha256 == entry.sha256 and old.target == entry.target and not entry.xattrs
 
 
-def _owner(old: Seen, inode: int, owners: Mapping[int, Owner]) -> Owner:
-    """Mode and owner as the script saw them; what fakeroot does not know belongs to root."""
-    return owners.get(inode) or Owner(old.mode, 0, 0)
+def _owner(old: Seen, owners: Mapping[int, Owner]) -> tuple[int, int, int]:
+    return _rights(owners.get(old.mark[0]), old.mode)
+
+
+def _rights(owner: Owner | None, mode: int) -> tuple[int, int, int]:
+    """Mode and ids as the script sees them; what fakeroot does not know belongs to root."""
+    return (owner.mode, owner.uid, owner.gid) if owner else (mode, 0, 0)
 
 
 def _entry(root: Path, path: str, kind: int, mode: int) -> Entry:
@@ -186,13 +206,19 @@ def _capability(place: Path) -> tuple[tuple[str, bytes], ...]:
     return ((_CAPABILITY, magic.to_bytes(4, "little") + value[4:20]),)
 
 
-def _lines(path: Path) -> list[list[str]]:
+def _text(path: Path) -> str:
+    """A file that a script may have replaced with a link or a pipe; empty when it is no plain file."""
     try:
         with os.fdopen(_open(path), "rb") as source:
-            text = source.read(limits.RECORDING_SIZE).decode(errors="replace")
+            if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+                return ""
+            return source.read(limits.RECORDING_SIZE).decode(errors="replace")
     except OSError:
-        return []
-    return [line.split(":") for line in text.split("\n") if line]
+        return ""
+
+
+def _lines(path: Path) -> list[list[str]]:
+    return [line.split(":") for line in _text(path).split("\n") if line]
 
 
 def _names(path: Path) -> dict[int, str]:

@@ -22,7 +22,7 @@ from adamant.packages.apt import Apt
 from adamant.packages.layer import Layer, unpack_layers
 from adamant.packages.lock import this_arch
 from adamant.packages.scripts import changes, sandbox
-from adamant.packages.scripts.recording import pack
+from adamant.packages.scripts.recording import Recorded, pack
 from adamant.packages.scripts.review import Unreviewed, review
 from adamant.packages.scripts.snippets import without_generated
 from adamant.packages.tools import ToolsTree
@@ -69,6 +69,14 @@ done
 if [ -x /usr/bin/systemd-sysusers ]; then systemd-sysusers; fi
 cp /etc/passwd /etc/passwd.before
 cp /etc/group /etc/group.before
+"""
+
+_RUN = """set -e
+# debconf knows a package by the name of the script that runs.
+place=/var/lib/dpkg/info/$1; shift
+cp /adamant/script "$place"
+chmod 755 "$place"
+exec "$place" "$@"
 """
 
 
@@ -133,42 +141,56 @@ def _stable(script: Unreviewed, first: Recording, second: Recording) -> Recordin
 def _run(
     script: Unreviewed, layer: Layer, layers: Sequence[Layer], deb: Path, arch: Arch, tools: ToolsTree, cache: Path
 ) -> Recording:
-    name = script.script.value
     with files.work_folder(cache / "recordings", script.package) as work:
         root, outside = work / "root", work / "outside"
         root.mkdir()
         outside.mkdir()
-        digests = sandbox.make_root(root, layers)
-        _make_database(root, layers)
-        shutil.copyfile(deb, outside / "package.deb")
-        (outside / "script").write_text(without_generated(layer.scripts[name]))
-        sandbox.run(
-            root,
-            outside,
-            tools,
-            f"prepare the recording of {script.package}",
-            _as_root(arch, "sh", "-c", _PREPARE, "sh", script.package),
-            [],
-        )
-        # debconf knows a package by the name of the script that runs.
-        place = root / "var/lib/dpkg/info" / f"{script.package}.{name}"
-        place.unlink(missing_ok=True)
-        shutil.copyfile(outside / "script", place)
-        place.chmod(0o755)
-        owners = changes.read_owners(outside / "owners")
-        before = changes.snapshot(root, digests)
-        sandbox.run(
-            root,
-            outside,
-            tools,
-            f"record the {name} of {script.package}",
-            _as_root(arch, f"/var/lib/dpkg/info/{script.package}.{name}", *_ARGUMENTS[script.script]),
-            _variables(layer.package, name),
-        )
-        found, removed = changes.find(
-            root, before, owners, changes.read_owners(outside / "owners"), f"{script.package}-{name}"
-        )
+        try:
+            found, removed = _changes(script, layer, layers, deb, arch, tools, root, outside)
+        finally:
+            sandbox.make_removable(root)
     return Recording(script.package, script.script, script.sha256, pack(found), removed)
+
+
+def _changes(
+    script: Unreviewed,
+    layer: Layer,
+    layers: Sequence[Layer],
+    deb: Path,
+    arch: Arch,
+    tools: ToolsTree,
+    root: Path,
+    outside: Path,
+) -> tuple[list[Recorded], tuple[str, ...]]:
+    """Fill `root`, run the script in it, find what it changed. `outside` is what the sandbox may write besides."""
+    name = script.script.value
+    sandbox.make_skeleton(root)
+    # Before any package, so that no link of a package leads these writes elsewhere.
+    _make_database(root, layers)
+    digests = sandbox.add_packages(root, layers)
+    _make_programs(root)
+    shutil.copyfile(deb, outside / "package.deb")
+    (outside / "script").write_text(without_generated(layer.scripts[name]))
+    sandbox.run(
+        root,
+        outside,
+        tools,
+        f"prepare the recording of {script.package}",
+        _as_root(arch, "sh", "-c", _PREPARE, "sh", script.package),
+        [],
+    )
+    owners = changes.read_owners(outside / "owners")
+    before = changes.snapshot(root, digests)
+    sandbox.run(
+        root,
+        outside,
+        tools,
+        f"record the {name} of {script.package}",
+        _as_root(arch, "sh", "-c", _RUN, "sh", f"{script.package}.{name}", *_ARGUMENTS[script.script]),
+        _variables(layer.package, name),
+    )
+    after = changes.read_owners(outside / "owners")
+    return changes.find(root, before, owners, after, f"{script.package}-{name}")
 
 
 def _as_root(arch: Arch, *command: str) -> list[str]:
@@ -192,10 +214,10 @@ def _variables(package: Package, script: str) -> Iterable[str]:
 
 
 def _make_database(root: Path, layers: Sequence[Layer]) -> None:
-    """dpkg's database with all packages installed, accounts, and a policy that starts no service."""
+    """dpkg's database with all packages installed, and the fixed accounts."""
     admin = root / "var/lib/dpkg"
-    for folder in ("info", "updates", "triggers", "alternatives", "parts"):
-        (admin / folder).mkdir(parents=True, exist_ok=True)
+    for folder in ("updates", "triggers", "alternatives", "parts"):
+        (admin / folder).mkdir()
     paragraphs = []
     for layer in layers:
         fields = {"Package": layer.package.name, "Status": "install ok installed"}
@@ -207,18 +229,37 @@ def _make_database(root: Path, layers: Sequence[Layer]) -> None:
     (admin / "status").write_text("\n".join(paragraphs), errors="surrogateescape")
     for name in ("available", "diversions", "statoverride"):
         (admin / name).touch()
-    for name in ("passwd", "group"):
-        place = root / "etc" / name
-        if not place.exists():
-            shutil.copyfile(root / f"usr/share/base-passwd/{name}.master", place)
-    for name, lines in (("shadow", "passwd"), ("gshadow", "group")):
-        accounts = [line.split(":")[0] for line in (root / "etc" / lines).read_text().splitlines()]
-        rest = ":::::::" if name == "shadow" else "::"
-        (root / "etc" / name).write_text("".join(f"{account}:*{rest}\n" for account in accounts))
+    for name, shadow, rest in (("passwd", "shadow", ":::::::"), ("group", "gshadow", "::")):
+        master = _content(layers, f"usr/share/base-passwd/{name}.master")
+        (root / "etc" / name).write_bytes(master)
+        names = [line.split(":")[0] for line in master.decode(errors="replace").splitlines()]
+        (root / "etc" / shadow).write_text("".join(f"{account}:*{rest}\n" for account in names))
+
+
+def _content(layers: Sequence[Layer], path: str) -> bytes:
+    for entry in (entry for layer in layers for entry in layer.entries):
+        if entry.path == path and entry.extent is not None:
+            with Path(entry.extent.path).open("rb") as source:
+                source.seek(entry.extent.offset)
+                return source.read(entry.size)
+    return b""
+
+
+def _make_programs(root: Path) -> None:
+    """Programs that a script finds and that no package has: those of alternatives, a policy that starts no service."""
     for name, target in _ALTERNATIVES.items():
         place = root / "usr/bin" / name
-        if not os.path.lexists(place) and (root / "usr/bin" / target).exists():
+        if not os.path.lexists(place) and os.path.lexists(root / "usr/bin" / target):
             place.symlink_to(target)
-    policy = root / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
+    _write_program(root / "usr/sbin/policy-rc.d", "exit 101")
+    setcap = root / "usr/sbin/setcap"
+    if os.path.lexists(setcap):
+        # fakeroot would keep capabilities to itself; the namespace may set them on its own files.
+        setcap.rename(setcap.with_name("setcap.real"))
+        _write_program(setcap, 'unset LD_PRELOAD FAKEROOTKEY; exec /usr/sbin/setcap.real "$@"')
+
+
+def _write_program(place: Path, text: str) -> None:
+    place.unlink(missing_ok=True)
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)

@@ -23,7 +23,22 @@ from adamant.packages.layer import Layer
 from adamant.packages.tools import ToolsTree
 
 _ALIASED = ("bin", "sbin", "lib", "lib64")
-_FOLDERS = ("dev", "proc", "run", "tmp", "var/tmp", "root", "home", "srv", "opt", "mnt", "media", "etc", "usr/local")
+_FOLDERS = (
+    "var/lib/dpkg/info",
+    "dev",
+    "proc",
+    "run",
+    "tmp",
+    "var/tmp",
+    "root",
+    "home",
+    "srv",
+    "opt",
+    "mnt",
+    "media",
+    "etc",
+    "usr/local",
+)
 _NOT_NEEDED = ("boot/", "usr/lib/modules/", "usr/lib/firmware/")
 """Large, and for no script to read: module dependencies are not a script's work here."""
 
@@ -46,16 +61,20 @@ _ENVIRONMENT = {
 }
 
 
-def make_root(root: Path, layers: Sequence[Layer]) -> dict[str, Sha256]:
-    """Fill the empty folder `root` with the packages of `layers`; the first that has a path counts.
-
-    Files are this user's own. Returns the SHA-256 of each regular file by its path.
-    """
+def make_skeleton(root: Path) -> None:
+    """The folders of a merged-/usr system in the empty folder `root`."""
     for alias in _ALIASED:
         (root / "usr" / alias).mkdir(parents=True)
         (root / alias).symlink_to(f"usr/{alias}")
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
+
+
+def add_packages(root: Path, layers: Sequence[Layer]) -> dict[str, Sha256]:
+    """Put the packages of `layers` into `root`; what is there already stays, and of two packages the first counts.
+
+    Files are this user's own. Returns the SHA-256 of each regular file by its path.
+    """
     made: dict[str, Sha256] = {}
     later: list[tuple[Path, int]] = []
     inside: set[Path] = set()
@@ -119,6 +138,17 @@ def _copy(entry: Entry, path: Path) -> None:
             left -= len(piece)
 
 
+def make_removable(root: Path) -> None:
+    """Open the folders that a script closed, so that whoever made `root` can remove it."""
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        with contextlib.suppress(OSError):
+            folder.chmod(0o700)
+            with os.scandir(folder) as found:
+                pending += [Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False)]
+
+
 def require_namespaces(tools: ToolsTree) -> None:
     """Raise AdamantError (sandbox-closed) where this user may make no user namespaces; it finds out by trying."""
     argv = tools.argv(
@@ -178,8 +208,10 @@ def run(root: Path, work: Path, tools: ToolsTree, what: str, command: Sequence[s
 
 def _tail(log: Path) -> str:
     try:
-        with log.open("rb") as source:
-            source.seek(max(0, log.stat().st_size - limits.RECORD_LOG_TAIL))
+        # The script could have put a link or a pipe in its place.
+        fd = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as source:
+            source.seek(max(0, os.fstat(fd).st_size - limits.RECORD_LOG_TAIL))
             text = source.read(limits.RECORD_LOG_TAIL).decode(errors="replace").strip()
     except OSError:
         return ""
