@@ -53,8 +53,8 @@ def certificate(tree: ToolsTree, tmp_path_factory: pytest.TempPathFactory) -> by
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Iterator[Machines]:
-    """Machines in a folder whose path is longer than that of a Unix socket may be; all are gone at the end."""
-    room = Machines(tmp_path / ("long" * 30) / "machines")
+    """Machines in a folder whose path no option and no Unix socket can hold; all are gone at the end."""
+    room = Machines(tmp_path / ("long, and: odd" * 10) / "machines")
     yield room
     for machine in room.list():
         room.delete(machine.name, force=True)

@@ -89,7 +89,8 @@ def data_folders(tools: ToolsTree) -> tuple[Path, ...]:
 
 def _key(arch: Arch, tools: ToolsTree) -> str:
     """What the answer depends on: the boot of the host, QEMU, the guest."""
-    return f"{process.boot_id()} {tools.identity} {sha256(probe.guest(arch))}"
+    emulator = files.sha256_file(tools.program(PROGRAMS[arch]))
+    return f"{process.boot_id()} {emulator} {sha256(probe.guest(arch))}"
 
 
 def _read(record: Path) -> _Answer | None:

@@ -20,11 +20,11 @@ PID_FILE = "tpm.pid"
 _POLL = 0.02
 
 
-def arguments(folder: Path) -> tuple[str, ...]:
-    """Arguments of swtpm for the machine in `folder`; it runs there."""
+def arguments() -> tuple[str, ...]:
+    """Arguments of swtpm, which runs in the machine's folder: its options know no quotes for a comma in a path."""
     return (
         *("socket", "--tpm2"),
-        *("--tpmstate", f"dir={folder / STATE},mode=0600"),
+        *("--tpmstate", f"dir={STATE},mode=0600"),
         *("--ctrl", f"type=unixio,path={TPM_SOCKET},mode=0600"),
         *("--flags", "startup-clear"),
         *("--pid", f"file={PID_FILE}"),
@@ -44,7 +44,7 @@ def start(folder: Path, tools: ToolsTree) -> None:
     log.unlink(missing_ok=True)
     pid = proc.spawn(
         "start the TPM of the machine",
-        tools.argv("swtpm", *arguments(folder)),
+        tools.argv("swtpm", *arguments()),
         environment=tools.environment,
         log=log,
         cwd=folder,

@@ -4,6 +4,7 @@ The keys of machines on this computer come from one CA in the person's configura
 machine gets a certificate of its own as systemd credentials.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adamant.api import contexts, pki
-from adamant.api.client import connect
+from adamant.api.client import Node, connect
 from adamant.api.contexts import Context
 from adamant.api.identity import Role
 from adamant.api.types import CheckState, Health
@@ -28,6 +29,10 @@ _AUTHORITY = "ca"
 _CLIENT = "admin"
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+_ASK_SECONDS = 0.5
+"""Between two questions once the agent has said that it serves: each takes processor time from the boot."""
+_ASK_EARLY_SECONDS = 10.0
+"""The same before that, in case its word does not reach the console."""
 _SHOWN_LINES = 20
 
 
@@ -115,26 +120,34 @@ def start(
     watcher = console.Watcher(machine.console_log)
     phases: list[Reached] = []
     health: Health | None = None
-    while time.monotonic() - begin < seconds:
-        for seen in watcher.poll():
-            if isinstance(seen, Reached):
-                phases.append(replace(seen, seconds=time.monotonic() - begin))
-                reached(seen.phase)
-        if phases and phases[-1].phase in {Phase.SYSTEM, Phase.AGENT}:
-            health = _ask(machine) or health
-            if health is not None and health.overall is CheckState.OK:
-                return Up(machine, health, time.monotonic() - begin, tuple(phases))
-        if machines.get(name).status is not Status.RUNNING:
-            raise _not_healthy(machine, f"the machine {name} ended before it was healthy.", health)
-        time.sleep(_POLL_SECONDS)
+    asked = begin
+    with connect(machine.address, contexts.credentials(context_of(machine)), _PROBE_SECONDS) as node:
+        while time.monotonic() - begin < seconds:
+            for seen in watcher.poll():
+                if isinstance(seen, Reached):
+                    phases.append(replace(seen, seconds=time.monotonic() - begin))
+                    reached(seen.phase)
+            if time.monotonic() - asked > _pause(phases):
+                health = _ask(node) or health
+                asked = time.monotonic()
+                if health is not None and health.overall is CheckState.OK:
+                    return Up(machine, health, time.monotonic() - begin, tuple(phases))
+            if machines.get(name).status is not Status.RUNNING:
+                raise _not_healthy(machine, f"the machine {name} ended before it was healthy.", health)
+            time.sleep(_POLL_SECONDS)
     raise _not_healthy(machine, f"the machine {name} was not healthy within {seconds:.0f} s.", health)
 
 
-def _ask(machine: Machine) -> Health | None:
+def _pause(phases: list[Reached]) -> float:
+    """Seconds between two questions in the phase that the boot has reached."""
+    phase = phases[-1].phase if phases else Phase.FIRMWARE
+    return {Phase.AGENT: _ASK_SECONDS, Phase.SYSTEM: _ASK_EARLY_SECONDS}.get(phase, math.inf)
+
+
+def _ask(node: Node) -> Health | None:
     """Its health, or None when nobody answers yet."""
     try:
-        with connect(machine.address, contexts.credentials(context_of(machine)), _PROBE_SECONDS) as node:
-            return node.health()
+        return node.health()
     except UnreachableError:
         return None
 
