@@ -4,6 +4,11 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared, so no example has a deadline; in CI the same examples run each time.
+settings.register_profile("adamant", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("adamant")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
