@@ -196,7 +196,7 @@ def test_effects_stay_where_an_image_has_a_place_for_them() -> None:
         for effect in found.effects:
             match effect:
                 case TmpfilesLine(text=text):
-                    assert text.split()[1].startswith(("/var/", "/run/")), found.package
+                    assert text.split()[1].startswith(("/var/", "/run/", "/etc/")), found.package
                 case Copy(target=path) | File(path=path) | Link(path=path) | Mode(path=path) | Capability(path=path):
                     assert path.startswith(("/etc/", "/usr/")), (found.package, path)
                     assert not path.startswith(("/usr/local/", "/etc/alternatives/")), (found.package, path)
