@@ -265,7 +265,7 @@ def resummed(data: bytes) -> bytes:
     return bytes(out)
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300)
 @given(mutated(_TAR))
 def test_no_archive_breaks_the_reader(data: bytes) -> None:
     for attempt in (data, resummed(data)):
@@ -279,7 +279,7 @@ def test_no_archive_breaks_the_reader(data: bytes) -> None:
             assert len(contents) == entry.size <= len(attempt)
 
 
-@settings(max_examples=200, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutated(_DEB) | mutated(_PLAIN))
 def test_no_package_breaks_the_reader(tmp_path: Path, data: bytes) -> None:
     try:

@@ -192,7 +192,7 @@ _READERS: list[tuple[bytes, Callable[[Source], object]]] = [
 ]
 
 
-@settings(max_examples=400, deadline=2000)
+@settings(max_examples=400)
 @given(
     st.sampled_from(_READERS),
     st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(min_size=1, max_size=8)), max_size=6),
@@ -214,7 +214,7 @@ def test_no_bytes_break_a_reader(
         return
 
 
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200)
 @given(st.integers(0, len(maker.EROFS_INLINE) - 1), st.integers(0, 7), st.sampled_from([1024, 0]))
 def test_no_flipped_bit_breaks_the_lister(place: int, bit: int, base: int) -> None:
     data = bytearray(maker.EROFS_INLINE)

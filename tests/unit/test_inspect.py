@@ -186,7 +186,7 @@ def test_names_that_are_not_text_are_still_a_document(tmp_path: Path) -> None:
 _SOUND = {"disk": disk(), "qcow2": maker.qcow2(disk(), 12), "uki": maker.uki(ROOT), "usr": USR}
 
 
-@settings(max_examples=150, deadline=4000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(sorted(_SOUND)),
     st.lists(st.tuples(st.integers(0, 1 << 22), st.binary(min_size=1, max_size=16)), max_size=8),

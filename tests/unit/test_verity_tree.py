@@ -123,7 +123,7 @@ def test_broken_blocks_of_an_image_are_named(tmp_path: Path) -> None:
 _SOUND = tree(image(130))
 
 
-@settings(deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 600), st.binary(max_size=9)), max_size=5), st.integers(0, len(_SOUND)))
 def test_no_tree_breaks_the_reader(tmp_path: Path, changes: list[tuple[int, bytes]], length: int) -> None:
     data = bytearray(_SOUND)
