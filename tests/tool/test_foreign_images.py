@@ -9,15 +9,15 @@ from uuid import UUID
 import pytest
 
 from adamant.image import disk, erofs, esp, keys, signing, uki, verity
-from adamant.image.difference import ChangeKind, difference
-from adamant.image.inspect import inspect
-from adamant.image.inspection import ImageKind
 from adamant.model.arch import Arch
 from adamant.model.definition import KeyPair, Profile
 from adamant.model.digest import RootHash, Salt, sha256
 from adamant.model.errors import InputError, VerificationError
 from adamant.model.tree import Entry, Kind, Tree
 from adamant.packages.tools import ToolsTree
+from adamant.reading.difference import ChangeKind, difference
+from adamant.reading.inspect import inspect
+from adamant.reading.inspection import ImageKind
 
 MIB = 1 << 20
 NOW = datetime.datetime.now(datetime.UTC)

@@ -10,8 +10,8 @@ import pytest
 
 from adamant.compose.merge import merge, relink
 from adamant.core import files, proc
+from adamant.core.source import open_source
 from adamant.image import erofs, verity
-from adamant.image.source import open_source
 from adamant.model.definition import Profile
 from adamant.model.digest import Salt
 from adamant.model.errors import VerificationError

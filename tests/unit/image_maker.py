@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
+from adamant.core.source import Source
 from adamant.image import gpt
-from adamant.image.source import Source
 from adamant.model import layout, manifest
 from adamant.model.arch import Arch
 from adamant.model.definition import Profile

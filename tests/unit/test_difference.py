@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adamant.image.difference import ChangeKind, FileChange, file_changes, merged, moved_blocks
-from adamant.image.listing import Listed
 from adamant.image.verity import Superblock, Tree, zero_leaf
 from adamant.model.digest import RootHash, Salt, Sha256
 from adamant.model.tree import Kind
+from adamant.reading.difference import ChangeKind, FileChange, file_changes, merged, moved_blocks
+from adamant.reading.listing import Listed
 from tests.unit.image_maker import SALT, UUID_
 
 FILE = Listed(Kind.FILE, 0o644, 0, 0, 10, "", 7)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adamant.core import limits
-from adamant.image import fat, listing, pe, qcow2
-from adamant.image.source import Source
+from adamant.core.source import Source
 from adamant.model.errors import VerificationError
 from adamant.model.tree import Kind
+from adamant.reading import fat, listing, pe, qcow2
 from tests.unit import image_maker as maker
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

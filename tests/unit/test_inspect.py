@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adamant.image.difference import Difference, difference
-from adamant.image.inspect import inspect
-from adamant.image.inspection import ImageKind, Inspection
 from adamant.model import manifest
 from adamant.model.digest import Salt
 from adamant.model.errors import InputError, VerificationError
+from adamant.reading.difference import Difference, difference
+from adamant.reading.inspect import inspect
+from adamant.reading.inspection import ImageKind, Inspection
 from tests.unit import image_maker as maker
 
 USR = maker.EROFS_PLAIN

@@ -9,8 +9,8 @@ import msgspec
 from adamant.cli.options import json_option
 from adamant.cli.progress import human_size
 from adamant.core import places
-from adamant.image.difference import ChangeKind, Difference, FileChange, Update, difference
 from adamant.packages.tools import newest_tools
+from adamant.reading.difference import ChangeKind, Difference, FileChange, Update, difference
 
 _EPILOG = """\b
 Examples:

@@ -9,10 +9,10 @@ import msgspec
 from adamant.cli.options import json_option
 from adamant.cli.progress import human_size
 from adamant.core import places
-from adamant.image.inspect import inspect
-from adamant.image.inspection import FoundSignature, FoundUki, FoundUsr, Inspection
 from adamant.model.errors import ExitCode
 from adamant.packages.tools import newest_tools
+from adamant.reading.inspect import inspect
+from adamant.reading.inspection import FoundSignature, FoundUki, FoundUsr, Inspection
 
 _EPILOG = """\b
 Examples:

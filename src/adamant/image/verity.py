@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from adamant.core import limits, proc
-from adamant.image.source import Source, open_source
+from adamant.core.source import Source, open_source
 from adamant.model.digest import RootHash, Salt
 from adamant.model.errors import AdamantError, VerificationError
 from adamant.model.layout import BLOCK

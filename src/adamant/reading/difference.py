@@ -15,16 +15,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from adamant.core import files
-from adamant.image import listing, usr_contents, verity
-from adamant.image.inspect import Parts, describe, open_image
-from adamant.image.inspection import FoundPackage, FoundUki, Inspection, printable
-from adamant.image.listing import Listed
-from adamant.image.source import Source
+from adamant.core.source import Source
+from adamant.image import verity
 from adamant.model import layout
 from adamant.model.digest import Sha256
 from adamant.model.errors import InputError
 from adamant.model.tree import Kind
 from adamant.packages.tools import ToolsTree
+from adamant.reading import listing, usr_contents
+from adamant.reading.inspect import Parts, describe, open_image
+from adamant.reading.inspection import FoundPackage, FoundUki, Inspection, printable
+from adamant.reading.listing import Listed
 
 MERGED_GAP = 64 << 10
 """Ranges this close to one another are fetched as one: a request costs more than the bytes between them."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adamant.core import limits
-from adamant.image.source import Source
+from adamant.core.source import Source
 from adamant.model.errors import VerificationError
 
 _SECTOR = 512

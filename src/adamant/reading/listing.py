@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from adamant.core import limits
-from adamant.image.source import Source
+from adamant.core.source import Source
 from adamant.model.errors import VerificationError
 from adamant.model.tree import Kind
 

@@ -14,8 +14,16 @@ from pathlib import Path
 
 from adamant.compose.etc import parse_os_release
 from adamant.core import files, limits
-from adamant.image import fat, gpt, listing, pe, qcow2, usr_contents, verity
-from adamant.image.inspection import (
+from adamant.core.source import Source, open_source
+from adamant.image import gpt, verity
+from adamant.image.uki import USRHASH
+from adamant.model import layout, manifest
+from adamant.model.arch import NAMES
+from adamant.model.errors import InputError, VerificationError
+from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.packages.tools import ToolsTree
+from adamant.reading import fat, listing, pe, qcow2, usr_contents
+from adamant.reading.inspection import (
     FoundPackage,
     FoundPartition,
     FoundProgram,
@@ -27,13 +35,6 @@ from adamant.image.inspection import (
     Problem,
     printable,
 )
-from adamant.image.source import Source, open_source
-from adamant.image.uki import USRHASH
-from adamant.model import layout, manifest
-from adamant.model.arch import NAMES
-from adamant.model.errors import InputError, VerificationError
-from adamant.model.manifest import Artifact, ArtifactKind, Manifest
-from adamant.packages.tools import ToolsTree
 
 MANIFEST = "manifest.json"
 _STATUS = "lib/dpkg/status"

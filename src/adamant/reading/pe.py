@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from adamant.core import limits
-from adamant.image.source import Source
+from adamant.core.source import Source
 from adamant.model.errors import VerificationError
 
 _COFF = struct.Struct("<HHIIIHH")

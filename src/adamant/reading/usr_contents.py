@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from adamant.core import files, limits, proc
-from adamant.image.listing import Listed
-from adamant.image.source import Source
+from adamant.core.source import Source
 from adamant.model.digest import Sha256
 from adamant.model.errors import VerificationError
 from adamant.model.tree import Kind
 from adamant.packages.tools import ToolsTree
+from adamant.reading.listing import Listed
 
 
 def read_file(image: Source, listed: Mapping[str, Listed], path: str, tools: ToolsTree, scratch: Path) -> bytes | None:

@@ -8,7 +8,7 @@ import struct
 from collections import OrderedDict
 
 from adamant.core import limits
-from adamant.image.source import Source
+from adamant.core.source import Source
 from adamant.model.errors import VerificationError
 
 _MAGIC = b"QFI\xfb"
