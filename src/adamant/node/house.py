@@ -101,14 +101,18 @@ def _files_below(folder: Traversable, path: str) -> list[Entry]:
     return found
 
 
-def _slot_b(slot_size: int) -> list[Entry]:
-    """Definitions of the second slot: as large as the first, which the disk image has (repart.d(5))."""
+def _slots(slot_size: int) -> list[Entry]:
+    """Definitions of both slots (repart.d(5)): the first, which the disk image has, stays as large as it is."""
+    sizes = {"usr": slot_size, "usr-verity": verity_size(slot_size)}
+    numbered = (
+        (20, "usr", "usr-a"),
+        (21, "usr-verity", "usr-a-verity"),
+        (30, "usr", "usr-b"),
+        (31, "usr-verity", "usr-b-verity"),
+    )
     return [
-        file(f"usr/lib/repart.d/{number}-{label}.conf", _partition(kind, label, size).encode())
-        for number, kind, label, size in (
-            (30, "usr", "usr-b", slot_size),
-            (31, "usr-verity", "usr-b-verity", verity_size(slot_size)),
-        )
+        file(f"usr/lib/repart.d/{number}-{label}.conf", _partition(kind, label, sizes[kind]).encode())
+        for number, kind, label in numbered
     ]
 
 
@@ -157,7 +161,7 @@ def house_files(posture: Posture, slot_size: int) -> list[Entry]:
     """
     data = resources.files("adamant.node").joinpath("data")
     found = _files_below(data.joinpath("every"), "")
-    found += _slot_b(slot_size)
+    found += _slots(slot_size)
     found += agent_files()
     found.append(file("usr/lib/adamant/posture", f"{posture.value}\n".encode()))
     found += [link(f"etc/systemd/system-generators/{name}", "/dev/null") for name in sorted(GENERATORS)]
