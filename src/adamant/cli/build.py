@@ -65,7 +65,7 @@ def _as_object(built: Built) -> dict[str, object]:
 def _explain(built: Built) -> None:
     for step in built.steps:
         state = click.style("reused", fg="green") if step.reused else click.style("done  ", fg="yellow")
-        click.echo(f"{state}  {step.seconds:6.2f} s  {step.step:<10} {step.reason}")
+        click.echo(f"{state}  {step.seconds:6.2f} s  {step.step:<34} {step.reason}")
     for finding in built.findings:
         click.echo(f"{finding.severity.value:<8} {finding.path}: {finding.message} ({finding.rule})")
 

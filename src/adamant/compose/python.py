@@ -87,7 +87,7 @@ def _compile(package: str, sources: list[Entry], compiler: Identity, tools: Tool
         staging.keep(out, sorted((out / "out").iterdir()))
 
     inputs = {"compiler": compiler, "package": package, "sources": staging.inputs(sources), "format": 1}
-    step = store.step("bytecode", inputs, work, scope=package, keep=_KEEP)
+    step = store.step("bytecode", inputs, work, scope=package, label=package or "adamant", keep=_KEEP)
     made: list[Entry] = []
     for index, source in enumerate(sources):
         compiled = step.path / f"{index}.pyc"

@@ -47,24 +47,27 @@ class Store:
         make: Callable[[Path], None],
         *,
         scope: str = "",
+        label: str = "",
         keep: int = _KEEP,
     ) -> Step:
         """The output of the step `name` over `inputs`, made by `make(folder)` unless it is there already.
 
         `make` fills an empty folder. `inputs` must say all that its bytes depend on. `scope` (the definition's folder)
-        groups the records by which the reason for doing a step again is found.
+        groups the records by which the reason for doing a step again is found. `label` names what it is done for in
+        events, where a build does the same step for several things.
         """
         begin = time.monotonic()
+        shown = f"{name} {label}".strip()
         key = identity(name, inputs)
         home = self.root / "steps" / name
         final = home / key
         record = self.root / "reasons" / identity("scope", {"scope": scope, "step": name})
         if final.is_dir():
-            return self._finish(Step(name, key, final, True, "same inputs", time.monotonic() - begin))
-        self._watch(events.Started(name))
+            return self._finish(Step(shown, key, final, True, "same inputs", time.monotonic() - begin))
+        self._watch(events.Started(shown))
         with files.locked(self.root / "locks" / f"{name}.{key}", f"step {name}"):
             if final.is_dir():
-                return self._finish(Step(name, key, final, True, "another build did it", time.monotonic() - begin))
+                return self._finish(Step(shown, key, final, True, "another build did it", time.monotonic() - begin))
             reason = _difference(record, inputs)
             _clear_abandoned(home, key)
             with files.work_folder(home, key) as folder:
@@ -78,7 +81,7 @@ class Store:
         record.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomic(record, json.dumps(dict(inputs)).encode())
         self._prune(home, keep)
-        return self._finish(Step(name, key, final, False, reason, time.monotonic() - begin))
+        return self._finish(Step(shown, key, final, False, reason, time.monotonic() - begin))
 
     def _finish(self, step: Step) -> Step:
         os.utime(step.path)
