@@ -1,6 +1,8 @@
 """What work reports while it runs. The engine does not know who watches: a terminal, JSON lines, or nobody."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -59,3 +61,12 @@ class Recorder:
         if isinstance(event, Finished):
             self.finished.append(event)
         self._watch(event)
+
+
+@contextmanager
+def timed(watch: Watch, step: str, reason: str) -> Iterator[None]:
+    """Report a step that is done each time, with how long it took."""
+    watch(Started(step))
+    begin = time.monotonic()
+    yield
+    watch(Finished(step, False, reason, time.monotonic() - begin))

@@ -12,22 +12,21 @@ from pathlib import Path
 import msgspec
 
 from adamant.compose import compose as composing
-from adamant.compose import entries, sbom
+from adamant.compose import entries
 from adamant.compose.check import Finding
 from adamant.compose.compose import ComposeRequest, Composition
 from adamant.compose.identity import tree_identity
-from adamant.core import events, files
+from adamant.core import events
 from adamant.core.sources import sources_digest
-from adamant.core.store import Store
-from adamant.image import disk, erofs, esp, initrd, keys, signing, uki, verity
+from adamant.core.store import Step, Store
+from adamant.image import artifacts, erofs, esp, initrd, keys, uki, verity
 from adamant.image.output import Output
 from adamant.image.project import Project, read_lock
 from adamant.model import derive, lock, manifest
-from adamant.model.definition import OutputFormat, parse_size
-from adamant.model.digest import Identity, Sha256, identity, sha256
+from adamant.model.definition import parse_size
+from adamant.model.digest import Identity, identity, sha256
 from adamant.model.errors import InputError
-from adamant.model.layout import BLOCK
-from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.model.manifest import Manifest
 from adamant.model.switch import Switch
 from adamant.model.tree import Tree
 from adamant.node import house
@@ -35,9 +34,6 @@ from adamant.packages import fetch, layer, tools
 from adamant.packages import lock as solver
 from adamant.packages.scripts.review import require_reviewed, review
 from adamant.packages.tools import ToolsTree
-
-_SIGNED = Sha256("")
-"""A disk image with signed programs has no digest that another builder could come to."""
 
 _ROOMS = ("api", "compose", "core", "image", "model", "node", "packages")
 
@@ -126,23 +122,29 @@ class _Chain:
         layers = layer.unpack_layers(self.locked.image.packages, debs, self.cache, self.watch, self.workers)
         found = review(layers, image.scripts, self.locked.recordings)
         require_reviewed(found)
-        composed = composing.compose(self._request(), layers, found, tree_of_tools, self.store, self.workers)
+        with events.timed(self.watch, "compose", "a tree is composed in memory each time"):
+            composed = composing.compose(self._request(), layers, found, tree_of_tools, self.store, self.workers)
         self.findings = composed.findings
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
-            packed = pool.submit(
-                initrd.make_initrd,
-                _system(composed.tree),
-                image.arch,
-                composed.kernel,
-                tree_of_tools,
-                self.store,
-            )
+            system = _system(composed.tree)
+            packed = pool.submit(initrd.make_initrd, system, image.arch, composed.kernel, tree_of_tools, self.store)
             usr = self._usr(composed.tree, tree_of_tools)
-            tree_hash = verity.read_root_hash(usr / "usr.verity")
             program = packed.result()
-        line = uki.command_line(image.arch, tree_hash, image.kernel.arguments)
-        kernel = self._uki(composed, program, line, tree_of_tools)
-        self._collect(out, composed, usr, kernel, line, tree_of_tools)
+        root_hash = verity.read_root_hash(usr.path / artifacts.VERITY)
+        line = uki.command_line(image.arch, root_hash, image.kernel.arguments)
+        boot = self._uki(composed, program, line, tree_of_tools)
+        made = artifacts.Made(
+            usr=usr.path / artifacts.USR,
+            verity=usr.path / artifacts.VERITY,
+            uki=boot.path / "uki.efi",
+            loader=boot.path / "loader",
+            kernel=composed.kernel,
+            command_line=line,
+            steps={step.name: step.identity for step in (usr, boot)},
+        )
+        with events.timed(self.watch, "output", "an output is written as a whole"):
+            packages = self.locked.image.packages
+            artifacts.write(image, packages, made, self.pair, tree_of_tools, out, workers=self.workers)
 
     def _request(self) -> ComposeRequest:
         image = self.image
@@ -168,15 +170,15 @@ class _Chain:
     def _contents(self, content: str | None, source: str | None) -> bytes:
         return content.encode() if content is not None else self.project.source(source or "", "file of the definition")
 
-    def _usr(self, tree: Tree, tools_tree: ToolsTree) -> Path:
-        """The step that makes the usr image and its verity tree: a folder with `usr.erofs` and `usr.verity`."""
+    def _usr(self, tree: Tree, tools_tree: ToolsTree) -> Step:
+        """The step that makes the usr image and its verity tree, as files of the names in `artifacts`."""
         image = self.image
         uuid = derive.guid("usr", image.name, image.version, image.arch.value)
         salt = derive.salt(image.name)
 
         def make(folder: Path) -> None:
-            erofs.make_erofs(tree, image.profile, uuid, tools_tree, folder / "usr.erofs", workers=self.workers)
-            verity.make_verity(folder / "usr.erofs", salt, uuid, tools_tree, folder / "usr.verity")
+            erofs.make_erofs(tree, image.profile, uuid, tools_tree, folder / artifacts.USR, workers=self.workers)
+            verity.make_verity(folder / artifacts.USR, salt, uuid, tools_tree, folder / artifacts.VERITY)
 
         inputs = {
             "tree": tree_identity(tree),
@@ -186,10 +188,10 @@ class _Chain:
             "salt": salt,
             "tools": tools_tree.identity,
         }
-        return self.store.step("usr", inputs, make, scope=self.scope).path
+        return self.store.step("usr", inputs, make, scope=self.scope)
 
-    def _uki(self, composed: Composition, packed: Path, line: str, tools_tree: ToolsTree) -> Path:
-        """The step that makes the unsigned UKI: a folder with `uki.efi` and, as `boot.efi`, the boot loader."""
+    def _uki(self, composed: Composition, packed: Path, line: str, tools_tree: ToolsTree) -> Step:
+        """The step that makes the unsigned UKI, `uki.efi`, with the boot loader beside it as `loader`."""
         arch = self.image.arch
         system = _system(composed.tree)
         parts = {
@@ -213,88 +215,7 @@ class _Chain:
             "line": line,
             "tools": tools_tree.identity,
         }
-        return self.store.step("uki", inputs, make, scope=self.scope).path
-
-    def _collect(
-        self, out: Path, composed: Composition, usr: Path, kernel: Path, line: str, tools_tree: ToolsTree
-    ) -> None:
-        """Sign, make the disk image, and write everything into the output folder."""
-        image = self.image
-        efi = out / f"{image.name}_{image.version}.efi"
-        unsigned = {efi.name: files.sha256_file(kernel / "uki.efi")}
-        if self.pair is not None:
-            unsigned |= {"disk.raw": _SIGNED, "disk.qcow2": _SIGNED}
-        with files.work_folder(out.parent, "disk") as work:
-            loader = work / "loader.efi"
-            self._sign(kernel / "uki.efi", efi, tools_tree)
-            self._sign(kernel / "loader", loader, tools_tree)
-            files.copy_file(usr / "usr.erofs", out / "usr.erofs")
-            files.copy_file(usr / "usr.verity", out / "usr.verity")
-            self._disk(out, work, efi, loader, tools_tree)
-        (out / "sbom.spdx.json").write_bytes(sbom.make(image.name, image.version, self.locked.image.packages))
-        self._describe(out, composed, usr, line, unsigned)
-
-    def _sign(self, unsigned: Path, out: Path, tools_tree: ToolsTree) -> None:
-        if self.pair is None:
-            files.copy_file(unsigned, out)
-        else:
-            signing.sign_efi(unsigned, self.pair, tools_tree, out)
-
-    def _disk(self, out: Path, work: Path, efi: Path, loader: Path, tools_tree: ToolsTree) -> None:
-        image = self.image
-        size = parse_size(image.disk.esp)
-        contents = esp.contents(image.arch, f"{image.name}_{image.version}", loader, efi, work)
-        serial = derive.volume_id(image.name, image.version)
-        esp.make_esp(contents, size, serial, tools_tree, work / "esp")
-        parts = disk.DiskParts(
-            arch=image.arch,
-            name=image.name,
-            version=image.version,
-            esp_size=size,
-            slot_size=parse_size(image.disk.slot),
-            esp=work / "esp",
-            usr=out / "usr.erofs",
-            verity=out / "usr.verity",
-        )
-        disk.make_disk(parts, out / "disk.raw")
-        if OutputFormat.QCOW2 in image.outputs:
-            disk.make_qcow2(out / "disk.raw", tools_tree, out / "disk.qcow2")
-        if OutputFormat.RAW not in image.outputs:
-            (out / "disk.raw").unlink()
-
-    def _describe(self, out: Path, composed: Composition, usr: Path, line: str, unsigned: dict[str, Sha256]) -> None:
-        """Write the manifest and SHA256SUMS."""
-        image = self.image
-        kinds = {".erofs": ArtifactKind.USR, ".verity": ArtifactKind.VERITY, ".efi": ArtifactKind.UKI}
-        kinds |= {".raw": ArtifactKind.DISK, ".qcow2": ArtifactKind.DISK, ".json": ArtifactKind.SBOM}
-        paths = sorted(out.iterdir())
-        with ThreadPoolExecutor(max(1, self.workers), thread_name_prefix="digest") as pool:
-            digests = dict(zip((p.name for p in paths), pool.map(files.sha256_file, paths), strict=True))
-        found = Manifest(
-            name=image.name,
-            version=image.version,
-            arch=image.arch,
-            posture=image.posture,
-            profile=image.profile,
-            kernel=composed.kernel,
-            command_line=line,
-            root_hash=verity.read_root_hash(usr / "usr.verity"),
-            salt=derive.salt(image.name),
-            data_blocks=(usr / "usr.erofs").stat().st_size // BLOCK,
-            packages=len(self.locked.image.packages),
-            artifacts=tuple(
-                Artifact(
-                    kinds[p.suffix], p.name, p.stat().st_size, digests[p.name], unsigned.get(p.name, digests[p.name])
-                )
-                for p in paths
-            ),
-            steps={},
-        )
-        encoded = manifest.encode(found)
-        (out / "manifest.json").write_bytes(encoded)
-        digests["manifest.json"] = sha256(encoded)
-        sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
-        (out / "SHA256SUMS").write_text(sums)
+        return self.store.step("uki", inputs, make, scope=self.scope)
 
 
 def _system(usr: Tree) -> Tree:

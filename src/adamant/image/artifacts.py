@@ -1,0 +1,143 @@
+"""What a build leaves in its output folder: signed programs, disk images, SBOM, manifest, digests.
+
+Signatures are attached here and nowhere before, so everything that the steps made is the same bytes for every builder.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from adamant.compose import sbom
+from adamant.core import files
+from adamant.image import disk, esp, signing, verity
+from adamant.image.keys import SigningPair
+from adamant.model import derive, manifest
+from adamant.model.definition import Image, OutputFormat, parse_size
+from adamant.model.digest import Identity, Sha256, sha256
+from adamant.model.layout import BLOCK
+from adamant.model.lock import Package
+from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.packages.tools import ToolsTree
+
+USR, VERITY, RAW, QCOW2 = "usr.erofs", "usr.verity", "disk.raw", "disk.qcow2"
+MANIFEST, SUMS, SBOM = "manifest.json", "SHA256SUMS", "sbom.spdx.json"
+
+_KINDS = {
+    ".erofs": ArtifactKind.USR,
+    ".verity": ArtifactKind.VERITY,
+    ".efi": ArtifactKind.UKI,
+    ".raw": ArtifactKind.DISK,
+    ".qcow2": ArtifactKind.DISK,
+    ".json": ArtifactKind.SBOM,
+}
+_SIGNED = Sha256("")
+"""A disk image with signed programs has no digest that another builder could come to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the steps of a build made. `usr`, `verity`, `uki` and `loader` are files, the latter two unsigned.
+
+    `kernel` is the kernel's release, `steps` the identities of the steps by name.
+    """
+
+    usr: Path
+    verity: Path
+    uki: Path
+    loader: Path
+    kernel: str
+    command_line: str
+    steps: Mapping[str, Identity]
+
+
+def write(
+    image: Image,
+    packages: tuple[Package, ...],
+    made: Made,
+    pair: SigningPair | None,
+    tools: ToolsTree,
+    out: Path,
+    *,
+    workers: int = 2,
+) -> None:
+    """Fill the folder `out`. Programs are signed with `pair` when there is one.
+
+    Raises InputError slot-too-small, esp-too-small, and what signing raises.
+    """
+    efi = out / f"{image.name}_{image.version}.efi"
+    with files.work_folder(out.parent, "disk") as work:
+        loader = work / "loader.efi"
+        _sign(made.uki, pair, tools, efi)
+        _sign(made.loader, pair, tools, loader)
+        files.copy_file(made.usr, out / USR)
+        files.copy_file(made.verity, out / VERITY)
+        _write_disks(image, efi, loader, tools, out, work)
+    (out / SBOM).write_bytes(sbom.make(image.name, image.version, packages))
+    unsigned = {efi.name: files.sha256_file(made.uki)}
+    if pair is not None:
+        unsigned |= {RAW: _SIGNED, QCOW2: _SIGNED}
+    _describe(image, len(packages), made, unsigned, out, workers)
+
+
+def _sign(unsigned: Path, pair: SigningPair | None, tools: ToolsTree, out: Path) -> None:
+    if pair is None:
+        files.copy_file(unsigned, out)
+    else:
+        signing.sign_efi(unsigned, pair, tools, out)
+
+
+def _write_disks(image: Image, efi: Path, loader: Path, tools: ToolsTree, out: Path, work: Path) -> None:
+    release, esp_size = f"{image.name}_{image.version}", parse_size(image.disk.esp)
+    contents = esp.contents(image.arch, release, loader, efi, work)
+    esp.make_esp(contents, esp_size, derive.volume_id(image.name, image.version), tools, work / "esp")
+    parts = disk.DiskParts(
+        arch=image.arch,
+        name=image.name,
+        version=image.version,
+        esp_size=esp_size,
+        slot_size=parse_size(image.disk.slot),
+        esp=work / "esp",
+        usr=out / USR,
+        verity=out / VERITY,
+    )
+    raw = out / RAW if OutputFormat.RAW in image.outputs else work / RAW
+    disk.make_disk(parts, raw)
+    if OutputFormat.QCOW2 in image.outputs:
+        disk.make_qcow2(raw, tools, out / QCOW2)
+
+
+def _describe(image: Image, packages: int, made: Made, unsigned: Mapping[str, Sha256], out: Path, workers: int) -> None:
+    """Write the manifest, and the digests of all that is there."""
+    paths = sorted(out.iterdir())
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="digest") as pool:
+        digests = dict(zip((path.name for path in paths), pool.map(files.sha256_file, paths), strict=True))
+    artifacts = [
+        Artifact(
+            _KINDS[path.suffix],
+            path.name,
+            path.stat().st_size,
+            digests[path.name],
+            unsigned.get(path.name, digests[path.name]),
+        )
+        for path in paths
+    ]
+    found = Manifest(
+        name=image.name,
+        version=image.version,
+        arch=image.arch,
+        posture=image.posture,
+        profile=image.profile,
+        kernel=made.kernel,
+        command_line=made.command_line,
+        root_hash=verity.read_root_hash(made.verity),
+        salt=derive.salt(image.name),
+        data_blocks=made.usr.stat().st_size // BLOCK,
+        packages=packages,
+        artifacts=tuple(artifacts),
+        steps=dict(sorted(made.steps.items())),
+    )
+    encoded = manifest.encode(found)
+    (out / MANIFEST).write_bytes(encoded)
+    digests[MANIFEST] = sha256(encoded)
+    (out / SUMS).write_text("".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
