@@ -14,6 +14,8 @@ from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, BusyError, InputError
 
 _CHUNK = 1 << 20
+_LEAST_ROOM = 1 << 20
+"""With less room than this, a failure is laid to the full disk."""
 _NOT_BY_KERNEL = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """Why copy_file_range(2) may refuse what a plain copy can do: other file systems, or one that does not know it."""
 
@@ -65,9 +67,30 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+@contextmanager
+def telling_full_disks(folder: Path) -> Iterator[None]:
+    """Name a full disk as the reason when a write into `folder`, or a program that writes there, fails.
+
+    A tool says this in words of its own, or not at all, so the room that is left is looked at.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise write_failed(folder.parent, error) from error
+    except AdamantError as error:
+        if error.reference != "disk-full" and _room(folder) < _LEAST_ROOM:
+            raise write_failed(folder.parent, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
+        raise
+
+
+def _room(folder: Path) -> int:
+    stat = os.statvfs(folder)
+    return stat.f_bavail * stat.f_frsize
+
+
 def write_failed(path: Path, error: OSError) -> AdamantError:
     """The error for a write that the system refused."""
-    full = error.errno in {28, 122}
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     return AdamantError(
         "disk-full" if full else "write-failed",
         f"cannot write {path.name}: {error.strerror or error}",

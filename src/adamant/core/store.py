@@ -70,14 +70,11 @@ class Store:
                 return self._finish(Step(shown, key, final, True, "another build did it", time.monotonic() - begin))
             reason = _difference(record, inputs)
             _clear_abandoned(home, key)
-            with files.work_folder(home, key) as folder:
-                try:
-                    made = folder / "made"
-                    made.mkdir()
-                    make(made)
-                    made.rename(final)
-                except OSError as error:
-                    raise files.write_failed(final, error) from error
+            with files.work_folder(home, key) as folder, files.telling_full_disks(folder):
+                made = folder / "made"
+                made.mkdir()
+                make(made)
+                made.rename(final)
         record.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomic(record, json.dumps(dict(inputs)).encode())
         self._prune(home, keep)

@@ -47,21 +47,21 @@ class Output:
         with files.locked(parent / f".{self.final.name}.lock", f"the output {self.final.name}", wait=False):
             for left in parent.glob(f".{self.final.name}.new.*"):
                 shutil.rmtree(left, ignore_errors=True)
-            with files.work_folder(parent, f"{self.final.name}.new") as folder:
-                try:
-                    made = folder / "made"
-                    made.mkdir()
-                    make(made)
-                    made.chmod(0o755)
-                    for path in made.iterdir():
-                        path.chmod(0o644)
-                    files.sync_folder(made)
-                    if self.final.exists():
-                        self.final.rename(folder / "old")
-                    made.rename(self.final)
-                    files.sync_folder(parent)
-                except OSError as error:
-                    raise files.write_failed(self.final, error) from error
+            with (
+                files.work_folder(parent, f"{self.final.name}.new") as folder,
+                files.telling_full_disks(folder),
+            ):
+                made = folder / "made"
+                made.mkdir()
+                make(made)
+                made.chmod(0o755)
+                for path in made.iterdir():
+                    path.chmod(0o644)
+                files.sync_folder(made)
+                if self.final.exists():
+                    self.final.rename(folder / "old")
+                made.rename(self.final)
+                files.sync_folder(parent)
             self._record.parent.mkdir(parents=True, exist_ok=True)
             files.write_atomic(self._record, msgspec.json.encode(_Left(identity, _look(self.final))))
 
