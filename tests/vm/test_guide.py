@@ -1,0 +1,18 @@
+"""The pages of the guide that boot machines: every command works, in the order in which it is printed."""
+
+from pathlib import Path
+
+import pytest
+
+from adamant.machine.machine import Machines
+from tests import guide
+
+
+@pytest.mark.parametrize("name", ["machines.md"])
+def test_every_command_of_the_guide_works(name: str, tmp_path: Path) -> None:
+    try:
+        guide.run_page(name, tmp_path)
+    finally:
+        machines = Machines(tmp_path / "state" / "machines")
+        for machine in machines.list():
+            machines.delete(machine.name, force=True)
