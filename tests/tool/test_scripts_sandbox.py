@@ -9,6 +9,7 @@ import pytest
 
 from adamant.core import limits
 from adamant.model.definition import Image, ScriptName
+from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, InputError
 from adamant.model.lock import Lock, Package, Recording
 from adamant.packages import fetch
@@ -31,11 +32,13 @@ def helpers(cache: Path) -> list[Layer]:
 
 
 @pytest.fixture
-def recorder(helpers: list[Layer], tree: ToolsTree, tmp_path: Path) -> Recorder:
+def recorder(helpers: list[Layer], tree: ToolsTree, cache: Path, tmp_path: Path) -> Recorder:
     """Records the postinst of a package `foo`, run once."""
     control = "Package: foo\nVersion: 1\nArchitecture: all\nMaintainer: T <t@test.invalid>\nDescription: a test\n"
     file = tmp_path / "foo.deb"
     file.write_bytes(deb(control, b"foo"))
+    ucf = next(layer.package for layer in helpers if layer.package.name == "ucf")
+    debs = {"package.deb": file, "ucf.deb": fetch.fetch([ucf], cache)[Sha256(ucf.sha256)]}
     package = Package("foo", "1", "all", "foo", "1", "trixie", "pool/foo.deb", 1, "0" * 64)
 
     def run(text: str) -> Recording:
@@ -43,7 +46,7 @@ def recorder(helpers: list[Layer], tree: ToolsTree, tmp_path: Path) -> Recorder:
         layer = Layer(package, [], {"Version": "1", "Architecture": "all"}, {"postinst": script}, (), ())
         parsed = parse_script(script)
         wanted = Unreviewed("foo", "1", ScriptName.POSTINST, parsed.sha256, parsed.lines)
-        return record._run(wanted, layer, [layer, *helpers], file, this_arch(), tree, tmp_path)
+        return record._run(wanted, layer, [layer, *helpers], debs, this_arch(), tree, tmp_path)
 
     return run
 
@@ -84,6 +87,17 @@ def test_what_debians_own_programs_do_is_recorded(recorder: Recorder) -> None:
     assert by_path["usr/lib/sysusers.d/adamant-foo-postinst.conf"].content == (
         b'g _foo -\nu _foo - "" /var/lib/foo /usr/sbin/nologin\n'
     )
+
+
+def test_a_script_without_debconf_can_use_ucf_which_asks_by_itself(recorder: Recorder) -> None:
+    found = recorder("ucf --three-way /usr/share/base-files/motd /etc/foo.conf; ucfr foo /etc/foo.conf")
+    assert summary(found) == ["+ /etc/foo.conf 0644 root:root"]
+
+
+def test_temporary_files_are_what_they_are(recorder: Recorder) -> None:
+    """Their inodes are those of temporary folders that the preparation left."""
+    found = recorder("for i in 1 2 3 4 5 6 7 8 9; do f=$(mktemp); d=$(mktemp -d); rm $f; rmdir $d; done")
+    assert summary(found) == []
 
 
 def test_two_runs_give_the_same_recording(recorder: Recorder) -> None:

@@ -291,7 +291,15 @@ def test_a_state_that_the_script_replaced_is_no_state_and_does_not_hang(tmp_path
     elif kind == "link":
         (tmp_path / "other").write_text("dev=1,ino=1,mode=100644,uid=0,gid=0,nlink=1,rdev=0\n")
         state.symlink_to(tmp_path / "other")
-    assert changes.read_owners(state) == {}
+    assert changes.read_owners(state, 1) == {}
+
+
+def test_inodes_of_another_file_system_are_not_taken_for_those_of_the_root(tmp_path: Path) -> None:
+    state = tmp_path / "owners"
+    line = "dev={},ino=7,mode=100640,uid=0,gid=4,nlink=1,rdev=0\n"
+    state.write_text(line.format("fe00") + line.format("2a").replace("gid=4", "gid=5"))
+    assert changes.read_owners(state, 0xFE00) == {7: Owner(0o640, 0, 4, stat.S_IFREG)}
+    assert changes.owners_of(state, 0x2A) == line.format("2a").replace("gid=4", "gid=5")
 
 
 def test_what_fakeroot_plays_a_device_is_refused(root: Path) -> None:
@@ -314,7 +322,7 @@ def test_any_state_of_fakeroot_is_read(text: str) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".state") as state:
         state.write(text)
         state.flush()
-        assert all(owner.mode <= 0o7777 for owner in changes.read_owners(Path(state.name)).values())
+        assert all(owner.mode <= 0o7777 for owner in changes.read_owners(Path(state.name), 1).values())
 
 
 def test_giving_a_path_the_owner_it_has_is_no_change(root: Path) -> None:

@@ -28,7 +28,7 @@ _OURS = re.compile(
     |(adamant|proc|dev|sys|run|tmp)(/.*)?""",
     re.VERBOSE,
 )
-_STATE_LINE = re.compile(r"dev=[0-9a-f]+,ino=(\d+),mode=([0-7]+),uid=(\d+),gid=(\d+),.*")
+_STATE_LINE = re.compile(r"dev=([0-9a-f]+),ino=(\d+),mode=([0-7]+),uid=(\d+),gid=(\d+),.*")
 _CAPABILITY = "security.capability"
 
 
@@ -53,15 +53,24 @@ class Owner:
     kind: int = 0
 
 
-def read_owners(state: Path) -> dict[int, Owner]:
-    """The file that fakeroot saves, by inode. Lines of any other form are passed over, as a script can write there."""
+def read_owners(state: Path, device: int) -> dict[int, Owner]:
+    """The file that fakeroot saves, by inode of the file system `device` (st_dev).
+
+    Lines of any other form are passed over, as a script can write there.
+    """
     owners = {}
     for line in _text(state).split("\n"):
         found = _STATE_LINE.match(line[:200])
-        if found:
-            mode = int(found[2], 8)
-            owners[int(found[1])] = Owner(mode & 0o7777, int(found[3]), int(found[4]), stat.S_IFMT(mode))
+        if found and int(found[1], 16) == device:
+            mode = int(found[3], 8)
+            owners[int(found[2])] = Owner(mode & 0o7777, int(found[4]), int(found[5]), stat.S_IFMT(mode))
     return owners
+
+
+def owners_of(state: Path, device: int) -> str:
+    """The lines of `device` alone: inodes of a /tmp that is gone would be taken for those of the next."""
+    lines = [line for line in _text(state).split("\n") if line.startswith(f"dev={device:x},")]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def snapshot(root: Path, digests: Mapping[str, Sha256]) -> dict[str, Seen]:

@@ -62,6 +62,9 @@ _ALTERNATIVES = {"awk": "mawk", "nawk": "mawk", "which": "which.debianutils"}
 
 _ARGUMENTS = {ScriptName.PREINST: ["install"], ScriptName.POSTINST: ["configure", ""]}
 _PREPARE = """set -e
+# ucf asks by itself, with the questions of its own package.
+dpkg-deb -e /adamant/ucf.deb /tmp/ucf
+cp /tmp/ucf/templates /var/lib/dpkg/info/ucf.templates
 dpkg-deb -e /adamant/package.deb /tmp/control
 for file in /tmp/control/*; do
     cp "$file" "/var/lib/dpkg/info/$1.${file##*/}"
@@ -106,14 +109,16 @@ def record(
     further = [layer for layer in helpers if layer.package.name not in mine]
     # Programs of a foreign image cannot run here: those of the helpers stand in for them.
     order = [*layers, *further] if image.arch == arch else [*further, *layers]
-    deb = fetch.fetch([chosen[0].package], cache, watch)[Sha256(chosen[0].package.sha256)]
+    ucf = next(layer.package for layer in order if layer.package.name == "ucf")
+    debs = fetch.fetch([chosen[0].package, ucf], cache, watch)
+    needed = {"package.deb": debs[Sha256(chosen[0].package.sha256)], "ucf.deb": debs[Sha256(ucf.sha256)]}
     recordings = []
     for script in wanted:
         step = f"record {package} {script.script.value}"
         watch(events.Started(step, 2, "runs"))
         runs = []
         for done in (1, 2):
-            runs.append(_run(script, chosen[0], order, deb, arch, tools, cache))
+            runs.append(_run(script, chosen[0], order, needed, arch, tools, cache))
             watch(events.Advanced(step, done))
         recordings.append(_stable(script, runs[0], runs[1]))
     return tuple(recordings)
@@ -139,14 +144,20 @@ def _stable(script: Unreviewed, first: Recording, second: Recording) -> Recordin
 
 
 def _run(
-    script: Unreviewed, layer: Layer, layers: Sequence[Layer], deb: Path, arch: Arch, tools: ToolsTree, cache: Path
+    script: Unreviewed,
+    layer: Layer,
+    layers: Sequence[Layer],
+    debs: Mapping[str, Path],
+    arch: Arch,
+    tools: ToolsTree,
+    cache: Path,
 ) -> Recording:
     with files.work_folder(cache / "recordings", script.package) as work:
         root, outside = work / "root", work / "outside"
         root.mkdir()
         outside.mkdir()
         try:
-            found, removed = _changes(script, layer, layers, deb, arch, tools, root, outside)
+            found, removed = _changes(script, layer, layers, debs, arch, tools, root, outside)
         finally:
             sandbox.make_removable(root)
     return Recording(script.package, script.script, script.sha256, pack(found), removed)
@@ -156,7 +167,7 @@ def _changes(
     script: Unreviewed,
     layer: Layer,
     layers: Sequence[Layer],
-    deb: Path,
+    debs: Mapping[str, Path],
     arch: Arch,
     tools: ToolsTree,
     root: Path,
@@ -169,7 +180,8 @@ def _changes(
     _make_database(root, layers)
     digests = sandbox.add_packages(root, layers)
     _make_programs(root)
-    shutil.copyfile(deb, outside / "package.deb")
+    for file, deb in debs.items():
+        shutil.copyfile(deb, outside / file)
     (outside / "script").write_text(without_generated(layer.scripts[name]))
     sandbox.run(
         root,
@@ -179,7 +191,9 @@ def _changes(
         _as_root(arch, "sh", "-c", _PREPARE, "sh", script.package),
         [],
     )
-    owners = changes.read_owners(outside / "owners")
+    device = root.stat().st_dev
+    (outside / "owners").write_text(changes.owners_of(outside / "owners", device))
+    owners = changes.read_owners(outside / "owners", device)
     before = changes.snapshot(root, digests)
     sandbox.run(
         root,
@@ -189,7 +203,7 @@ def _changes(
         _as_root(arch, "sh", "-c", _RUN, "sh", f"{script.package}.{name}", *_ARGUMENTS[script.script]),
         _variables(layer.package, name),
     )
-    after = changes.read_owners(outside / "owners")
+    after = changes.read_owners(outside / "owners", device)
     return changes.find(root, before, owners, after, f"{script.package}-{name}")
 
 
