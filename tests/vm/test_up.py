@@ -48,7 +48,7 @@ def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
     assert boot["secure_boot"] == "enabled"
     assert "probed_1.efi" in str(boot["uki"])
     phases = {phase["name"]: phase for phase in boot["phases"]}
-    assert set(phases) >= {"firmware", "kernel", "initrd", "system"}
+    assert set(phases) >= {"kernel", "initrd", "system"}
     assert all(phase["duration_usec"] > 0 for phase in phases.values())
     assert (version["image"], version["image_version"]) == ("probed", "1")
     assert version["kernel"] == manifest.kernel

@@ -8,6 +8,7 @@ import click
 
 from adamant.cli.options import json_option
 from adamant.image import keys
+from adamant.image.project import DEFINITION
 from adamant.model.definition import KeyPair
 from adamant.model.errors import InputError
 
@@ -45,5 +46,13 @@ def init(
         return
     for path in written:
         click.echo(f"wrote {path}")
+    where = _seen_from_definition(folder)
     click.echo("\nName them in the definition:\n\nsigning:\n  secureBoot:")
-    click.echo(f"    key: {folder}/secure-boot.key\n    certificate: {folder}/secure-boot.crt")
+    click.echo(f"    key: {where}/secure-boot.key\n    certificate: {where}/secure-boot.crt")
+
+
+def _seen_from_definition(folder: Path) -> Path:
+    """The folder as a definition above it names it, since its paths are relative to itself; else the whole path."""
+    whole = folder.resolve()
+    home = next((parent for parent in whole.parents if (parent / DEFINITION).exists()), None)
+    return whole.relative_to(home) if home else whole

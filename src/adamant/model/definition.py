@@ -150,7 +150,7 @@ class Signing(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 class Disk(Struct, frozen=True, forbid_unknown_fields=True):
     """Fixed sizes of the disk image's partitions."""
 
-    esp: Size = "256M"
+    esp: Size = "128M"
     """The EFI system partition: the boot menu and the UKIs of two releases."""
     slot: Size = "512M"
     """Each of the two slots: the largest usr image that an update can bring."""
