@@ -1,5 +1,6 @@
 """The sandbox: a script is recorded as it would have run, and a hostile one does nothing outside it."""
 
+import os
 import socket
 import subprocess
 from collections.abc import Callable
@@ -92,6 +93,19 @@ def test_what_debians_own_programs_do_is_recorded(recorder: Recorder) -> None:
 def test_a_script_without_debconf_can_use_ucf_which_asks_by_itself(recorder: Recorder) -> None:
     found = recorder("ucf --three-way /usr/share/base-files/motd /etc/foo.conf; ucfr foo /etc/foo.conf")
     assert summary(found) == ["+ /etc/foo.conf 0644 root:root"]
+
+
+def test_the_umask_of_this_computer_does_not_matter(recorder: Recorder) -> None:
+    text = "touch /etc/a; mkdir -p /etc/b/c; cp /usr/bin/true /usr/bin/d; install -d /var/lib/e"
+    found = []
+    for mask in (0o077, 0o002):
+        before = os.umask(mask)
+        try:
+            found.append(recorder(text))
+        finally:
+            os.umask(before)
+    assert found[0] == found[1]
+    assert summary(found[0])[0] == "+ /etc/a 0644 root:root"
 
 
 def test_temporary_files_are_what_they_are(recorder: Recorder) -> None:

@@ -68,6 +68,8 @@ def make_skeleton(root: Path) -> None:
         (root / alias).symlink_to(f"usr/{alias}")
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
+    for place in (root, *(p for p in root.rglob("*") if not p.is_symlink())):
+        place.chmod(0o755)  # whatever the umask
 
 
 def add_packages(root: Path, layers: Sequence[Layer]) -> dict[str, Sha256]:
@@ -177,7 +179,9 @@ def run(root: Path, work: Path, tools: ToolsTree, what: str, command: Sequence[s
     """
     log = work / "log"
     log.unlink(missing_ok=True)
-    limited = f'ulimit -c 0; ulimit -f {limits.RECORD_FILE // 512}; exec >/adamant/log 2>&1 </dev/null; exec "$@"'
+    limited = (
+        f'umask 022; ulimit -c 0; ulimit -f {limits.RECORD_FILE // 512}; exec >/adamant/log 2>&1 </dev/null; exec "$@"'
+    )
     pairs = [*_ENVIRONMENT.items(), *(v.split("=", 1) for v in variables)]
     with _guard(root) as guard:
         argv = tools.argv(
