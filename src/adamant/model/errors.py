@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command (DESIGN, Commands)."""
+    """Exit codes of every command (docs/design.md, Commands)."""
 
     DONE = 0
     FAILED = 1

@@ -1,4 +1,4 @@
-"""The disk: which partitions there are, in which order, of which types (DESIGN, Disk).
+"""The disk: which partitions there are, in which order, of which types (docs/design.md, Disk).
 
 Types follow the UAPI Group's Discoverable Partitions Specification. Nothing here is written to a disk by an update:
 a slot is found by its root hash, not by its partition table entry.

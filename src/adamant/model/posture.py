@@ -1,4 +1,4 @@
-"""Postures: how immutable a machine is. One table that builder, agent and audit read (DESIGN, Postures)."""
+"""Postures: how immutable a machine is. One table that builder, agent and audit read (docs/design.md, Postures)."""
 
 from dataclasses import dataclass
 from enum import StrEnum

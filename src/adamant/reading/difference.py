@@ -1,8 +1,8 @@
 """What is different between two images, and what an update from the one to the other would move.
 
 Reads foreign bytes, by the readers of `inspect`. The blocks that an update moves are computed from the leaves of the
-two verity trees alone, as a node does it (DESIGN, decision 3): a 4 KiB block travels when the old image has none like
-it.
+two verity trees alone, as a node does it (docs/design.md, decision 3): a 4 KiB block travels when the old image has
+none like it.
 """
 
 from collections.abc import Iterator
