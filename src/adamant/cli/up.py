@@ -162,11 +162,13 @@ def _print(name: str, up: Up) -> None:
     for check in up.health.checks:
         click.echo(f"  {check.state.value:<8} {check.name}")
     disk = up.machine.record.disk_size if up.machine.record else 0
-    click.echo(
-        f"\nIts disk is {human_size(disk)}, its console is kept in {up.machine.console_log}\n"
-        "Try next:\n"
-        f"  adamant node get boot             how it booted, and how long each phase took\n"
-        f"  adamant node health               every check by name\n"
-        f"  adamant machine console {name}   its serial console\n"
-        f"  adamant machine delete --force {name}"
-    )
+    click.echo(f"\nIts disk has {human_size(disk)}, its console is kept in {up.machine.console_log}\nTry next:")
+    steps = {
+        "adamant node get boot": "how it booted, and how long each phase took",
+        "adamant node health": "every check by name",
+        f"adamant machine console {name}": "its serial console",
+        f"adamant machine delete --force {name}": "when you are done with it",
+    }
+    width = max(map(len, steps))
+    for step, what in steps.items():
+        click.echo(f"  {step:<{width}}  {what}")
