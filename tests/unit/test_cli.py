@@ -1,0 +1,140 @@
+"""The command line: every command helps itself with an example, completes, and ends with the exit code of its error."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
+
+from adamant.cli import main
+from adamant.model.errors import (
+    AdamantError,
+    BusyError,
+    ExitCode,
+    InputError,
+    UnreachableError,
+    VerificationError,
+)
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command, with the words that call it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from commands(child, (*path, name))
+
+
+ALL = list(commands(main.root))
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(p) or "adamant" for p, _ in ALL])
+def test_every_command_helps_itself_with_an_example(path: tuple[str, ...], command: click.Command) -> None:
+    for option in ("-h", "--help"):
+        result = CliRunner().invoke(main.root, [*path, option])
+        assert result.exit_code == 0
+        assert "Example" in result.output
+        assert command.help
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("adamant",), {"build", "lock", "up", "node", "machine"}),
+        (("adamant", "node"), {"version", "health", "get"}),
+        (("adamant", "machine"), {"list", "console", "stop", "delete"}),
+        (("adamant", "config"), {"schema", "validate"}),
+    ],
+)
+def test_commands_complete(words: tuple[str, ...], wanted: set[str]) -> None:
+    completion = ShellComplete(main.root, {}, "adamant", "_ADAMANT_COMPLETE")
+    found = {item.value for item in completion.get_completions(list(words[1:]), "")}
+    assert wanted <= found
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(shell: str) -> None:
+    result = CliRunner().invoke(main.root, ["completion", shell])
+    assert result.exit_code == 0
+    assert "_ADAMANT_COMPLETE" in result.output
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main.main(arguments)
+    out, err = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, out, err
+
+
+def test_a_missing_definition_is_an_error_with_a_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(["build", "-C", str(tmp_path)], capsys)
+    assert code == ExitCode.USAGE
+    assert out == ""
+    assert "[definition-missing]" in err
+    assert "adamant init" in err
+
+
+def test_json_errors_are_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["build", "-C", str(tmp_path), "--json"], capsys)
+    assert code == ExitCode.USAGE
+    assert set(json.loads(out)["error"]) == {"reference", "message", "context", "hint"}
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["build", "--nonsense"], ["machine", "stop"], ["lock", "--set"]])
+def test_a_wrong_call_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(arguments, capsys)
+    assert code == ExitCode.USAGE
+    assert "Error" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (AdamantError("a-failure", "x"), 1),
+        (InputError("an-input", "x"), 2),
+        (VerificationError("a-signature", "x"), 3),
+        (UnreachableError("a-mirror", "x"), 4),
+        (BusyError("a-lock", "x"), 5),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("x"), 70),
+    ],
+)
+def test_each_error_has_its_exit_code(
+    error: BaseException,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ADAMANT_STATE", str(tmp_path))
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("adamant.cli.init.project.write_template", fail)
+    assert run(["init", str(tmp_path / "x")], capsys)[0] == code
+    if code == ExitCode.BUG:
+        assert "RuntimeError" in (tmp_path / "bug.txt").read_text()
+
+
+def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path / "host")], capsys)[0] == 0
+    before = (tmp_path / "host/adamant.yaml").read_bytes()
+    code, _, err = run(["init", str(tmp_path / "host")], capsys)
+    assert code == ExitCode.BUSY
+    assert "definition-exists" in err
+    assert (tmp_path / "host/adamant.yaml").read_bytes() == before
+
+
+def test_the_template_is_valid_and_names_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["init", str(tmp_path / "3rd Host!")], capsys)
+    code, out, _ = run(["config", "validate", "-C", str(tmp_path / "3rd Host!"), "--json"], capsys)
+    assert code == 0
+    assert json.loads(out)["name"] == "rd-host-"
