@@ -1,6 +1,7 @@
 """Writes are whole or not at all."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -95,3 +96,16 @@ def test_a_copy_that_the_disk_refuses_is_an_error(tmp_path: Path, monkeypatch: p
     (tmp_path / "t").write_bytes(b"")
     with pytest.raises(OSError, match="No space left"):
         files.copy_range(tmp_path / "s", tmp_path / "t")
+
+
+@pytest.mark.parametrize("layout", [b"", b"D", b"H", b"HD", b"DH", b"DHD", b"HDHDH"])
+def test_a_digest_is_that_of_all_bytes_also_of_holes(tmp_path: Path, layout: bytes) -> None:
+    path = tmp_path / "sparse"
+    part = (1 << 20) + 4096
+    with path.open("wb") as out:
+        for number, kind in enumerate(layout):
+            if kind == ord("D"):
+                out.seek(number * part)
+                out.write(os.urandom(part))
+        out.truncate(len(layout) * part)
+    assert files.sha256_file(path) == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -67,6 +67,8 @@ def _explain(built: Built) -> None:
         state = click.style("reused", fg="green") if step.reused else click.style("done  ", fg="yellow")
         click.echo(f"{state}  {step.seconds:6.2f} s  {step.step:<34} {step.reason}")
     for finding in built.findings:
+        if finding.severity is Severity.NOTE:
+            continue  # scripts for which there is no shell, and the like: --json has them
         click.echo(f"{finding.severity.value:<8} {finding.path}: {finding.message} ({finding.rule})")
 
 

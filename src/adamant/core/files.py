@@ -14,6 +14,7 @@ from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, BusyError, InputError
 
 _CHUNK = 1 << 20
+_ZEROS = memoryview(bytes(_CHUNK))
 _LEAST_ROOM = 1 << 20
 """With less room than this, a failure is laid to the full disk."""
 _NOT_BY_KERNEL = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
@@ -29,10 +30,11 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, durable: bool = True) -> None:
     """Write `data` to `path`, wholly or not at all: temporary file, fsync, rename, fsync of the folder.
 
-    `mode` is exact, whatever the umask.
+    `mode` is exact, whatever the umask. What can be made again at any time need not be `durable`: each fsync makes
+    the disk write everything that a build has written before it.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
@@ -41,12 +43,14 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
             out.write(data)
             out.flush()
             os.fchmod(out.fileno(), mode)
-            os.fsync(out.fileno())
+            if durable:
+                os.fsync(out.fileno())
         temporary.rename(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise write_failed(path, error) from error
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -114,12 +118,33 @@ def read_limited(path: Path, limit: int, what: str) -> bytes:
 
 
 def sha256_file(path: Path) -> Sha256:
-    """SHA-256 of a file."""
+    """SHA-256 of a file. Holes are hashed without being read."""
     digest = hashlib.sha256()
-    with path.open("rb") as source:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
+    with path.open("rb", buffering=0) as source:
+        size = os.fstat(source.fileno()).st_size
+        position = 0
+        while position < size:
+            try:
+                data = os.lseek(source.fileno(), position, os.SEEK_DATA)
+            except OSError:  # nothing but a hole to the end (ENXIO)
+                data = size
+            _hash_zeros(digest, data - position)
+            if data < size:
+                end = os.lseek(source.fileno(), data, os.SEEK_HOLE)
+                source.seek(data)
+                while data < end and (chunk := source.read(min(_CHUNK, end - data))):
+                    digest.update(chunk)
+                    data += len(chunk)
+                if data < end:
+                    raise OSError(errno.EIO, f"{path.name} shrank while it was read")
+            position = data
     return Sha256(digest.hexdigest())
+
+
+def _hash_zeros(digest: "hashlib._Hash", count: int) -> None:
+    while count > 0:
+        digest.update(_ZEROS[: min(count, _CHUNK)])
+        count -= _CHUNK
 
 
 @contextmanager

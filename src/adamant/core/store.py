@@ -76,7 +76,7 @@ class Store:
                 make(made)
                 made.rename(final)
         record.parent.mkdir(parents=True, exist_ok=True)
-        files.write_atomic(record, json.dumps(dict(inputs)).encode())
+        files.write_atomic(record, json.dumps(dict(inputs)).encode(), durable=False)
         self._prune(home, keep)
         return self._finish(Step(shown, key, final, False, reason, time.monotonic() - begin))
 

@@ -66,18 +66,31 @@ def write(
     Raises InputError slot-too-small, esp-too-small, and what signing raises.
     """
     efi = out / f"{image.name}_{image.version}.efi"
-    with files.work_folder(out.parent, "disk") as work:
-        loader = work / "loader.efi"
-        _sign(made.uki, pair, tools, efi)
-        _sign(made.loader, pair, tools, loader)
-        files.copy_file(made.usr, out / USR)
-        files.copy_file(made.verity, out / VERITY)
-        _write_disks(image, efi, loader, tools, out, work)
-    (out / SBOM).write_bytes(sbom.make(image.name, image.version, packages))
+    with files.work_folder(out.parent, "disk") as work, ThreadPoolExecutor(max(1, workers)) as pool:
+
+        def copies() -> dict[str, Sha256]:
+            files.copy_file(made.usr, out / USR)
+            files.copy_file(made.verity, out / VERITY)
+            (out / SBOM).write_bytes(sbom.make(image.name, image.version, packages))
+            return _digests(out / USR, out / VERITY, out / SBOM)
+
+        def bootable() -> dict[str, Sha256]:
+            _sign(made.uki, pair, tools, efi)
+            _sign(made.loader, pair, tools, work / "loader.efi")
+            disks = _write_disks(image, made, efi, work / "loader.efi", tools, out, work)
+            return _digests(efi, *disks)
+
+        # Disk images are the longer way, so they go first.
+        ways = [pool.submit(bootable), pool.submit(copies)]
+        digests = {name: digest for way in ways for name, digest in way.result().items()}
     unsigned = {efi.name: files.sha256_file(made.uki)}
     if pair is not None:
         unsigned |= {RAW: _SIGNED, QCOW2: _SIGNED}
-    _describe(image, len(packages), made, unsigned, out, workers)
+    _describe(image, len(packages), made, digests, unsigned, out)
+
+
+def _digests(*paths: Path) -> dict[str, Sha256]:
+    return {path.name: files.sha256_file(path) for path in paths}
 
 
 def _sign(unsigned: Path, pair: SigningPair | None, tools: ToolsTree, out: Path) -> None:
@@ -87,7 +100,10 @@ def _sign(unsigned: Path, pair: SigningPair | None, tools: ToolsTree, out: Path)
         signing.sign_efi(unsigned, pair, tools, out)
 
 
-def _write_disks(image: Image, efi: Path, loader: Path, tools: ToolsTree, out: Path, work: Path) -> None:
+def _write_disks(
+    image: Image, made: Made, efi: Path, loader: Path, tools: ToolsTree, out: Path, work: Path
+) -> list[Path]:
+    """The disk images that the definition asks for, in `out`."""
     release, esp_size = f"{image.name}_{image.version}", parse_size(image.disk.esp)
     contents = esp.contents(image.arch, release, loader, efi, work)
     esp.make_esp(contents, esp_size, derive.volume_id(image.name, image.version), tools, work / "esp")
@@ -98,29 +114,28 @@ def _write_disks(image: Image, efi: Path, loader: Path, tools: ToolsTree, out: P
         esp_size=esp_size,
         slot_size=parse_size(image.disk.slot),
         esp=work / "esp",
-        usr=out / USR,
-        verity=out / VERITY,
+        usr=made.usr,
+        verity=made.verity,
     )
     raw = out / RAW if OutputFormat.RAW in image.outputs else work / RAW
     disk.make_disk(parts, raw)
     if OutputFormat.QCOW2 in image.outputs:
         disk.make_qcow2(raw, tools, out / QCOW2)
+    return [path for path in (out / RAW, out / QCOW2) if path.exists()]
 
 
-def _describe(image: Image, packages: int, made: Made, unsigned: Mapping[str, Sha256], out: Path, workers: int) -> None:
+def _describe(
+    image: Image,
+    packages: int,
+    made: Made,
+    digests: dict[str, Sha256],
+    unsigned: Mapping[str, Sha256],
+    out: Path,
+) -> None:
     """Write the manifest, and the digests of all that is there."""
-    paths = sorted(out.iterdir())
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="digest") as pool:
-        digests = dict(zip((path.name for path in paths), pool.map(files.sha256_file, paths), strict=True))
     artifacts = [
-        Artifact(
-            _KINDS[path.suffix],
-            path.name,
-            path.stat().st_size,
-            digests[path.name],
-            unsigned.get(path.name, digests[path.name]),
-        )
-        for path in paths
+        Artifact(_KINDS[Path(name).suffix], name, (out / name).stat().st_size, digest, unsigned.get(name, digest))
+        for name, digest in sorted(digests.items())
     ]
     found = Manifest(
         name=image.name,

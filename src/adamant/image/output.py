@@ -1,7 +1,8 @@
 """The output folder of a build: it appears whole, is replaced whole, and is known again when nothing changed.
 
 A build writes beside the final name and renames at the end, so no half output ever stands under it. What was left is
-remembered in the cache by size, time and inode of each file; an output that somebody touched is made again.
+remembered in the cache by size, time and inode of each file; an output that somebody touched is made again. There is no
+fsync: an output can be made again, and after a power cut SHA256SUMS tells whether it must be.
 """
 
 import os
@@ -57,11 +58,9 @@ class Output:
                 made.chmod(0o755)
                 for path in made.iterdir():
                     path.chmod(0o644)
-                files.sync_folder(made)
                 if self.final.exists():
                     self.final.rename(folder / "old")
                 made.rename(self.final)
-                files.sync_folder(parent)
             self._record.parent.mkdir(parents=True, exist_ok=True)
             files.write_atomic(self._record, msgspec.json.encode(_Left(identity, _look(self.final))))
 
