@@ -21,6 +21,7 @@ from adamant.machine.machine import Machines, Options, Status
 from adamant.machine.up import Up
 from adamant.model.definition import OutputFormat
 from adamant.model.errors import BusyError, InputError
+from adamant.model.lock import Lock
 from adamant.packages import tools
 from adamant.packages.lock import is_stale
 
@@ -61,7 +62,12 @@ def command(
     machines = Machines(places.state() / "machines")
     _make_room(machines, name, replace)
     with progress(as_json) as watch:
-        _lock(project, watch)
+        locked = _lock(project, watch)
+        if not as_json:
+            click.echo(
+                f"{len(locked.image.packages)} packages for the image and {len(locked.tools.packages)} for the tools "
+                f"that build and run it; nothing is installed on this computer, all lies in {places.cache()}"
+            )
         built = build(project, places.cache(), datetime.now(UTC), watch, len(os.sched_getaffinity(0)))
         if not as_json:
             click.echo(f"built {built.output} (root hash {built.manifest.root_hash[:16]}...)")
@@ -73,7 +79,7 @@ def command(
             certificate=_certificate(project) if secure_boot else None,
         )
         bring_up.create(machines, name, _disk(built), options)
-        tree = tools.open_tools(projects.read_lock(project).tools, places.cache(), watch)
+        tree = tools.open_tools(locked.tools, places.cache(), watch)
 
         def reached(phase: Phase) -> None:
             if not as_json:
@@ -113,13 +119,15 @@ def _make_room(machines: Machines, name: str, replace: bool) -> None:
     machines.delete(name, force=True)
 
 
-def _lock(project: Project, watch: Watch) -> None:
+def _lock(project: Project, watch: Watch) -> Lock:
+    """The lock that fits the definition, made when there is none."""
     if project.lock_path.exists():
-        stale = is_stale(projects.read_lock(project), project.image)
+        found = projects.read_lock(project)
+        stale = is_stale(found, project.image)
         if not stale:
-            return
+            return found
         watch(Noted(f"making a new lock: {'; '.join(stale)}"))
-    lock_project(project, places.cache(), watch)
+    return lock_project(project, places.cache(), watch).lock
 
 
 def _certificate(project: Project) -> bytes:
