@@ -118,14 +118,18 @@ def boot(ctx: click.Context, as_json: bool) -> None:
             ("boot id", answer.boot_id),
         ]
     )
-    click.echo(f"\nphases ({answer.total_usec / 1e6:.2f} s from power-on)")
+    click.echo(f"\nthe agent answered after {answer.total_usec / 1e6:.2f} s; phases:")
     for phase in answer.phases:
-        click.echo(f"  {phase.name:<10} {phase.duration_usec / 1e6:7.2f} s")
+        click.echo(_phase(phase.name, phase))
         for part in phase.parts:
-            click.echo(f"    {part.name:<10} {part.duration_usec / 1e6:5.2f} s")
+            click.echo(_phase(f"  {part.name}", part))
     click.echo("\nslowest units")
     for unit in answer.slowest_units:
         click.echo(f"  {unit.duration_usec / 1e6:7.2f} s  {unit.unit}")
+
+
+def _phase(name: str, phase: Any) -> str:
+    return f"  {name:<12} began {phase.start_usec / 1e6:6.2f} s  took {phase.duration_usec / 1e6:6.2f} s"
 
 
 def _table(rows: list[tuple[str, str]]) -> None:
