@@ -125,19 +125,16 @@ def test_a_person_at_the_console_leaves_with_the_escape_key(tmp_path: Path) -> N
     typed: list[bytes] = []
 
     def serve(connection: socket.socket) -> None:
-        connection.sendall(b"login: ")
+        # It says nothing: words that nobody reads would reset the connection when the person leaves.
         typed.append(connection.recv(4096))
         connection.recv(4096)
 
     keys, hand = os.pipe()
-    screen, sink = os.pipe()
+    _screen, sink = os.pipe()
     path = tmp_path / "console.sock"
     with server(path, serve):
         os.write(hand, b"root\r\x1dnever sent")
         assert attach.attach(path, keys, sink)
-    os.close(sink)
-    with os.fdopen(screen, "rb") as shown:
-        assert shown.read() in {b"login: ", b""}
     assert typed == [b"root\r"]
 
 
