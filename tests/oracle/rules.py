@@ -274,7 +274,7 @@ RULES = (
         "host-keys",
         "made at the first boot and kept in the state, by units of ours",
         "ours",
-        rf"etc/ssh/sshd_config\.d/50-host-keys\.conf|{_UNITS}/.*adamant-ssh-host-keys\.service",
+        rf"etc/ssh/sshd_config\.d/50-host-keys\.conf|{_UNITS}/.*adamant-ssh-host-keys\.service|var/lib/ssh(/.*)?",
     ),
     Rule(
         "host-keys-of-the-chroot",
