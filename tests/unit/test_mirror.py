@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from adamant.model.errors import InputError
 from adamant.packages import mirror
-from adamant.packages.mirror import PUBLIC_ARCHIVE, PUBLIC_SECURITY, Mirror, Source
+from adamant.packages.mirror import Mirror, Source
 
 DEB822 = """\
 # the archive
@@ -45,7 +45,7 @@ deb-src http://source.example/debian bookworm main
 
 def test_the_archive_of_a_deb822_file_is_found() -> None:
     found = mirror.choose(mirror.parse_deb822_sources(DEB822))
-    assert found.archive == "http://mirror.example/debian/"
+    assert found[0] == "http://mirror.example/debian/"
 
 
 def test_a_disabled_stanza_does_not_count() -> None:
@@ -66,7 +66,7 @@ def test_one_line_sources_with_options_and_comments_are_read() -> None:
 
 
 def test_repositories_of_others_are_not_taken_for_debian() -> None:
-    assert mirror.choose(mirror.parse_one_line_sources(OTHERS)) == Mirror(PUBLIC_ARCHIVE, PUBLIC_SECURITY)
+    assert mirror.choose(mirror.parse_one_line_sources(OTHERS)) == ("", "")
 
 
 @pytest.mark.parametrize("suite", ["bookworm-security", "trixie-security", "stable-security", "buster/updates"])
@@ -74,12 +74,12 @@ def test_the_security_archive_is_told_from_the_archive(suite: str) -> None:
     found = mirror.choose(
         [Source("http://m/debian", "trixie", ("main",)), Source("http://s/debian-s", suite, ("main",))]
     )
-    assert found == Mirror("http://m/debian/", "http://s/debian-s/")
+    assert found == ("http://m/debian/", "http://s/debian-s/")
 
 
 def test_a_plain_suite_is_preferred_to_its_updates() -> None:
     sources = [Source(f"http://{n}/debian", n, ("main",), "") for n in ("trixie-updates", "trixie")]
-    assert mirror.choose(sources).archive == "http://trixie/debian/"
+    assert mirror.choose(sources)[0] == "http://trixie/debian/"
 
 
 def test_only_what_a_release_file_calls_debian_counts_among_downloaded_lists() -> None:
@@ -90,7 +90,7 @@ def test_only_what_a_release_file_calls_debian_counts_among_downloaded_lists() -
         "Translations|Debian|bookworm|main|http://t/debian/\n"
         "Packages|$(ORIGIN)|bookworm|main|http://u/debian/\n"
     )
-    assert mirror.choose(mirror.parse_index_targets(text)) == Mirror("http://m/debian/", "http://m/security/")
+    assert mirror.choose(mirror.parse_index_targets(text)) == ("http://m/debian/", "http://m/security/")
 
 
 def test_the_environment_overrides_the_host() -> None:
@@ -140,8 +140,23 @@ FIELD = st.tuples(st.sampled_from(["Types", "URIs", "Suites", "Enabled", "Compon
 
 
 @given(st.lists(FIELD))
-def test_any_stanza_is_read_and_gives_a_mirror(fields: list[tuple[str, str]]) -> None:
+def test_any_stanza_is_read_and_gives_a_mirror_or_none(fields: list[tuple[str, str]]) -> None:
     text = "".join(f"{key}: {value}\n" for key, value in fields)
     chosen = mirror.choose(mirror.parse_deb822_sources(text))
-    assert chosen.archive.endswith("/")
-    assert chosen.security.endswith("/")
+    assert all(uri == "" or uri.endswith("/") for uri in chosen)
+
+
+def test_a_security_archive_that_nobody_names_is_beside_the_archive() -> None:
+    assert mirror.beside("http://m/debian/") == "http://m/debian-security/"
+    assert mirror.find({"ADAMANT_MIRROR": "http://m/debian", "ADAMANT_SECURITY_MIRROR": "http://s/x"}) == Mirror(
+        "http://m/debian/", "http://s/x/"
+    )
+
+
+def test_a_computer_without_a_mirror_of_debian_is_told_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "_downloaded", list)
+    monkeypatch.setattr(mirror, "_configured", list)
+    with pytest.raises(InputError) as caught:
+        mirror.find({})
+    assert caught.value.reference == "mirror-unknown"
+    assert "ADAMANT_MIRROR" in caught.value.hint

@@ -142,7 +142,7 @@ def package_missing(names: list[str], near: dict[str, list[str]]) -> InputError:
     return InputError(
         "package-missing",
         f"there is no package {', '.join(names)}" if len(names) == 1 else f"there are no packages {', '.join(names)}",
-        hint="; ".join(hints) or "check the spelling: packages.debian.org lists what trixie has",
+        hint="; ".join(hints) or "check the spelling of its name in Debian 13",
     )
 
 
@@ -166,7 +166,7 @@ def package_gone(which: str) -> AdamantError:
         "package-gone",
         f"the mirror no longer has {which}, which the lock names",
         hint="two ways out: name a snapshot mirror in ADAMANT_MIRROR and ADAMANT_SECURITY_MIRROR "
-        "(snapshot.debian.org keeps every version), or make a new lock: adamant lock --update",
+        "(it keeps every version), or make a new lock: adamant lock --update",
     )
 
 

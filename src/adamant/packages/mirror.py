@@ -1,7 +1,8 @@
 """The Debian mirrors that this computer uses: one for the archive, one for security updates.
 
 Found in this order: the environment (`ADAMANT_MIRROR`, `ADAMANT_SECURITY_MIRROR`), the lists that the host's apt has
-downloaded, the sources files of the host, Debian's public mirrors. A mirror is never trusted: signatures are. Its URI
+downloaded, the sources files of the host. Where only the archive is known, the security archive is looked for beside
+it. A mirror is never trusted: signatures are. Its URI
 never reaches a lock, an output or an error: `Mirror.redact` takes it out of what apt says.
 """
 
@@ -16,9 +17,6 @@ from urllib.parse import urlsplit
 from adamant.core import limits, proc
 from adamant.model.errors import InputError
 from adamant.packages import complaint
-
-PUBLIC_ARCHIVE = "http://deb.debian.org/debian/"
-PUBLIC_SECURITY = "http://security.debian.org/debian-security/"
 
 _CODENAMES = ("buster", "bullseye", "bookworm", "trixie", "forky", "sid")
 _ALIASES = ("oldoldstable", "oldstable", "stable", "testing", "unstable")
@@ -67,15 +65,27 @@ class Mirror:
 def find(variables: Mapping[str, str] | None = None) -> Mirror:
     """The mirrors of this computer. `variables` are the environment's unless given.
 
-    Raises InputError when an override is not a URI.
+    Raises InputError when an override is not a URI, or when no mirror is known (mirror-unknown).
     """
     chosen = os.environ if variables is None else variables
     archive = _override(chosen, "ADAMANT_MIRROR")
     security = _override(chosen, "ADAMANT_SECURITY_MIRROR")
     if archive and security:
         return Mirror(archive, security)
-    known = choose(_downloaded() or _configured())
-    return Mirror(archive or known.archive, security or known.security)
+    known_archive, known_security = choose(_downloaded() or _configured())
+    archive = archive or known_archive
+    if not archive:
+        raise InputError(
+            "mirror-unknown",
+            "apt of this computer knows no mirror of Debian",
+            hint="name one in ADAMANT_MIRROR, and that of the security archive in ADAMANT_SECURITY_MIRROR",
+        )
+    return Mirror(archive, security or known_security or beside(archive))
+
+
+def beside(archive: str) -> str:
+    """Where the mirror of the archive at `archive` has the security archive: in the folder of its name beside it."""
+    return f"{archive.rstrip('/')}-security/"
 
 
 def environment() -> dict[str, str]:
@@ -83,8 +93,8 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _PASSED if name in os.environ}
 
 
-def choose(sources: Iterable[Source]) -> Mirror:
-    """The best mirrors among `sources`; Debian's public ones for what is not among them."""
+def choose(sources: Iterable[Source]) -> tuple[str, str]:
+    """The best mirrors of the archive and of the security archive among `sources`; empty for what is not there."""
     archive: list[tuple[int, str]] = []
     security: list[tuple[int, str]] = []
     for source in sources:
@@ -92,9 +102,9 @@ def choose(sources: Iterable[Source]) -> Mirror:
         if found is not None:
             is_security, rank = found
             (security if is_security else archive).append((rank, _with_slash(source.uri)))
-    return Mirror(
-        archive=min(archive, key=lambda pair: pair[0])[1] if archive else PUBLIC_ARCHIVE,
-        security=min(security, key=lambda pair: pair[0])[1] if security else PUBLIC_SECURITY,
+    return (
+        min(archive, key=lambda pair: pair[0])[1] if archive else "",
+        min(security, key=lambda pair: pair[0])[1] if security else "",
     )
 
 
