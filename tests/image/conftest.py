@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,20 @@ def build(folder: Path, *arguments: str, **options: Any) -> Example:
     done = adamant("build", "-C", folder, "--json", *arguments, **options)
     output = Path(json.loads(done.stdout)["output"])
     return Example(folder, output, manifest.decode((output / "manifest.json").read_bytes()))
+
+
+def require_program(name: str, package: str) -> str:
+    """The program `name` of the host, installed from Debian's `package` as root where it is not there."""
+    if shutil.which(name) is None and os.geteuid() == 0:
+        print(f"installing {package} with apt-get, for a test")
+        subprocess.run(["apt-get", "update", "-qq"], check=True, capture_output=True)
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
+        subprocess.run(
+            install, check=True, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        )
+    found = shutil.which(name)
+    assert found is not None, f"this test needs {name}: apt-get install {package}"
+    return found
 
 
 def seed_cache(cache: Path) -> None:

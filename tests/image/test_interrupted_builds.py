@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import COMMAND, Example, adamant, build, seed_cache
+from tests.image.conftest import COMMAND, Example, adamant, build, require_program, seed_cache
 
 WHOLE = {"usr.erofs", "usr.verity", "disk.raw", "manifest.json", "sbom.spdx.json", "SHA256SUMS"}
 
@@ -84,6 +84,7 @@ def test_two_builds_at_once_end_with_one_whole_output(example: Example, tmp_path
 @pytest.mark.parametrize("megabytes", [40, 450])
 def test_a_full_disk_is_named_and_leaves_no_output(example: Example, tmp_path: Path, megabytes: int) -> None:
     """40 MB end while packages are unpacked, 450 MB (with 300 MB of layers) while images are written."""
+    require_program("mount", "mount")
     script = tmp_path / "small-disk"
     script.write_text(
         "set -e\n"

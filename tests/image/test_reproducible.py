@@ -14,7 +14,7 @@ from adamant.core import places
 from adamant.image import project
 from adamant.model.arch import Arch, host_arch
 from adamant.packages import tools
-from tests.image.conftest import COMMAND, Example
+from tests.image.conftest import COMMAND, Example, require_program
 
 SHUFFLED = """
 import os
@@ -148,6 +148,7 @@ def clock(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def moved(clock: Path) -> str:
     """Shell words after which every loader, that of the host and that of the tools tree, preloads the library."""
+    require_program("mount", "mount")
     return f"mount -t overlay overlay -o lowerdir={clock}:/etc /etc && "
 
 

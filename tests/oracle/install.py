@@ -11,6 +11,7 @@ from pathlib import Path
 from adamant.model.digest import Sha256
 from adamant.model.lock import Package
 from adamant.packages.layer import Layer
+from tests.image.conftest import require_program
 from tests.unit.deb_maker import ar, rows, tar
 
 SUITE = "trixie"
@@ -25,15 +26,6 @@ _PROVIDER_FIELDS = {
     "Maintainer": "nobody",
     "Description": "what an image has from Adamant",
 }
-
-
-def find_mmdebstrap() -> str:
-    """The program, installed by apt when this is root's computer and it is not there."""
-    if shutil.which("mmdebstrap") is None and os.geteuid() == 0:
-        print("installing mmdebstrap with apt-get, for the oracle")
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap"]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=600)
-    return shutil.which("mmdebstrap") or "mmdebstrap"
 
 
 def write_repository(folder: Path, layers: Sequence[Layer], debs: Mapping[Sha256, Path]) -> None:
@@ -75,7 +67,7 @@ def install(repository: Path, names: Sequence[str], arch: str, out: Path) -> Non
     """Let mmdebstrap install `names` and all Essential packages of the repository into the folder `out`."""
     mode = "root" if os.geteuid() == 0 else "unshare"
     command = [
-        find_mmdebstrap(),
+        require_program("mmdebstrap", "mmdebstrap"),
         f"--mode={mode}",
         "--variant=essential",
         f"--architectures={arch}",
