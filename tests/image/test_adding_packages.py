@@ -48,7 +48,10 @@ def test_without_a_decision_the_build_shows_the_lines_and_both_ways_out(folder: 
 
 
 def test_a_recorded_script_takes_effect_without_being_run_again(folder: Path) -> None:
-    adamant("lock", "-C", folder, "--record", PACKAGE)
+    locked = json.loads(adamant("lock", "-C", folder, "--record", PACKAGE, "--json").stdout)
+    (shown,) = locked["recorded"]
+    assert shown["package"] == PACKAGE
+    assert any("var/lib/nagios" in line for line in shown["changes"]), "what the script changed is shown"
     made = build(folder)
     assert "nagios:" in passwd(folder, made.output)
 

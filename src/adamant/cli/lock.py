@@ -11,6 +11,7 @@ from adamant.core import places
 from adamant.image.locking import Locked, lock_project
 from adamant.image.project import LOCK, read_project
 from adamant.packages.lock import Change, ChangeKind
+from adamant.packages.scripts.recording import summary
 from adamant.packages.scripts.review import describe, ways_out
 
 _EPILOG = """\b
@@ -46,6 +47,9 @@ def _as_object(locked: Locked) -> dict[str, object]:
             {"part": c.part, "name": c.name, "kind": c.kind.value, "old": c.old, "new": c.new, "release": c.release}
             for c in locked.changes
         ],
+        "recorded": [
+            {"package": r.package, "script": r.script.value, "changes": list(summary(r))} for r in locked.recorded
+        ],
         "unreviewed": [
             {"package": u.package, "script": u.script.value, "sha256": u.sha256, "lines": list(u.lines)}
             for u in locked.unreviewed
@@ -62,6 +66,10 @@ def _print(locked: Locked) -> None:
     size = human_size(sum(p.size for p in image.packages))
     state = f"wrote {LOCK}" if locked.written else f"{LOCK} fits; --update asks the mirrors for newer packages"
     click.echo(f"{state}: {len(image.packages)} packages ({size}), {len(tools.packages)} for the tools tree")
+    for recording in locked.recorded:
+        click.echo(f"the {recording.script.value} of {recording.package} changed, and the lock keeps:")
+        for line in summary(recording):
+            click.echo(f"  {line}")
     if locked.unreviewed:
         click.echo("\nscripts with lines that nobody has reviewed; adamant build refuses them until you decide:\n")
         for script in locked.unreviewed:

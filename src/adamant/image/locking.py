@@ -7,7 +7,7 @@ from pathlib import Path
 from adamant.core import events, files
 from adamant.image.project import Project, read_lock
 from adamant.model import lock as locks
-from adamant.model.lock import Lock
+from adamant.model.lock import Lock, Recording
 from adamant.packages import fetch, layer, tools
 from adamant.packages import lock as solver
 from adamant.packages.lock import Change
@@ -17,13 +17,17 @@ from adamant.packages.scripts.review import Unreviewed, review
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What locking came to. `written` is False when the lock that was there fits; `changes` are against it."""
+    """What locking came to.
+
+    `written` is False when the lock that was there fits; `changes` are against it; `recorded` was recorded now.
+    """
 
     lock: Lock
     written: bool
     stale: tuple[str, ...]
     changes: tuple[Change, ...]
     unreviewed: tuple[Unreviewed, ...]
+    recorded: tuple[Recording, ...]
 
 
 def lock_project(
@@ -50,6 +54,7 @@ def lock_project(
         new = old
     debs = fetch.fetch(new.image.packages, cache, watch)
     layers = layer.unpack_layers(new.image.packages, debs, cache, watch)
+    made: list[Recording] = []
     if packages_to_record:
         tree = tools.open_tools(new.tools, cache, watch)
         made = [m for n in packages_to_record for m in record.record(n, project.image, layers, tree, cache, watch)]
@@ -60,4 +65,5 @@ def lock_project(
     written = new != old
     if written:
         files.write_atomic(project.lock_path, locks.encode(new))
-    return Locked(new, written, stale, tuple(solver.difference(old, new)) if old else (), tuple(found.unreviewed))
+    changes = tuple(solver.difference(old, new)) if old else ()
+    return Locked(new, written, stale, changes, tuple(found.unreviewed), tuple(made))
