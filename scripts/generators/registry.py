@@ -9,19 +9,20 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.generators import api, commands, definition, errors
+from scripts.generators import api, commands, contract, definition, errors
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Generator = Callable[[Path], Mapping[str, bytes]]
 
 GENERATORS: Mapping[str, Generator] = {
+    "contract": contract.generate,
     "api": api.generate,
     "errors": errors.generate,
     "definition": definition.generate,
     "commands": commands.generate,
 }
-"""Generators by the name that `scripts/generate NAME` takes."""
+"""Generators by the name that `scripts/generate NAME` takes, each after those whose files it imports."""
 
 
 def stale(root: Path, generated: Mapping[str, bytes]) -> list[str]:

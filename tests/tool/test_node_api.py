@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ from typing import Any
 import grpc
 import pytest
 
-from adamant.api import client, methods, pki
+from adamant.api import client, events_pb2, methods, pki
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 from adamant.api.pki import Credentials, KeyedCertificate
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
-from adamant.node import server
+from adamant.node import calls, server
+from adamant.node.calls import Call
+from adamant.node.events import Events
 
 NOW = datetime.datetime.now(datetime.UTC)
 CA = pki.make_authority("cluster", NOW)
@@ -52,11 +54,30 @@ class Handlers:
         self.under_way = 0
         self.most = 0
         self.error: Exception | None = None
+        self.bus = Events()
+        self.streams = 0
 
     def table(self) -> dict[str, server.Handler]:
-        return {"Version": self.version, "Health": self.health, "Boot": lambda _: pb.BootResponse(slot="usr-a")}
+        others = dict.fromkeys(methods.BY_NAME, self.nothing)
+        return {
+            **others,
+            "Version": self.version,
+            "Health": self.health,
+            "Boot": lambda _request, _call: pb.BootResponse(slot="usr-a"),
+            "Events": self.events,
+        }
 
-    def version(self, _request: pb.VersionRequest) -> pb.VersionResponse:
+    def nothing(self, _request: Any, _call: Call) -> Any:
+        raise AdamantError("nothing", "this test answers no such method")
+
+    def events(self, request: events_pb2.EventsRequest, call: Call) -> Iterator[events_pb2.Event]:
+        self.streams += 1
+        try:
+            yield from self.bus.follow(0, (), 0, wait=request.follow, alive=call.alive)
+        finally:
+            self.streams -= 1
+
+    def version(self, _request: pb.VersionRequest, _call: Call) -> pb.VersionResponse:
         with self.lock:
             self.under_way += 1
             self.most = max(self.most, self.under_way)
@@ -65,7 +86,7 @@ class Handlers:
             self.under_way -= 1
         return pb.VersionResponse(hostname="m1")
 
-    def health(self, _request: pb.HealthRequest) -> pb.HealthResponse:
+    def health(self, _request: pb.HealthRequest, _call: Call) -> pb.HealthResponse:
         if self.error:
             raise self.error
         return pb.HealthResponse(overall=pb.CHECK_STATE_OK)
@@ -73,7 +94,9 @@ class Handlers:
 
 @contextmanager
 def _serving(handlers: Handlers, node: KeyedCertificate = NODE) -> Iterator[str]:
-    running, port = server.start(handlers.table(), "127.0.0.1:0", CA.certificate, node.certificate, node.key)
+    running, port = server.start(
+        handlers.table(), handlers.bus, "127.0.0.1:0", CA.certificate, node.certificate, node.key
+    )
     try:
         yield f"127.0.0.1:{port}"
     finally:
@@ -305,18 +328,19 @@ def _call_many(address: str, count: int, connections: int) -> list[str]:
 def test_calls_above_the_cap_are_refused_at_once_and_the_others_answered(address: str, handlers: Handlers) -> None:
     handlers.release.clear()
     threading.Timer(3, handlers.release.set).start()
-    outcomes = _call_many(address, limits.RPC_CALLS + 32, connections=8)
+    outcomes = _call_many(address, limits.RPC_CALLS + 32, connections=16)
     assert len(outcomes) == limits.RPC_CALLS + 32
-    assert set(outcomes) == {"m1", "node-busy"}
-    assert outcomes.count("m1") >= limits.RPC_CALLS - 1
-    assert handlers.most <= limits.RPC_WORKERS
+    assert set(outcomes) <= {"m1", "node-busy", "call-limit"}
+    assert "node-busy" in outcomes
+    assert outcomes.count("m1") >= limits.RPC_CALLS_OF_CLIENT - 1
+    assert handlers.most <= limits.RPC_WORKERS + limits.RPC_STREAMS_OPEN
     with client.connect(address, READER) as node:
         assert node.version().hostname == "m1"
 
 
 def test_one_connection_cannot_take_all_places(address: str, handlers: Handlers) -> None:
     handlers.release.clear()
-    greedy = threading.Thread(target=_call_many, args=(address, limits.RPC_CALLS, 1))
+    greedy = threading.Thread(target=_call_many, args=(address, limits.RPC_STREAMS, 1))
     greedy.start()
     try:
         time.sleep(1)
@@ -330,9 +354,9 @@ def test_one_connection_cannot_take_all_places(address: str, handlers: Handlers)
 @pytest.mark.parametrize(
     ("error", "reference"),
     [
-        (InputError("x", "this is wrong"), "node-failed"),
-        (BusyError("x", "not now"), "node-failed"),
-        (AdamantError("x", "it failed"), "node-failed"),
+        (InputError("x", "this is wrong", hint="do that"), "x"),
+        (BusyError("x", "not now"), "x"),
+        (AdamantError("x", "it failed", context="there"), "x"),
         (ZeroDivisionError("a secret"), "node-failed"),
     ],
 )
@@ -348,9 +372,99 @@ def test_an_error_of_a_handler_is_told_and_a_bug_tells_nothing_of_itself(
             assert "a secret" not in str(caught.value)
             assert "a secret" in capfd.readouterr().err
         else:
-            assert str(error) in caught.value.message
+            assert isinstance(error, AdamantError)
+            assert type(caught.value) is type(error)
+            assert (caught.value.message, caught.value.hint) == (error.message, error.hint)
+            assert error.context in caught.value.context
         handlers.error = None
         assert node.health().overall == "ok"
+
+
+def test_a_stream_brings_what_was_kept_and_what_comes(address: str, handlers: Handlers) -> None:
+    handlers.bus.publish(events_pb2.EVENT_KIND_AGENT, "the first")
+    with client.connect(address, READER) as node:
+        found = node.events(follow=True)
+        assert next(found).message == "the first"
+        threading.Timer(0.5, handlers.bus.publish, (events_pb2.EVENT_KIND_HEALTH, "the second", {"a": "b"})).start()
+        second = next(found)
+        assert (second.message, second.kind.value, second.fields) == ("the second", "health", {"a": "b"})
+        found.close()
+        _until(lambda: handlers.streams == 0)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.05)
+
+
+def test_a_stream_above_the_cap_of_its_client_is_refused_and_the_limit_named(address: str, handlers: Handlers) -> None:
+    handlers.bus.publish(events_pb2.EVENT_KIND_AGENT, "one")
+    with client.connect(address, READER) as node:
+        open_streams = [node.events(follow=True) for _ in range(limits.RPC_STREAMS_OF_CLIENT)]
+        for stream in open_streams:
+            next(stream)
+        with pytest.raises(BusyError) as caught:
+            next(node.events())
+        assert caught.value.reference == "call-limit"
+        assert f"{limits.RPC_STREAMS_OF_CLIENT} streams at once by one client" in caught.value.message
+        assert node.version().hostname == "m1"
+        open_streams.pop().close()
+        _until(lambda: handlers.streams < limits.RPC_STREAMS_OF_CLIENT)
+        assert next(node.events()).message == "one"
+        for stream in open_streams:
+            stream.close()
+    _until(lambda: handlers.streams == 0)
+
+
+def test_a_client_that_takes_nothing_is_cut_off_and_holds_no_memory(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls.Watchdog.__init__, "__defaults__", (2.0,))
+    made = 0
+
+    def endless(_request: Any, _call: Call) -> Iterator[events_pb2.Event]:
+        nonlocal made
+        handlers.streams += 1
+        try:
+            while True:
+                made += 1
+                yield events_pb2.Event(message="x" * 100_000)
+        finally:
+            handlers.streams -= 1
+
+    monkeypatch.setattr(handlers, "events", endless)
+    with _serving(handlers) as address, client.connect(address, READER) as node:
+        stream = node.events()
+        next(stream)
+        _until(lambda: handlers.streams == 0)
+        assert made < 500, "the node kept on making what nobody took"
+        with pytest.raises(AdamantError):
+            list(stream)
+        assert node.version().hostname == "m1"
+
+
+def test_what_changes_the_node_stands_in_the_audit_log(
+    address: str, handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = methods.BY_NAME["Boot"]
+    monkeypatch.setattr(methods, "METHODS", tuple(m._replace(changes=m.name == "Boot") for m in methods.METHODS))
+    monkeypatch.setitem(methods.BY_PATH, boot.path, boot._replace(roles=methods.ADMIN))
+    with _serving(handlers) as changing:
+        with client.connect(changing, ADMIN) as node:
+            node.boot()
+            node.version()
+        with client.connect(changing, READER) as node, pytest.raises(AdamantError):
+            node.boot()
+    calls_made = [
+        {name: event.fields[name] for name in ("client", "role", "method", "outcome")}
+        for event in handlers.bus.follow(0, (), 0, wait=False, alive=lambda: True)
+    ]
+    assert calls_made == [
+        {"client": "mary", "role": "admin", "method": "Boot", "outcome": "done"},
+        {"client": "mary", "role": "reader", "method": "Boot", "outcome": "refused"},
+    ]
 
 
 def test_a_node_that_is_not_there_is_unreachable() -> None:
@@ -375,13 +489,15 @@ def test_a_node_that_says_nothing_is_unreachable_within_the_deadline() -> None:
 
 def test_a_port_that_is_taken_is_an_error(address: str, handlers: Handlers) -> None:
     with pytest.raises(AdamantError) as caught:
-        server.start(handlers.table(), address, CA.certificate, NODE.certificate, NODE.key)
+        server.start(handlers.table(), handlers.bus, address, CA.certificate, NODE.certificate, NODE.key)
     assert caught.value.reference == "api-port"
 
 
 def test_a_server_with_other_methods_than_the_table_does_not_start(handlers: Handlers) -> None:
     with pytest.raises(ValueError, match="differ"):
-        server.start({"Version": handlers.version}, "127.0.0.1:0", CA.certificate, NODE.certificate, NODE.key)
+        server.start(
+            {"Version": handlers.version}, handlers.bus, "127.0.0.1:0", CA.certificate, NODE.certificate, NODE.key
+        )
 
 
 def _agent(folder: Path, *arguments: str, notify: Path | None = None) -> "subprocess.Popen[bytes]":

@@ -19,7 +19,7 @@ ALLOWED = {
     "reading": {"model", "core", "packages", "compose", "image"},
     "cli": {"model", "core", "packages", "compose", "image", "reading", "api", "machine", "node"},
 }
-MODULES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "node_pb2.py")
+MODULES = sorted(p for p in SOURCE.rglob("*.py") if not p.name.endswith("_pb2.py"))
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -8,16 +8,21 @@ has too much to do (`node-busy`).
 import os
 import re
 import types
+from collections.abc import Collection, Generator
+from contextlib import closing
 from typing import Any
+
+import msgspec
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when gRPC is loaded; failures are told by errors, not by its log
 
 import grpc
 
-from adamant.api import methods
+from adamant.api import events_pb2, methods
 from adamant.api import node_pb2 as pb
 from adamant.api import types as answers
 from adamant.api.handshake import explain
+from adamant.api.methods import Form
 from adamant.api.pki import Credentials
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError
@@ -61,8 +66,13 @@ class Node:
             grpc.ssl_channel_credentials(credentials.ca, credentials.key, credentials.certificate),
             options=_OPTIONS,
         )
-        self._calls = {
-            method.name: self._channel.unary_unary(
+        make = {
+            Form.UNARY: self._channel.unary_unary,
+            Form.STREAM: self._channel.unary_stream,
+            Form.DIALOGUE: self._channel.stream_stream,
+        }
+        self._calls: dict[str, Any] = {
+            method.name: make[method.form](
                 method.path,
                 request_serializer=method.request.SerializeToString,
                 response_deserializer=method.response.FromString,
@@ -84,26 +94,53 @@ class Node:
 
     def version(self) -> answers.Version:
         """What runs on the node."""
-        return answers.version_from(self._call("Version", pb.VersionRequest()))
+        return answers.version_from(self.call("Version", pb.VersionRequest()))
 
     def health(self) -> answers.Health:
         """Every health check, run now."""
-        return answers.health_from(self._call("Health", pb.HealthRequest()))
+        return answers.health_from(self.call("Health", pb.HealthRequest()))
 
     def boot(self) -> answers.Boot:
         """How the node was booted."""
-        return answers.boot_from(self._call("Boot", pb.BootRequest()))
+        return answers.boot_from(self.call("Boot", pb.BootRequest()))
 
-    def _call(self, name: str, request: Any) -> Any:
+    def events(
+        self, *, after: int = 0, last: int = 0, kinds: Collection[answers.EventKind] = (), follow: bool = False
+    ) -> Generator[answers.Event, None, None]:
+        """What happened on the node after the event `after`, and with `follow` what happens."""
+        numbers = [answers.event_kind(kind) for kind in kinds]
+        request = events_pb2.EventsRequest(after=after, last=last, kinds=numbers, follow=follow)
+        with closing(self.stream("Events", request)) as found:
+            for event in found:
+                yield answers.event_from(event)
+
+    def call(self, name: str, request: Any, seconds: float | None = None) -> Any:
+        """The answer of the unary method `name`. `seconds` replaces the deadline of this connection."""
         try:
-            return self._calls[name](request, timeout=self._seconds)
+            return self._calls[name](request, timeout=seconds or self._seconds)
         except grpc.RpcError as error:
             raise self._error(name, error) from error
+
+    def stream(self, name: str, request: Any, seconds: float | None = None) -> Generator[Any, None, None]:
+        """The answers of the method `name`, as they come; for a dialogue, `request` is an iterator of requests.
+
+        A stream has no deadline unless `seconds` says one. Closing the iterator ends the call.
+        """
+        running = self._calls[name](request, timeout=seconds)
+        try:
+            yield from running
+        except grpc.RpcError as error:
+            raise self._error(name, error) from error
+        finally:
+            running.cancel()
 
     def _error(self, name: str, error: Any) -> AdamantError:
         """The error of this project for one of gRPC's."""
         code, details = error.code(), (error.details() or "").strip()
         where = f"{name} of {self.address}"
+        told = _told(error, where)
+        if told is not None:
+            return told
         match code:
             case grpc.StatusCode.UNAVAILABLE:
                 return explain(self.host, self.port, self._credentials, details)
@@ -129,6 +166,36 @@ class Node:
                 )
             case _:
                 return AdamantError("node-failed", f"the node failed: {details} ({code.name})", context=where)
+
+
+_CLASSES = {
+    grpc.StatusCode.INVALID_ARGUMENT: InputError,
+    grpc.StatusCode.FAILED_PRECONDITION: BusyError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: BusyError,
+}
+
+
+def _told(error: Any, where: str) -> AdamantError | None:
+    """The error that the node's agent raised, or None when the answer holds none."""
+    found = [value for key, value in error.trailing_metadata() or () if key == methods.ERROR]
+    if len(found) != 1:
+        return None
+    try:
+        parts = msgspec.json.decode(found[0], type=_Told)
+    except msgspec.DecodeError:
+        return None
+    context = f"{parts.context}\n{where}" if parts.context else where
+    kind = _CLASSES.get(error.code(), AdamantError)
+    return kind(parts.reference, parts.message, context=context, hint=parts.hint)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """An error of the agent, as `methods.ERROR` carries it."""
+
+    reference: str
+    message: str
+    context: str = ""
+    hint: str = ""
 
 
 def connect(address: str, credentials: Credentials, seconds: float = limits.RPC_SECONDS) -> Node:

@@ -3,25 +3,47 @@
 Server and client are made from it, and nothing else says who may call what. A method that is not here needs admin.
 """
 
+from enum import Enum
 from typing import Any, NamedTuple
 
+from adamant.api import events_pb2 as events
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 
 SERVICE = "adamant.node.v1.Node"
 PORT = 4510
+ERROR = "adamant-error-bin"
+"""Trailing metadata of a call that failed: a JSON object with reference, message, context and hint."""
 
 ADMIN = frozenset({Role.ADMIN})
+OPERATORS = frozenset({Role.ADMIN, Role.OPERATOR})
+READERS = frozenset({Role.ADMIN, Role.OPERATOR, Role.READER})
 EVERYONE = frozenset(Role)
 
 
+class Form(Enum):
+    """How many messages go each way (gRPC, Core concepts)."""
+
+    UNARY = "unary"
+    """One request, one answer."""
+    STREAM = "stream"
+    """One request, any number of answers."""
+    DIALOGUE = "dialogue"
+    """Any number of both."""
+
+
 class Method(NamedTuple):
-    """One method: its name, its messages, and who may call it."""
+    """One method: its name, its messages, who may call it, and whether it changes the node.
+
+    A method that changes something stands in the audit log each time it is called, with the name of the caller.
+    """
 
     name: str
     request: type[Any]
     response: type[Any]
     roles: frozenset[Role] = ADMIN
+    form: Form = Form.UNARY
+    changes: bool = False
 
     @property
     def path(self) -> str:
@@ -33,6 +55,7 @@ METHODS: tuple[Method, ...] = (
     Method("Version", pb.VersionRequest, pb.VersionResponse, EVERYONE),
     Method("Health", pb.HealthRequest, pb.HealthResponse, EVERYONE),
     Method("Boot", pb.BootRequest, pb.BootResponse, EVERYONE),
+    Method("Events", events.EventsRequest, events.Event, READERS, Form.STREAM),
 )
 
 BY_PATH: dict[str, Method] = {method.path: method for method in METHODS}

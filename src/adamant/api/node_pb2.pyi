@@ -1,11 +1,13 @@
 """Types of the messages of node.proto. Made by scripts/generate from node.proto: do not edit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, MutableMapping
 
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer, RepeatedScalarFieldContainer
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
+
+from adamant.api import events_pb2
 
 DESCRIPTOR: FileDescriptor
 

@@ -4,11 +4,12 @@
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
 
+from adamant.api import events_pb2 as events
 from adamant.api import node_pb2 as pb
 from adamant.model.posture import Posture
 
@@ -90,6 +91,33 @@ class UnitTime(Struct, frozen=True):
     duration_usec: int
 
 
+class EventKind(StrEnum):
+    """What an event is about."""
+
+    UNSPECIFIED = _UNSPECIFIED
+    AGENT = "agent"
+    CALL = "call"
+    HEALTH = "health"
+    CONFIG = "config"
+    SERVICE = "service"
+    POWER = "power"
+    KEYS = "keys"
+    DEBUG = "debug"
+    UPDATE = "update"
+
+
+class Event(Struct, frozen=True):
+    """Something that happened on a node. `time_usec` counts from the Unix epoch."""
+
+    sequence: int
+    time_usec: int
+    kind: EventKind
+    message: str
+    fields: dict[str, str]
+    agent_id: str
+    missed: int
+
+
 class Boot(Struct, frozen=True):
     """How the running system was booted."""
 
@@ -163,3 +191,21 @@ def boot_from(answer: pb.BootResponse) -> Boot:
         phases=tuple(_phase(p) for p in answer.phases),
         slowest_units=tuple(UnitTime(u.unit, u.start_usec, u.duration_usec) for u in answer.slowest_units),
     )
+
+
+def event_from(answer: events.Event) -> Event:
+    """The plain value of an event."""
+    return Event(
+        sequence=answer.sequence,
+        time_usec=answer.time_usec,
+        kind=EventKind(_name(events.EventKind, answer.kind, "EVENT_KIND_")),
+        message=answer.message,
+        fields=dict(answer.fields),
+        agent_id=answer.agent_id,
+        missed=answer.missed,
+    )
+
+
+def event_kind(kind: EventKind) -> events.EventKind:
+    """The number of a kind of events."""
+    return cast("events.EventKind", events.EventKind.Value(f"EVENT_KIND_{kind.name}"))

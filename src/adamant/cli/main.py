@@ -4,7 +4,6 @@ Commands are imported when they are called, so that `--help` and tab completion 
 text (or a JSON object with `--json`) and an exit code here and nowhere else.
 """
 
-import importlib
 import json
 import sys
 import traceback
@@ -13,6 +12,7 @@ from typing import Any
 
 import click
 
+from adamant.cli.lazy import LazyGroup
 from adamant.core import files, places
 from adamant.model.errors import AdamantError, ExitCode
 
@@ -25,32 +25,11 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("adamant.cli.keys:group", "Make the keys that sign images"),
     "up": ("adamant.cli.up:command", "Build an image and boot it until its API answers"),
     "machine": ("adamant.cli.machine:group", "Machines on this computer"),
-    "node": ("adamant.cli.node:group", "Talk to a running machine"),
+    "node": ("adamant.cli.node.group:group", "Talk to a running machine"),
     "config": ("adamant.cli.config:group", "Schema and checks of documents"),
     "completion": ("adamant.cli.completion:command", "Print tab completion for a shell"),
     "version": ("adamant.cli.version:command", "Print the version of adamant"),
 }
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, in the order a newcomer meets them."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command itself, imported now."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing one."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
 _EPILOG = """\b
@@ -60,7 +39,9 @@ Examples:
 """
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.command(
+    cls=LazyGroup, commands_at=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG
+)
 def root() -> None:
     """Build, run and update an immutable Linux for container hosts."""
 

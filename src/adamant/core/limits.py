@@ -34,8 +34,18 @@ STDERR_TAIL = 16 << 10
 
 RPC_SECONDS = 10.0
 RPC_MESSAGE_SIZE = 4 << 20
-RPC_CALLS = 64
-"""Calls under way at once on one node."""
+RPC_CALLS = 512
+"""Calls under way or waiting at once on one node; gRPC refuses the next."""
+RPC_CALLS_OF_CLIENT = 256
+RPC_STREAMS_OPEN = 24
+"""Streams open at once on one node: each holds a thread."""
+RPC_STREAMS_OF_CLIENT = 12
+RPC_ERROR_SIZE = 1000
+"""Characters of each part of an error that a node tells; a client takes 8 KiB of metadata."""
+RPC_STALL_SECONDS = 60.0
+"""How long a client may take to accept the next message of a stream."""
+EVENTS_KEPT = 1000
+"""Events that a node keeps for who asks later."""
 BOOT_SECONDS = 300.0
 
 COMPOSE_READ_SIZE = 64 << 20
@@ -54,10 +64,10 @@ APT_SOURCES_SIZE = 1 << 20
 
 RPC_REQUEST_SIZE = 1 << 20
 """A request that a node takes."""
-RPC_STREAMS = 16
+RPC_STREAMS = 64
 """Calls under way at once on one connection."""
 RPC_WORKERS = 8
-"""Calls that a node works on at the same time; the others wait."""
+"""Calls that a node works on at the same time, besides open streams; the others wait."""
 HANDSHAKE_SECONDS = 10.0
 """A client's TLS handshake."""
 DBUS_SECONDS = 5.0

@@ -17,10 +17,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from adamant.api.events_pb2 import EVENT_KIND_AGENT
 from adamant.api.methods import PORT
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import server
+from adamant.node.events import Events
 from adamant.node.health import Health
 from adamant.node.systemd import notify
 
@@ -78,17 +80,21 @@ def run(root: Path, address: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     ca, certificate, key = read_credentials(os.environ.get("CREDENTIALS_DIRECTORY", ""))
+    events = Events()
     health = Health(root)
     served = (_process_began(), 0)
     handlers: dict[str, server.Handler] = {
-        "Version": lambda _request: _version(root),
-        "Health": lambda _request: health.answer(),
-        "Boot": lambda _request: _boot(root, *served),
+        "Version": lambda _request, _call: _version(root),
+        "Health": lambda _request, _call: health.answer(),
+        "Boot": lambda _request, _call: _boot(root, *served),
+        "Events": lambda request, call: events.follow(
+            request.after, request.kinds, request.last, wait=request.follow, alive=call.alive
+        ),
     }
-    serving, port = server.start(handlers, address, ca, certificate, key)
+    serving, port = server.start(handlers, events, address, ca, certificate, key)
     served = (served[0], _now())
     notify("READY=1")
-    sys.stderr.write(f"<6>the API is served on port {port}\n")
+    events.publish(EVENT_KIND_AGENT, f"the API is served on port {port}")
     sys.stderr.flush()
     ended.wait()
     notify("STOPPING=1")

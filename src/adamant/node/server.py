@@ -4,25 +4,32 @@ Whoever has no certificate of the cluster's CA does not get past the handshake. 
 What a handler raises becomes a status with a text for people; a bug becomes INTERNAL and a line in the journal.
 """
 
+import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from adamant.api import methods
+from adamant.api import events_pb2, methods
 from adamant.api.identity import Identity, parse_subject
+from adamant.api.methods import Form, Method
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError
+from adamant.node.calls import Call, Gate, Watchdog
+from adamant.node.events import Events
 
 if TYPE_CHECKING:
     _GenericHandler = grpc.GenericRpcHandler[Any, Any]
 else:
     _GenericHandler = grpc.GenericRpcHandler
 
-Handler = Callable[[Any], Any]
+Handler = Callable[[Any, Call], Any]
+"""What answers a method: from a request (an iterator of them, in a dialogue) and the call to an answer (an iterator of
+them, in a stream or a dialogue). An iterator is closed when the call ends, however it ends."""
 
 OPTIONS = (
     ("grpc.max_receive_message_length", limits.RPC_REQUEST_SIZE),
@@ -43,39 +50,108 @@ def client(context: grpc.ServicerContext) -> Identity | None:
     return parse_subject(subjects[0].decode("utf-8", "replace")) if len(subjects) == 1 else None
 
 
-def _guarded(method: methods.Method, handler: Handler) -> Callable[[Any, grpc.ServicerContext], Any]:
-    """`handler` behind the check of the role, with its errors as statuses."""
+class _Door:
+    """What stands before every handler: the role, the limits, the audit log, and what becomes of errors."""
 
-    def call(request: Any, context: grpc.ServicerContext) -> Any:
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._gate = Gate()
+        self._watchdog = Watchdog()
+
+    def unary(self, method: Method, handler: Handler) -> Callable[[Any, grpc.ServicerContext], Any]:
+        """`handler` behind the door, for a method with one answer."""
+
+        def call(request: Any, context: grpc.ServicerContext) -> Any:
+            with self._through(method, context) as made:
+                return handler(request, made)
+
+        return call
+
+    def stream(self, method: Method, handler: Handler) -> Callable[[Any, grpc.ServicerContext], Iterator[Any]]:
+        """`handler` behind the door, for a method with any number of answers."""
+
+        def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            with self._through(method, context) as made, closing(handler(request, made)) as answers:
+                key = id(context)
+                try:
+                    for answer in answers:
+                        # gRPC asks for the next answer once the client's flow control has let this one through.
+                        self._watchdog.sending(key, context.cancel)
+                        yield answer
+                        self._watchdog.taken(key)
+                finally:
+                    self._watchdog.taken(key)
+
+        return call
+
+    @contextmanager
+    def _through(self, method: Method, context: grpc.ServicerContext) -> Iterator[Call]:
         who = client(context)
         if who is None or not methods.may_call(method.path, who.role):
             role = f"the role {who.role}" if who else "a certificate without a role"
+            self._audit(method, who, context, "refused")
             context.abort(grpc.StatusCode.PERMISSION_DENIED, f"{method.name} may not be called with {role}")
+        assert who is not None  # abort raised
+        made = Call(who, context.peer(), context.is_active, context.add_callback)
+        outcome = "failed"
         try:
-            return handler(request)
-        except InputError as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except BusyError as error:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            with self._gate.passing(who.name, stream=method.form is not Form.UNARY):
+                yield made
+            outcome = "done"
         except AdamantError as error:
-            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            _abort(context, error)
+        except GeneratorExit:
+            outcome = "ended by the client"
+            raise
         except Exception:
+            if not context.is_active():
+                return  # the client has gone, and gRPC says so by an exception
             sys.stderr.write(f"<3>{method.name} failed by a bug of the agent\n{traceback.format_exc()}")
             context.abort(grpc.StatusCode.INTERNAL, f"{method.name} failed by a bug of the agent; its log says more")
-        return None
+        finally:
+            self._audit(method, who, context, outcome)
 
-    return call
+    def _audit(self, method: Method, who: Identity | None, context: grpc.ServicerContext, outcome: str) -> None:
+        """A line in the audit log for what changes the node, and for what was refused."""
+        if not method.changes and outcome != "refused":
+            return
+        fields = {
+            "client": who.name if who else "",
+            "role": who.role.value if who else "",
+            "peer": context.peer(),
+            "method": method.name,
+            "outcome": outcome,
+        }
+        self._events.publish(events_pb2.EVENT_KIND_CALL, f"{method.name} was called", fields)
+
+
+def _abort(context: grpc.ServicerContext, error: AdamantError) -> None:
+    """End a call with an error: its text for every client, and the whole of it for ours."""
+    code = "UNKNOWN"
+    if isinstance(error, InputError):
+        code = "INVALID_ARGUMENT"
+    elif isinstance(error, BusyError):
+        code = "RESOURCE_EXHAUSTED" if error.reference == "call-limit" else "FAILED_PRECONDITION"
+    names = ("reference", "message", "context", "hint")
+    parts = {name: getattr(error, name)[: limits.RPC_ERROR_SIZE] for name in names}
+    context.set_trailing_metadata(((methods.ERROR, json.dumps(parts).encode()),))
+    context.abort(grpc.StatusCode[code], str(error)[: limits.RPC_ERROR_SIZE])
 
 
 class _Table(_GenericHandler):
     """Serves the methods of the table, and no other."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], door: _Door) -> None:
         if set(handlers) != set(methods.BY_NAME):
-            raise ValueError("handlers and the table of methods differ")
+            raise ValueError(f"handlers and the table of methods differ in {set(handlers) ^ set(methods.BY_NAME)}")
+        make = {
+            Form.UNARY: (grpc.unary_unary_rpc_method_handler, door.unary),
+            Form.STREAM: (grpc.unary_stream_rpc_method_handler, door.stream),
+            Form.DIALOGUE: (grpc.stream_stream_rpc_method_handler, door.stream),
+        }
         self._handlers = {
-            method.path: grpc.unary_unary_rpc_method_handler(
-                _guarded(method, handlers[method.name]),
+            method.path: make[method.form][0](
+                make[method.form][1](method, handlers[method.name]),
                 request_deserializer=method.request.FromString,
                 response_serializer=method.response.SerializeToString,
             )
@@ -88,7 +164,7 @@ class _Table(_GenericHandler):
 
 
 def start(
-    handlers: Mapping[str, Handler], address: str, ca: bytes, certificate: bytes, key: bytes
+    handlers: Mapping[str, Handler], events: Events, address: str, ca: bytes, certificate: bytes, key: bytes
 ) -> tuple[grpc.Server, int]:
     """Serve `handlers` (by the names of the table) at `address`, HOST:PORT. Returns the server and its port.
 
@@ -96,8 +172,8 @@ def start(
     """
     credentials = grpc.ssl_server_credentials([(key, certificate)], root_certificates=ca, require_client_auth=True)
     server = grpc.server(
-        ThreadPoolExecutor(max_workers=limits.RPC_WORKERS, thread_name_prefix="call"),
-        handlers=[_Table(handlers)],
+        ThreadPoolExecutor(max_workers=limits.RPC_WORKERS + limits.RPC_STREAMS_OPEN, thread_name_prefix="call"),
+        handlers=[_Table(handlers, _Door(events))],
         options=OPTIONS,
         maximum_concurrent_rpcs=limits.RPC_CALLS,
     )

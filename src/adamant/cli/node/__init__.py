@@ -1,0 +1,1 @@
+"""`adamant node`: one file per command."""

@@ -1,0 +1,47 @@
+"""`adamant node get`."""
+
+from typing import Any
+
+import click
+
+from adamant.cli.node import reach
+from adamant.cli.options import json_option
+
+
+@click.group("get", epilog="Example: adamant node get boot")
+def group() -> None:
+    """Show what the machine knows of itself."""
+
+
+@group.command("boot", epilog="Example: adamant node get boot --json")
+@json_option
+@click.pass_context
+def boot(ctx: click.Context, as_json: bool) -> None:
+    """Show the slot, its verity state, and how long each phase of the boot took."""
+    with reach.connect(ctx) as node:
+        answer = node.boot()
+    if as_json:
+        reach.show_json(answer)
+        return
+    reach.show_table(
+        [
+            ("slot", f"{answer.slot} ({answer.disk})"),
+            ("root hash", answer.root_hash),
+            ("verity", answer.verity.value),
+            ("UKI", answer.uki),
+            ("secure boot", answer.secure_boot.value),
+            ("boot id", answer.boot_id),
+        ]
+    )
+    click.echo(f"\nthe agent answered after {answer.total_usec / 1e6:.2f} s; phases:")
+    for phase in answer.phases:
+        click.echo(_phase(phase.name, phase))
+        for part in phase.parts:
+            click.echo(_phase(f"  {part.name}", part))
+    click.echo("\nslowest units")
+    for unit in answer.slowest_units:
+        click.echo(f"  {unit.duration_usec / 1e6:7.2f} s  {unit.unit}")
+
+
+def _phase(name: str, phase: Any) -> str:
+    return f"  {name:<12} began {phase.start_usec / 1e6:6.2f} s  took {phase.duration_usec / 1e6:6.2f} s"

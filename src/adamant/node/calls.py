@@ -1,0 +1,102 @@
+"""Calls under way on the API: who makes them, how many there may be, and which of them stall.
+
+A call holds a thread of the agent while it is worked on, and a stream holds one until it ends. So both are counted, in
+all and by client, and a refusal says which limit was met. A stream whose client takes nothing for a while is ended: a
+client that is slow or dead costs the node one thread for that long, and no memory (the next message is made only when
+the one before was taken).
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from adamant.api.identity import Identity
+from adamant.core import limits
+from adamant.model.errors import BusyError
+
+
+class Call(NamedTuple):
+    """One call as its handler sees it. `alive` says whether the client still waits; `on_end` is called when it ends."""
+
+    who: Identity
+    peer: str
+    alive: Callable[[], bool]
+    on_end: Callable[[Callable[[], None]], Any]
+
+
+class Gate:
+    """Counts calls under way. Raises BusyError `call-limit`, naming the limit, when one more would be too many."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+        self._streams: Counter[str] = Counter()
+
+    @contextmanager
+    def passing(self, client: str, *, stream: bool) -> Iterator[None]:
+        """One call of `client`, from its begin to its end."""
+        counted = self._streams if stream else self._calls
+        with self._lock:
+            self._check(client, stream)
+            counted[client] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                counted[client] -= 1
+                counted += Counter()  # forget clients without calls
+
+    def _check(self, client: str, stream: bool) -> None:
+        if not stream:
+            if self._calls[client] >= limits.RPC_CALLS_OF_CLIENT:
+                raise _refused(f"{limits.RPC_CALLS_OF_CLIENT} calls at once by one client")
+        elif self._streams[client] >= limits.RPC_STREAMS_OF_CLIENT:
+            raise _refused(f"{limits.RPC_STREAMS_OF_CLIENT} streams at once by one client")
+        elif self._streams.total() >= limits.RPC_STREAMS_OPEN:
+            raise _refused(f"{limits.RPC_STREAMS_OPEN} streams at once on this node")
+
+
+def _refused(limit: str) -> BusyError:
+    return BusyError("call-limit", f"the limit of {limit} is reached", hint="end some of them, or try again later")
+
+
+class Watchdog:
+    """Ends streams whose client takes nothing for `seconds`. Its thread runs only while there are streams."""
+
+    def __init__(self, seconds: float = limits.RPC_STALL_SECONDS) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._waiting: dict[int, tuple[float, Callable[[], Any]]] = {}
+        self._running = False
+
+    def sending(self, key: int, cancel: Callable[[], Any]) -> None:
+        """A message of the stream `key` goes out now; `cancel` ends the stream."""
+        with self._lock:
+            self._waiting[key] = (time.monotonic() + self._seconds, cancel)
+            if self._running:
+                return
+            self._running = True
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def taken(self, key: int) -> None:
+        """The client took the message, or the stream ended."""
+        with self._lock:
+            self._waiting.pop(key, None)
+
+    def _run(self) -> None:
+        idle = 0
+        while True:
+            time.sleep(self._seconds / 4)
+            now = time.monotonic()
+            with self._lock:
+                late = [key for key, (until, _) in self._waiting.items() if until < now]
+                cancels = [self._waiting.pop(key)[1] for key in late]
+                idle = 0 if self._waiting or late else idle + 1
+                if idle > 4:
+                    self._running = False
+                    return
+            for cancel in cancels:
+                cancel()
