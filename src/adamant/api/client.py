@@ -59,6 +59,8 @@ class Node:
         self.host, self.port = parse_address(address)
         self._credentials = credentials
         self._seconds = seconds
+        self.adamant = ""
+        """Version of Adamant that the node runs, once a call has ended; empty before, and when it does not say."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         self.address = f"{host}:{self.port}"
         self._channel = grpc.secure_channel(
@@ -117,9 +119,12 @@ class Node:
     def call(self, name: str, request: Any, seconds: float | None = None) -> Any:
         """The answer of the unary method `name`. `seconds` replaces the deadline of this connection."""
         try:
-            return self._calls[name](request, timeout=seconds or self._seconds)
+            answer, done = self._calls[name].with_call(request, timeout=seconds or self._seconds)
         except grpc.RpcError as error:
+            self._hear_version(error)
             raise self._error(name, error) from error
+        self._hear_version(done)
+        return answer
 
     def stream(self, name: str, request: Any, seconds: float | None = None) -> Generator[Any, None, None]:
         """The answers of the method `name`, as they come; for a dialogue, `request` is an iterator of requests.
@@ -129,10 +134,16 @@ class Node:
         running = self._calls[name](request, timeout=seconds)
         try:
             yield from running
+            self._hear_version(running)
         except grpc.RpcError as error:
             raise self._error(name, error) from error
         finally:
             running.cancel()
+
+    def _hear_version(self, call: Any) -> None:
+        for key, value in call.trailing_metadata() or ():
+            if key == methods.VERSION and isinstance(value, str):
+                self.adamant = value[:64]
 
     def _error(self, name: str, error: Any) -> AdamantError:
         """The error of this project for one of gRPC's."""

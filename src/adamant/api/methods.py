@@ -14,6 +14,8 @@ SERVICE = "adamant.node.v1.Node"
 PORT = 4510
 ERROR = "adamant-error-bin"
 """Trailing metadata of a call that failed: a JSON object with reference, message, context and hint."""
+VERSION = "adamant-version"
+"""Trailing metadata of every call: the version of Adamant that the node runs."""
 
 ADMIN = frozenset({Role.ADMIN})
 OPERATORS = frozenset({Role.ADMIN, Role.OPERATOR})

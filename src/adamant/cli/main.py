@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from adamant.cli import failure
 from adamant.cli.lazy import LazyGroup
 from adamant.core import files, places
 from adamant.model.errors import AdamantError, ExitCode
@@ -88,22 +89,9 @@ def _print_json(value: Any) -> None:
 
 def _show(error: AdamantError, as_json: bool) -> None:
     if as_json:
-        _print_json(
-            {
-                "error": {
-                    "reference": error.reference,
-                    "message": error.message,
-                    "context": error.context,
-                    "hint": error.hint,
-                }
-            }
-        )
-        return
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message} [{error.reference}]", err=True)
-    for line in error.context.splitlines():
-        click.echo(f"  {line}", err=True)
-    for number, line in enumerate(error.hint.splitlines()):
-        click.echo((f"{click.style('hint:', fg='cyan')} " if number == 0 else "      ") + line, err=True)
+        _print_json({"error": failure.as_object(error)})
+    else:
+        failure.show(error)
 
 
 def _bug(error: Exception) -> int:

@@ -138,3 +138,7 @@ USR_FILE_SIZE = 64 << 20
 """A file of a foreign usr image that is read as a whole."""
 INSPECT_SECONDS = 120.0
 """A tool that reads a foreign image."""
+
+# Access: contexts, keys, enrolment.
+NODES_AT_ONCE = 32
+"""Nodes that one command asks at the same time."""

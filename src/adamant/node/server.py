@@ -19,6 +19,7 @@ from adamant.api.identity import Identity, parse_subject
 from adamant.api.methods import Form, Method
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError
+from adamant.model.version import ADAMANT
 from adamant.node.calls import Call, Gate, Watchdog
 from adamant.node.events import Events
 
@@ -41,6 +42,8 @@ OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 )
+
+_VERSION = ((methods.VERSION, ADAMANT),)
 
 
 def client(context: grpc.ServicerContext) -> Identity | None:
@@ -94,6 +97,7 @@ class _Door:
         assert who is not None  # abort raised
         made = Call(who, context.peer(), context.is_active, context.add_callback)
         outcome = "failed"
+        context.set_trailing_metadata(_VERSION)
         try:
             with self._gate.passing(who.name, stream=method.form is not Form.UNARY):
                 yield made
@@ -134,7 +138,7 @@ def _abort(context: grpc.ServicerContext, error: AdamantError) -> None:
         code = "RESOURCE_EXHAUSTED" if error.reference == "call-limit" else "FAILED_PRECONDITION"
     names = ("reference", "message", "context", "hint")
     parts = {name: getattr(error, name)[: limits.RPC_ERROR_SIZE] for name in names}
-    context.set_trailing_metadata(((methods.ERROR, json.dumps(parts).encode()),))
+    context.set_trailing_metadata((*_VERSION, (methods.ERROR, json.dumps(parts).encode())))
     context.abort(grpc.StatusCode[code], str(error)[: limits.RPC_ERROR_SIZE])
 
 

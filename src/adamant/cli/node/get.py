@@ -16,14 +16,13 @@ def group() -> None:
 @group.command("boot", epilog="Example: adamant node get boot --json")
 @json_option
 @click.pass_context
-def boot(ctx: click.Context, as_json: bool) -> None:
+def boot(ctx: click.Context, as_json: bool) -> int:
     """Show the slot, its verity state, and how long each phase of the boot took."""
-    with reach.connect(ctx) as node:
-        answer = node.boot()
-    if as_json:
-        reach.show_json(answer)
-        return
-    reach.show_table(
+    return reach.ask(ctx, lambda node: node.boot(), _lines, as_json=as_json)
+
+
+def _lines(answer: Any) -> list[str]:
+    found = reach.table(
         [
             ("slot", f"{answer.slot} ({answer.disk})"),
             ("root hash", answer.root_hash),
@@ -33,14 +32,12 @@ def boot(ctx: click.Context, as_json: bool) -> None:
             ("boot id", answer.boot_id),
         ]
     )
-    click.echo(f"\nthe agent answered after {answer.total_usec / 1e6:.2f} s; phases:")
+    found += ["", f"the agent answered after {answer.total_usec / 1e6:.2f} s; phases:"]
     for phase in answer.phases:
-        click.echo(_phase(phase.name, phase))
-        for part in phase.parts:
-            click.echo(_phase(f"  {part.name}", part))
-    click.echo("\nslowest units")
-    for unit in answer.slowest_units:
-        click.echo(f"  {unit.duration_usec / 1e6:7.2f} s  {unit.unit}")
+        found.append(_phase(phase.name, phase))
+        found += [_phase(f"  {part.name}", part) for part in phase.parts]
+    found += ["", "slowest units"]
+    return found + [f"  {unit.duration_usec / 1e6:7.2f} s  {unit.unit}" for unit in answer.slowest_units]
 
 
 def _phase(name: str, phase: Any) -> str:

@@ -3,6 +3,7 @@
 import click
 
 from adamant.cli.lazy import LazyGroup
+from adamant.cli.node.reach import Choice
 
 _COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("adamant.cli.node.version:command", "Say what runs on the machine"),
@@ -15,25 +16,34 @@ _EPILOG = """\b
 Examples:
   adamant node version              the machine of the current context
   adamant node -c example health    the machine of the context example
-  adamant node get boot --json
+  adamant node -c a,b,c health      three machines at once; each line begins with the machine's name
+  adamant node --all version --json
 """
 
 
 def _context_names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Contexts that begin as typed so far; what stands before a comma stays."""
     from adamant.api import contexts  # noqa: PLC0415 - only completion pays for it
 
-    return [name for name in contexts.read().contexts if name.startswith(incomplete)]
+    before, comma, begun = incomplete.rpartition(",")
+    return [before + comma + name for name in contexts.read().contexts if name.startswith(begun)]
 
 
 @click.group("node", cls=LazyGroup, commands_at=_COMMANDS, epilog=_EPILOG)
 @click.option(
     "-c",
     "--context",
-    metavar="CONTEXT",
+    "named",
+    metavar="CONTEXT[,...]",
+    multiple=True,
+    envvar="ADAMANT_CONTEXT",
+    show_envvar=True,
     shell_complete=_context_names,
-    help="Which machine; without it, the current context.",
+    help="Which machines; may be repeated. Without it, that of the current context.",
 )
+@click.option("--all", "every", is_flag=True, help="The machines of all contexts.")
 @click.pass_context
-def group(ctx: click.Context, context: str | None) -> None:
-    """Talk to a running machine."""
-    ctx.obj = context
+def group(ctx: click.Context, named: tuple[str, ...], every: bool) -> None:
+    """Talk to a running machine, or to several at once."""
+    names = tuple(dict.fromkeys(name for part in named for name in part.split(",") if name))
+    ctx.obj = Choice(() if every else names, every)
