@@ -1,6 +1,6 @@
 """The agent: the program on a machine that answers the API.
 
-    python3 -m adamant.node.agent [--address HOST:PORT]      (on a machine: adamant.node.launch)
+    python3 -m adamant.node.agent [--address HOST:PORT] [--console]      (on a machine: adamant.node.launch)
 
 It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), tells systemd that it is ready only
 once it serves, and ends at SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that there are no keys:
@@ -29,6 +29,8 @@ from adamant.node.systemd import notify
 CREDENTIALS = ("adamant.ca", "adamant.cert", "adamant.key")
 EX_CONFIG = 78
 GRACE_SECONDS = 5.0
+_CONSOLE_SECONDS = 15.0
+"""From serving to the console's screen: the boot goes first."""
 
 
 def read_credentials(folder: str) -> tuple[bytes, bytes, bytes]:
@@ -74,8 +76,15 @@ def _boot(root: Path, begin: int, ready: int) -> Any:
     return boot.answer(root, boot.Served(begin, ready), _now())
 
 
-def run(root: Path, address: str) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def _console(root: Path, health: Health, certificate: bytes, port: int) -> None:
+    time.sleep(_CONSOLE_SECONDS)
+    from adamant.node import console  # noqa: PLC0415 - nobody waits for it at boot
+
+    console.run(root, health.answer, certificate, port)
+
+
+def run(root: Path, address: str, *, console: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT, and with `console` show the machine's screen on its terminals."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -96,6 +105,8 @@ def run(root: Path, address: str) -> None:
     notify("READY=1")
     events.publish(EVENT_KIND_AGENT, f"the API is served on port {port}")
     sys.stderr.flush()
+    if console:
+        threading.Thread(target=_console, args=(root, health, certificate, port), name="console", daemon=True).start()
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()
@@ -104,13 +115,17 @@ def run(root: Path, address: str) -> None:
 def main(arguments: list[str]) -> int:
     """The program. Its words go to standard error with a priority for the journal (sd-daemon(3))."""
     address = f"[::]:{PORT}"
-    if arguments[:1] == ["--address"] and len(arguments) == 2:
-        address = arguments[1]
-    elif arguments:
-        sys.stderr.write("<3>usage: agent [--address HOST:PORT]\n")
+    rest = list(arguments)
+    console = "--console" in rest
+    if console:
+        rest.remove("--console")
+    if rest[:1] == ["--address"] and len(rest) == 2:
+        address = rest[1]
+    elif rest:
+        sys.stderr.write("<3>usage: agent [--address HOST:PORT] [--console]\n")
         return 2
     try:
-        run(Path("/"), address)
+        run(Path("/"), address, console=console)
     except AdamantError as error:
         sys.stderr.write("".join(f"<3>{line}\n" for line in str(error).splitlines()))
         return EX_CONFIG if error.reference == "node-keys" else int(error.exit_code)
