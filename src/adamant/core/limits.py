@@ -142,3 +142,16 @@ INSPECT_SECONDS = 120.0
 # Access: contexts, keys, enrolment.
 NODES_AT_ONCE = 32
 """Nodes that one command asks at the same time."""
+# Config of a node.
+JOURNAL_SIZE = 64 << 10
+GENERATION_SIZE = 4 << 20
+"""A generation's file: the document as a JSON text, and who and when."""
+GENERATIONS_KEPT = 20
+CONFIG_SETTLE_SECONDS = 60.0
+"""What a machine has, after a config was put in place, until its health is judged."""
+CONFIG_STEADY_SECONDS = 5.0
+"""How long health must hold before it counts: services and links say the old state for a moment."""
+TRIAL_SECONDS = 3600.0
+"""The longest trial."""
+UNIT_SECONDS = 60.0
+"""A job of systemd: a service that starts, stops or reads its config again."""
