@@ -119,4 +119,4 @@ def test_an_index_survives_its_bytes() -> None:
 def test_bytes_that_are_no_index_are_an_error(data: bytes) -> None:
     with pytest.raises(InputError) as caught:
         index.decode(data)
-    assert caught.value.reference == "index-malformed"
+    assert caught.value.reference == "releases-malformed"

@@ -138,3 +138,8 @@ USR_FILE_SIZE = 64 << 20
 """A file of a foreign usr image that is read as a whole."""
 INSPECT_SECONDS = 120.0
 """A tool that reads a foreign image."""
+
+TUF_METADATA_SIZE = 4 << 20
+"""One file of metadata of a repository, or an index of releases."""
+ROOT_KEYS = 16
+"""Root keys of one repository."""

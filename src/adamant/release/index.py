@@ -101,11 +101,11 @@ def encode(index: Index) -> bytes:
 
 
 def decode(data: bytes) -> Index:
-    """An index from its bytes, which TUF has verified. Raises InputError `index-malformed`."""
+    """An index from its bytes, which TUF has verified. Raises InputError `releases-malformed`."""
     try:
         return msgspec.json.decode(data, type=Index)
     except msgspec.DecodeError as error:
-        raise InputError("index-malformed", f"the index of releases cannot be read: {error}") from error
+        raise InputError("releases-malformed", f"the index of releases cannot be read: {error}") from error
 
 
 def find(index: Index, version: str, arch: Arch) -> Release:
