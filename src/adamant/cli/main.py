@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("adamant.cli.up:command", "Build an image and boot it until its API answers"),
     "machine": ("adamant.cli.machine:group", "Machines on this computer"),
     "node": ("adamant.cli.node.group:group", "Talk to a running machine"),
+    "repo": ("adamant.cli.repo:group", "Publish releases in a repository signed with TUF"),
     "config": ("adamant.cli.config:group", "Schema and checks of documents"),
     "completion": ("adamant.cli.completion:command", "Print tab completion for a shell"),
     "version": ("adamant.cli.version:command", "Print the version of adamant"),

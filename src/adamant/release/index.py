@@ -69,6 +69,11 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
         """What names a release within its product."""
         return self.version, self.arch
 
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All its files."""
+        return self.usr, self.verity, self.uki, self.manifest, self.sbom
+
 
 class Wave(Struct, frozen=True, forbid_unknown_fields=True):
     """From `begin` (RFC 3339, UTC) on, `percent` of the fleet may have the release."""

@@ -33,6 +33,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization import DeserializationError
 
 from adamant.core import files, limits
+from adamant.model.arch import Arch
 from adamant.model.errors import BusyError, InputError, VerificationError
 from adamant.release import index
 from adamant.release.index import Index
@@ -177,6 +178,28 @@ class Repository:
         """The newest root: what an image carries so that its machines trust this repository."""
         return self._path("root", self._newest_root()).read_bytes()
 
+    def export(self, product: str, version: str, arch: Arch, out: Path) -> int:
+        """Copy all metadata and the files of one release into the new folder `out`; the bytes that were copied.
+
+        What is there is a repository that machines verify as they do this one; other releases' files are missing in it.
+        """
+        state = self._state()
+        role = self._read_product(product, state)
+        found = self.index(product)
+        release = index.find(found, version, arch)
+        assert role is not None
+        targets = [role.targets[f"{product}/{RELEASES}"], *(role.targets[file.path] for file in release.files)]
+        metadata = [(path, Path(METADATA) / path.name) for path in sorted(self._metadata.glob("*.json"))]
+        places = [(self.target_path(t), self.target_path(t).relative_to(self.folder)) for t in targets]
+        if out.exists():
+            raise InputError("folder-exists", f"{out} is there already", hint="name a folder that is not there yet")
+        with files.work_folder(out.parent, "export") as folder:
+            for source, name in [*metadata, *places]:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                files.copy_file(source, folder / name)
+            folder.rename(out)
+        return sum(source.stat().st_size for source, _ in [*metadata, *places])
+
     # -- what is written -----------------------------------------------------------------------------------------------
 
     def _until(self, days: int) -> datetime:
@@ -247,7 +270,7 @@ class Repository:
     def _check_files(self, made: Index, role: Targets) -> None:
         """Every file that the index names is a target, with that size and digest, and is there."""
         for release in made.releases:
-            for file in (release.usr, release.verity, release.uki, release.manifest, release.sbom):
+            for file in release.files:
                 target = role.targets.get(file.path)
                 if target is None or (target.length, target.hashes["sha256"]) != (file.size, file.sha256):
                     raise InputError(
