@@ -57,28 +57,29 @@ BLOCKS = st.lists(st.sampled_from("0abcdefgh"), min_size=2, max_size=60)
 @given(BLOCKS, BLOCKS, BLOCKS)
 def test_a_plan_names_each_block_once_and_what_it_copies_is_there(new: list[str], a: list[str], b: list[str]) -> None:
     made = delta.plan(tree(*new), [tree(*a), tree(*b)])
-    named = [*made.zeros, *(copy.block for copy in made.copies), *made.fetched]
+    fetched = list(made.fetched())
+    named = [*made.zeros(), *(copy.block for copy in made.copies()), *fetched]
     assert sorted(named) == list(range(len(new)))
     asked = {block for request in made.requests for block in range(request.first, request.end)}
-    assert set(made.fetched) <= asked <= set(range(len(new)))
+    assert set(fetched) <= asked <= set(range(len(new)))
     assert made.fetched_size == len(asked) * BLOCK
-    for copy in made.copies:
+    for copy in made.copies():
         assert (a, b)[copy.slot][copy.source] == new[copy.block]
     if not made.whole:
-        assert all(new[block] == "0" for block in made.zeros)
-        assert not {new[block] for block in made.fetched} & {*a, *b, "0"}
+        assert all(new[block] == "0" for block in made.zeros())
+        assert not {new[block] for block in fetched} & {*a, *b, "0"}
 
 
 def test_a_block_that_both_slots_have_comes_from_the_first() -> None:
     made = delta.plan(tree("x", "b", "c", "d"), [tree("b", "c"), tree("c", "d")])
-    assert made.copies == (Copy(1, 0, 0), Copy(2, 0, 1), Copy(3, 1, 1))
+    assert tuple(made.copies()) == (Copy(1, 0, 0), Copy(2, 0, 1), Copy(3, 1, 1))
     assert made.requests == (Request(0, 1),)
 
 
 def test_an_image_that_shares_too_little_is_streamed_whole() -> None:
     made = delta.plan(tree("x", "y", "z", "a"), [tree("a", "b")])
     assert made.whole
-    assert made.fetched == (0, 1, 2, 3)
+    assert list(made.fetched()) == [0, 1, 2, 3]
     assert made.fetched_size == 4 * BLOCK
 
 
@@ -87,3 +88,11 @@ def test_no_request_asks_for_more_than_its_cap() -> None:
     requests = list(delta.cut([(7, 7 + many)]))
     assert [request.size for request in requests] == [delta.REQUEST_SIZE, delta.REQUEST_SIZE, 5 * BLOCK]
     assert requests[0].first == 7
+
+
+def test_leaves_that_begin_alike_are_not_confused() -> None:
+    alike = [bytes(5) + bytes([n]) * 27 for n in (1, 2, 3)]
+    old = Tree(Superblock(UUID_, 2, SALT), RootHash(""), b"".join(alike[:2]), 0)
+    new = Tree(Superblock(UUID_, 3, SALT), RootHash(""), b"".join([alike[1], alike[2], alike[0]]), 0)
+    assert delta.moved(new, [old]) == [1]
+    assert [(copy.block, copy.source) for copy in delta.plan(new, [old]).copies()] == [(0, 1), (2, 0)]
