@@ -143,3 +143,7 @@ TUF_METADATA_SIZE = 4 << 20
 """One file of metadata of a repository, or an index of releases."""
 ROOT_KEYS = 16
 """Root keys of one repository."""
+ORIGIN_SECONDS = 30.0
+"""How long a repository may say nothing."""
+ORIGIN_BYTES_PER_SECOND = 1000
+"""A repository that gives less is given up (slow retrieval)."""

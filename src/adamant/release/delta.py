@@ -22,6 +22,7 @@ WHOLE_SHARE = 0.7
 
 _ZEROS = -1
 _FETCHED = -2
+_PRESENT = -3
 _PLACE = 32
 """Bits of a block's number in an origin; above them stands the slot's."""
 _INDEX = 24
@@ -52,7 +53,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where each block of the new image comes from: `zeros`, `copies` and `fetched` together name each block once.
+    """Where each block of the new image comes from: `zeros`, `copies` and `fetched` together name each block once, but
+    for those that are present: they are in their place already.
 
     `requests` cover `fetched`, with gaps of other blocks. `whole` says that the image is streamed from its begin to its
     end instead: then every block is fetched, and the requests follow one another.
@@ -79,6 +81,10 @@ class Plan:
     def fetched(self) -> Iterator[int]:
         """Blocks that no slot has, in order."""
         return (block for block, origin in enumerate(self.origins) if origin == _FETCHED)
+
+    def wanted(self, block: int) -> bool:
+        """Whether the block is to be fetched."""
+        return self.origins[block] == _FETCHED
 
     def copies(self) -> Iterator[Copy]:
         """Blocks that a slot has, in the order of the new image."""
@@ -111,17 +117,21 @@ def _prefix(leaves: bytes, number: int) -> int:
     return int.from_bytes(leaves[number * DIGEST : number * DIGEST + 5], "big")
 
 
-def plan(new: Tree, slots: Sequence[Tree]) -> Plan:
+def plan(new: Tree, slots: Sequence[Tree], present: Sequence[int] = ()) -> Plan:
     """The plan for the image of `new` on a machine whose slots hold images with the trees `slots`.
 
+    `present` says of each block whether it is in its place already; when it is empty, none is.
     A slot with another salt is of no use: its leaves say nothing of this image's blocks. What a slot claims to hold is
     not trusted; who copies a block checks it against its leaf. Of several slots that have a block, the first is taken.
     """
     total = new.superblock.data_blocks
     origins = array("q", _origins(new, slots))
+    for block, there in enumerate(present):
+        if there:
+            origins[block] = _PRESENT
     missing = (block for block, origin in enumerate(origins) if origin == _FETCHED)
     requests = tuple(cut(merged(missing, GAP // BLOCK + 1)))
-    if sum(request.size for request in requests) > WHOLE_SHARE * total * BLOCK:
+    if not any(present) and sum(request.size for request in requests) > WHOLE_SHARE * total * BLOCK:
         return Plan(array("q", [_FETCHED]) * total, tuple(cut([(0, total)])), whole=True)
     return Plan(origins, requests, whole=False)
 
