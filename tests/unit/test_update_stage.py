@@ -150,7 +150,7 @@ def test_a_release_that_does_not_fit_is_told_so_before_anything_changes() -> Non
     large = made("2", image(*range(500, 660)))
     with pytest.raises(AdamantError) as caught:
         machine.staging(large, Memory()).run(NEW)
-    assert caught.value.reference == "slot-too-small"
+    assert caught.value.reference == "release-too-large"
     assert machine.power.done == 0
     assert machine.boots() == ["1", "0.9"]
 

@@ -133,7 +133,7 @@ class Staging:
         need = self._release.data_blocks * BLOCK
         if need > self._slot.data.size or len(tree_bytes) > self._slot.tree.size:
             raise AdamantError(
-                "slot-too-small",
+                "release-too-large",
                 f"the release needs {need >> 20} MiB, and a slot of this machine has {self._slot.data.size >> 20} MiB",
                 hint="reinstall the machine with larger slots",
             )
