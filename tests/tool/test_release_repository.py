@@ -241,7 +241,7 @@ def test_an_index_that_names_a_file_that_is_not_there_is_refused(shop: Shop) -> 
     content.popitem()
     with pytest.raises(InputError) as caught:
         shop.repository.publish(index.add(Index("host"), one), content, shop.signers)
-    assert caught.value.reference == "release-file"
+    assert caught.value.reference == "release-incomplete"
 
 
 def test_old_metadata_is_refused_by_machines_and_renewed_by_refresh(shop: Shop) -> None:

@@ -274,10 +274,10 @@ class Repository:
                 target = role.targets.get(file.path)
                 if target is None or (target.length, target.hashes["sha256"]) != (file.size, file.sha256):
                     raise InputError(
-                        "release-file", f"the file {file.path} of {release.version} is not as the index says"
+                        "release-incomplete", f"the file {file.path} of {release.version} is not as the index says"
                     )
                 if not self.target_path(target).is_file():
-                    raise InputError("release-file", f"the file {file.path} of {release.version} is missing")
+                    raise InputError("release-incomplete", f"the file {file.path} of {release.version} is missing")
 
     # -- what is read --------------------------------------------------------------------------------------------------
 
