@@ -155,3 +155,11 @@ TRIAL_SECONDS = 3600.0
 """The longest trial."""
 UNIT_SECONDS = 60.0
 """A job of systemd: a service that starts, stops or reads its config again."""
+TUF_METADATA_SIZE = 4 << 20
+"""One file of metadata of a repository, or an index of releases."""
+ROOT_KEYS = 16
+"""Root keys of one repository."""
+ORIGIN_SECONDS = 30.0
+"""How long a repository may say nothing."""
+ORIGIN_BYTES_PER_SECOND = 1000
+"""A repository that gives less is given up (slow retrieval)."""
