@@ -1,6 +1,6 @@
 """The agent: the program on a machine that answers the API.
 
-    python3 -m adamant.node.agent [--address HOST:PORT] [--console] [--state FOLDER]     (on a machine: adamant.node.launch)
+    python3 -m adamant.node.agent [--address HOST:PORT] [--console] [--state FOLDER]    (machines: adamant.node.launch)
 
 It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), or else from the state partition,
 or else waits in maintenance until it is enrolled. It tells systemd that it is ready only once it serves, and ends at
