@@ -16,7 +16,7 @@ from adamant.api.types import Boot, CheckState
 from adamant.core import limits
 from adamant.machine.machine import Machine, Machines, Options
 from adamant.model.errors import AdamantError, BusyError, UnreachableError
-from adamant.node.agent import CREDENTIALS
+from adamant.node.identity import CREDENTIALS
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from benchmarks import mkosi

@@ -25,11 +25,11 @@ from adamant.api.handshake import explain
 from adamant.api.methods import Form
 from adamant.api.pki import Credentials
 from adamant.core import limits
-from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError
+from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+))(?::(?P<port>[0-9]{1,5}))?")
 
-_OPTIONS = (
+OPTIONS = (
     ("grpc.max_receive_message_length", limits.RPC_MESSAGE_SIZE),
     ("grpc.max_send_message_length", limits.RPC_REQUEST_SIZE),
     ("grpc.enable_http_proxy", 0),  # a proxy could not do more than pass the bytes on, and localhost is behind none
@@ -55,7 +55,15 @@ def parse_address(text: str) -> tuple[str, int]:
 class Node:
     """A connection to a node. It connects at the first call; close it, or use it as a context manager."""
 
-    def __init__(self, address: str, credentials: Credentials, seconds: float = limits.RPC_SECONDS) -> None:
+    def __init__(
+        self,
+        address: str,
+        credentials: Credentials,
+        seconds: float = limits.RPC_SECONDS,
+        *,
+        target: str = "",
+    ) -> None:
+        """`target` is the address of a tunnel (`api.tunnel`) to the node, where it is not reached by `address`."""
         self.host, self.port = parse_address(address)
         self._credentials = credentials
         self._seconds = seconds
@@ -63,11 +71,11 @@ class Node:
         """Version of Adamant that the node runs, once a call has ended; empty before, and when it does not say."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         self.address = f"{host}:{self.port}"
-        self._channel = grpc.secure_channel(
-            self.address,
-            grpc.ssl_channel_credentials(credentials.ca, credentials.key, credentials.certificate),
-            options=_OPTIONS,
-        )
+        if target:
+            self._channel = grpc.insecure_channel(target, options=OPTIONS)
+        else:
+            keys = grpc.ssl_channel_credentials(credentials.ca, credentials.key, credentials.certificate)
+            self._channel = grpc.secure_channel(self.address, keys, options=OPTIONS)
         make = {
             Form.UNARY: self._channel.unary_unary,
             Form.STREAM: self._channel.unary_stream,
@@ -93,6 +101,10 @@ class Node:
     def close(self) -> None:
         """End the connection."""
         self._channel.close()
+
+    def again(self) -> "Node":
+        """Another connection to the same node with the same keys."""
+        return Node(self.address, self._credentials, self._seconds)
 
     def version(self) -> answers.Version:
         """What runs on the node."""
@@ -149,9 +161,9 @@ class Node:
         """The error of this project for one of gRPC's."""
         code, details = error.code(), (error.details() or "").strip()
         where = f"{name} of {self.address}"
-        told = _told(error, where)
-        if told is not None:
-            return told
+        found = told(error, where)
+        if found is not None:
+            return found
         match code:
             case grpc.StatusCode.UNAVAILABLE:
                 return explain(self.host, self.port, self._credentials, details)
@@ -183,10 +195,11 @@ _CLASSES = {
     grpc.StatusCode.INVALID_ARGUMENT: InputError,
     grpc.StatusCode.FAILED_PRECONDITION: BusyError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: BusyError,
+    grpc.StatusCode.UNAUTHENTICATED: VerificationError,
 }
 
 
-def _told(error: Any, where: str) -> AdamantError | None:
+def told(error: Any, where: str) -> AdamantError | None:
     """The error that the node's agent raised, or None when the answer holds none."""
     found = [value for key, value in error.trailing_metadata() or () if key == methods.ERROR]
     if len(found) != 1:

@@ -28,6 +28,8 @@ from adamant.model.document import decode
 from adamant.model.errors import BusyError, InputError
 
 AUTHORITY = "ca"
+LOCAL = "local"
+"""The cluster of the machines on this computer, which `adamant up` makes."""
 _ISSUED = "issued"
 _NODES = "nodes"
 _REVOKED = "revoked.yaml"
@@ -49,6 +51,8 @@ def place(named: str) -> Path:
     """The folder of the cluster that a person names: a folder when it has a slash, else one of their configuration."""
     if "/" in named or named in {".", ".."}:
         return Path(named)
+    if named == LOCAL:
+        return places.config() / LOCAL
     return places.config() / "clusters" / check_name(named)
 
 

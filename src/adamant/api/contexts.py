@@ -69,11 +69,21 @@ def put(name: str, context: Context, *, current: bool = True, replace: bool = Tr
     """
     parse_address(context.address)
     with _changing() as before:
-        if not replace and before.contexts.get(name, context) != context:
-            raise BusyError(
-                "context-exists", f"there is a context {name!r} already", hint="choose another name, or --replace"
-            )
+        _check_free(before, name, context, replace)
         _write(Contexts({**before.contexts, name: context}, name if current else before.current))
+
+
+def check_free(name: str, context: Context, *, replace: bool) -> None:
+    """Raise what `put` would raise, before anything is done that cannot be undone."""
+    decode(yaml.safe_dump({"contexts": {name: msgspec.to_builtins(context)}}).encode(), Contexts, FILE)
+    _check_free(read(), name, context, replace)
+
+
+def _check_free(every: Contexts, name: str, context: Context, replace: bool) -> None:
+    if not replace and every.contexts.get(name, context) != context:
+        raise BusyError(
+            "context-exists", f"there is a context {name!r} already", hint="choose another name, or --replace"
+        )
 
 
 def of_cluster(address: str, named: str, client: str) -> Context:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from adamant.api import events_pb2 as events
+from adamant.api import keys_pb2 as keys
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 
@@ -46,11 +47,12 @@ class Method(NamedTuple):
     roles: frozenset[Role] = ADMIN
     form: Form = Form.UNARY
     changes: bool = False
+    service: str = SERVICE
 
     @property
     def path(self) -> str:
         """The path of the call in HTTP/2 (gRPC over HTTP2, Requests)."""
-        return f"/{SERVICE}/{self.name}"
+        return f"/{self.service}/{self.name}"
 
 
 METHODS: tuple[Method, ...] = (
@@ -58,7 +60,18 @@ METHODS: tuple[Method, ...] = (
     Method("Health", pb.HealthRequest, pb.HealthResponse, EVERYONE),
     Method("Boot", pb.BootRequest, pb.BootResponse, EVERYONE),
     Method("Events", events.EventsRequest, events.Event, READERS, Form.STREAM),
+    Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),
+    Method("TakeCertificate", keys.TakeCertificateRequest, keys.TakeCertificateResponse, changes=True),
+    Method("KeepCertificate", keys.KeepCertificateRequest, keys.KeepCertificateResponse, changes=True),
 )
+
+ENROLMENT_SERVICE = "adamant.node.v1.Enrolment"
+ENROLMENT: tuple[Method, ...] = (
+    Method("Identify", keys.IdentifyRequest, keys.IdentifyResponse, frozenset(), service=ENROLMENT_SERVICE),
+    Method("Enroll", keys.EnrollRequest, keys.EnrollResponse, frozenset(), changes=True, service=ENROLMENT_SERVICE),
+)
+"""What a node without a certificate answers, to anybody, and all that it answers then. A node that has one answers none
+of it."""
 
 BY_PATH: dict[str, Method] = {method.path: method for method in METHODS}
 BY_NAME: dict[str, Method] = {method.name: method for method in METHODS}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -217,8 +217,7 @@ def sign_node(
     VerificationError when the request is damaged, not signed by its key, or for another key than `key`.
     """
     public = _requested_key(request)
-    spki = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    if fingerprints.of(spki) != key:
+    if request_fingerprint(request) != key:
         raise VerificationError(
             "request-other-key",
             "the node asks for a certificate for another key than the one it has shown",
@@ -308,10 +307,45 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(str(name.value) for name in found)
 
 
+def request_fingerprint(request: bytes) -> Fingerprint:
+    """The fingerprint of the key that a request (PKCS #10, PEM) is for and signed by."""
+    public = _requested_key(request)
+    return fingerprints.of(
+        public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+
+
+def _read_der(der: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError as error:
+        raise InputError("certificate-malformed", f"not a certificate: {error}") from error
+
+
+def is_self_signed(der: bytes) -> bool:
+    """Whether a certificate in DER names itself as its issuer."""
+    certificate = _read_der(der)
+    return certificate.issuer == certificate.subject
+
+
+def issuer(der: bytes) -> str:
+    """The issuer that a certificate in DER names, for a person."""
+    return _read_der(der).issuer.rfc4514_string()[:200]
+
+
+def is_issued_by(der: bytes, ca: bytes) -> bool:
+    """Whether the CA (PEM) has signed the certificate (DER)."""
+    try:
+        _read_der(der).verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def key_fingerprint(der: bytes) -> Fingerprint:
     """The fingerprint of the public key in a certificate in DER."""
     try:
-        public = x509.load_der_x509_certificate(der).public_key()
+        public = _read_der(der).public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError("certificate-malformed", f"not a certificate: {error}") from error
     return fingerprints.of(

@@ -142,6 +142,20 @@ INSPECT_SECONDS = 120.0
 # Access: contexts, keys, enrolment.
 NODES_AT_ONCE = 32
 """Nodes that one command asks at the same time."""
+KEY_SECONDS = 60.0
+"""A key or a request that a node makes; under emulation a program takes its time to start."""
+STATE_SECONDS = 150.0
+"""Until the state partition is mounted, for a node that needs it to know who it is."""
+ENROLMENT_MESSAGE_SIZE = 256 << 10
+"""A message that a node takes while it has no certificate: from anybody."""
+ENROLMENT_CALLS = 8
+ENROLMENT_SECONDS = 60.0
+"""From the certificate that a node got until it answers with it."""
+RENEWAL_SECONDS = 120.0
+"""How long a node serves with a certificate that nobody has confirmed."""
+EXPIRY_DAYS = 30
+"""How long before a certificate ends it is warned of."""
+
 # Config of a node.
 JOURNAL_SIZE = 64 << 10
 GENERATION_SIZE = 4 << 20

@@ -1,10 +1,11 @@
 """The agent: the program on a machine that answers the API.
 
-    python3 -m adamant.node.agent [--address HOST:PORT] [--console]      (on a machine: adamant.node.launch)
+    python3 -m adamant.node.agent [--address HOST:PORT] [--console] [--state FOLDER]    (machines: adamant.node.launch)
 
-It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), tells systemd that it is ready only
-once it serves, and ends at SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that there are no keys:
-trying again would not help. It imports model, core and api of this project, and of those only what needs no
+It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), or else from the state partition,
+or else waits in maintenance until it is enrolled. It tells systemd that it is ready only once it serves, and ends at
+SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that its keys are damaged: trying again would not help.
+It imports model, core and api of this project, and of those only what needs no
 cryptography of its own. What it holds are named tuples: a data class takes six times as long to make, and under
 emulation the agent's start is counted in seconds.
 """
@@ -19,38 +20,19 @@ from typing import Any
 
 from adamant.api.events_pb2 import EVENT_KIND_AGENT
 from adamant.api.methods import PORT
-from adamant.core import limits
 from adamant.model.errors import AdamantError
-from adamant.node import server
+from adamant.node import identity, server
 from adamant.node.events import Events
 from adamant.node.health import Health
+from adamant.node.identity import Keys, Store
+from adamant.node.renewal import Renewal
+from adamant.node.renewal import handlers as renewing
 from adamant.node.systemd import notify
 
-CREDENTIALS = ("adamant.ca", "adamant.cert", "adamant.key")
 EX_CONFIG = 78
 GRACE_SECONDS = 5.0
 _CONSOLE_SECONDS = 15.0
 """From serving to the console's screen: the boot goes first."""
-
-
-def read_credentials(folder: str) -> tuple[bytes, bytes, bytes]:
-    """CA, certificate and key. Raises AdamantError `node-keys` that names what is missing."""
-    found = []
-    for name in CREDENTIALS:
-        try:
-            with (Path(folder) / name).open("rb") as source:
-                data = source.read(limits.PEM_SIZE + 1)
-        except OSError as error:
-            raise AdamantError(
-                "node-keys",
-                f"the machine got no credential {name}",
-                context=str(error),
-                hint="adamant up passes them to machines of this computer",
-            ) from error
-        if not data or len(data) > limits.PEM_SIZE:
-            raise AdamantError("node-keys", f"the credential {name} is empty or larger than {limits.PEM_SIZE} bytes")
-        found.append(data)
-    return found[0], found[1], found[2]
 
 
 def _now() -> int:
@@ -83,14 +65,42 @@ def _console(root: Path, health: Health, certificate: bytes, port: int) -> None:
     console.run(root, health.answer, certificate, port)
 
 
-def run(root: Path, address: str, *, console: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT, and with `console` show the machine's screen on its terminals."""
+def _keys(
+    root: Path, address: str, state: Path | None, events: Events, ended: threading.Event
+) -> tuple[Keys, Store] | None:
+    """Who this machine is: credentials, or else what the state partition keeps, or else what an enrolment brings.
+
+    None when the agent was told to end before that is known.
+    """
+    keys = identity.passed(os.environ.get("CREDENTIALS_DIRECTORY", ""))
+    if keys is not None:
+        return keys, Store(state or root / "state")
+    found = state or identity.await_state(root, ended.is_set)
+    if found is None:
+        return None
+    store = Store(found)
+    keys = store.load()
+    if keys is None:
+        from adamant.node import maintenance  # noqa: PLC0415 - once in a machine's life
+
+        keys = maintenance.wait(store, root, events, address, ended)
+    return None if keys is None else (keys, store)
+
+
+def run(root: Path, address: str, *, console: bool = False, state: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, and with `console` show the machine's screen on its terminals.
+
+    `state` stands in for the state partition, which is not waited for then.
+    """
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    ca, certificate, key = read_credentials(os.environ.get("CREDENTIALS_DIRECTORY", ""))
     events = Events()
-    health = Health(root)
+    known = _keys(root, address, state, events, ended)
+    if known is None:
+        return
+    renewal = Renewal(*known, events)
+    health = Health(root, ends=renewal.ends)
     served = (_process_began(), 0)
     handlers: dict[str, server.Handler] = {
         "Version": lambda _request, _call: _version(root),
@@ -99,14 +109,16 @@ def run(root: Path, address: str, *, console: bool = False) -> None:
         "Events": lambda request, call: events.follow(
             request.after, request.kinds, request.last, wait=request.follow, alive=call.alive
         ),
+        **renewing(renewal),
     }
-    serving, port = server.start(handlers, events, address, ca, certificate, key)
+    serving, port = server.start(handlers, events, address, *renewal.keys, fetch=renewal.fetch)
     served = (served[0], _now())
     notify("READY=1")
     events.publish(EVENT_KIND_AGENT, f"the API is served on port {port}")
     sys.stderr.flush()
     if console:
-        threading.Thread(target=_console, args=(root, health, certificate, port), name="console", daemon=True).start()
+        arguments = (root, health, renewal.keys.certificate, port)
+        threading.Thread(target=_console, args=arguments, name="console", daemon=True).start()
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()
@@ -114,21 +126,23 @@ def run(root: Path, address: str, *, console: bool = False) -> None:
 
 def main(arguments: list[str]) -> int:
     """The program. Its words go to standard error with a priority for the journal (sd-daemon(3))."""
-    address = f"[::]:{PORT}"
+    options = {"--address": f"[::]:{PORT}", "--state": ""}
     rest = list(arguments)
     console = "--console" in rest
     if console:
         rest.remove("--console")
-    if rest[:1] == ["--address"] and len(rest) == 2:
-        address = rest[1]
-    elif rest:
-        sys.stderr.write("<3>usage: agent [--address HOST:PORT] [--console]\n")
+    while len(rest) >= 2 and rest[0] in options:
+        options[rest[0]] = rest[1]
+        del rest[:2]
+    if rest:
+        sys.stderr.write("<3>usage: agent [--address HOST:PORT] [--console] [--state FOLDER]\n")
         return 2
+    state = Path(options["--state"]) if options["--state"] else None
     try:
-        run(Path("/"), address, console=console)
+        run(Path("/"), options["--address"], console=console, state=state)
     except AdamantError as error:
         sys.stderr.write("".join(f"<3>{line}\n" for line in str(error).splitlines()))
-        return EX_CONFIG if error.reference == "node-keys" else int(error.exit_code)
+        return EX_CONFIG if error.reference in {"node-keys", "identity-damaged"} else int(error.exit_code)
     return 0
 
 

@@ -31,8 +31,13 @@ class Certificate(NamedTuple):
     own: Fingerprint
 
 
+def split(pem: bytes) -> list[tuple[str, bytes]]:
+    """Labels and blocks, still in PEM, of a PEM file (RFC 7468), in their order; what stands between is skipped."""
+    return [(match[1].decode(), match[0] + b"\n") for match in _PEM.finditer(pem)]
+
+
 def blocks(pem: bytes) -> list[tuple[str, bytes]]:
-    """Labels and contents of the blocks of a PEM file (RFC 7468), in their order; what stands between is skipped."""
+    """Labels and contents of the blocks of a PEM file."""
     found = []
     for match in _PEM.finditer(pem[: limits.PEM_SIZE]):
         try:

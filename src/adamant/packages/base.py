@@ -16,6 +16,7 @@ BASE: dict[str, str] = {
     "kmod": "loads kernel modules for udev and systemd",
     "libc-bin": "nsswitch.conf, and the loader's tools",
     "mount": "mount and umount, which systemd starts for file systems with helpers",
+    "openssl": "makes the node's key, in a process that ends (ca-certificates needs it too)",
     "python3": "the interpreter of the agent",
     "python3-grpcio": "gRPC: the API of the node",
     "python3-jeepney": "D-Bus in Python: the agent asks systemd",

@@ -9,6 +9,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("adamant.cli.node.version:command", "Say what runs on the machine"),
     "health": ("adamant.cli.node.health:command", "Run every health check"),
     "get": ("adamant.cli.node.get:group", "Show what the machine knows of itself"),
+    "enroll": ("adamant.cli.node.enroll:command", "Give a machine in maintenance its certificate"),
+    "renew": ("adamant.cli.node.renew:command", "Give a machine a new key and certificate"),
     "events": ("adamant.cli.node.events:command", "Show what happened on the machine, and what happens"),
 }
 
