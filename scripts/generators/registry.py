@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.generators import api, commands, contract, definition, errors
+from scripts.generators import api, commands, contract, documents, errors
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ GENERATORS: Mapping[str, Generator] = {
     "contract": contract.generate,
     "api": api.generate,
     "errors": errors.generate,
-    "definition": definition.generate,
+    "documents": documents.generate,
     "commands": commands.generate,
 }
 """Generators by the name that `scripts/generate NAME` takes, each after those whose files it imports."""

@@ -29,7 +29,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "node": ("adamant.cli.node.group:group", "Talk to a running machine"),
     "context": ("adamant.cli.context:group", "Which nodes you know, and the keys for each"),
     "repo": ("adamant.cli.repo:group", "Publish releases in a repository signed with TUF"),
-    "config": ("adamant.cli.config:group", "Schema and checks of documents"),
+    "config": ("adamant.cli.config:group", "Write, check and explain definitions and machine configs"),
     "completion": ("adamant.cli.completion:command", "Print tab completion for a shell"),
     "version": ("adamant.cli.version:command", "Print the version of adamant"),
 }
