@@ -18,7 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when gRPC is loaded; fai
 
 import grpc
 
-from adamant.api import events_pb2, methods
+from adamant.api import events_pb2, methods, tunnel
 from adamant.api import node_pb2 as pb
 from adamant.api import types as answers
 from adamant.api.handshake import explain
@@ -29,13 +29,14 @@ from adamant.model.errors import AdamantError, BusyError, InputError, Unreachabl
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+))(?::(?P<port>[0-9]{1,5}))?")
 
-OPTIONS = (
+_OPTIONS = (
     ("grpc.max_receive_message_length", limits.RPC_MESSAGE_SIZE),
     ("grpc.max_send_message_length", limits.RPC_REQUEST_SIZE),
     ("grpc.enable_http_proxy", 0),  # a proxy could not do more than pass the bytes on, and localhost is behind none
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
+    # For gRPC, this is how long one attempt to connect may take: a call fails with the first attempt that does.
+    ("grpc.min_reconnect_backoff_ms", 3000),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.use_local_subchannel_pool", 1),
 )
@@ -72,10 +73,10 @@ class Node:
         host = f"[{self.host}]" if ":" in self.host else self.host
         self.address = f"{host}:{self.port}"
         if target:
-            self._channel = grpc.insecure_channel(target, options=OPTIONS)
+            self._channel = grpc.insecure_channel(target, options=tunnel.OPTIONS)
         else:
             keys = grpc.ssl_channel_credentials(credentials.ca, credentials.key, credentials.certificate)
-            self._channel = grpc.secure_channel(self.address, keys, options=OPTIONS)
+            self._channel = grpc.secure_channel(self.address, keys, options=_OPTIONS)
         make = {
             Form.UNARY: self._channel.unary_unary,
             Form.STREAM: self._channel.unary_stream,

@@ -16,6 +16,7 @@ import grpc
 from adamant.api import client, methods, pki
 from adamant.api import fingerprint as fingerprints
 from adamant.api import keys_pb2 as pb
+from adamant.api import tunnel as tunnels
 from adamant.api.fingerprint import Fingerprint
 from adamant.api.pki import Credentials
 from adamant.api.tunnel import Tunnel
@@ -61,7 +62,7 @@ def enroll(address: str, pinned: Fingerprint | None, ca: bytes, sign: Sign) -> W
                 hint="is the address right, and the fingerprint that of this machine's console? Otherwise somebody "
                 "stands between you and the machine: nothing was sent to them",
             )
-        with grpc.insecure_channel(tunnel.target, options=client.OPTIONS) as channel:
+        with grpc.insecure_channel(tunnel.target, options=tunnels.OPTIONS) as channel:
             told = _call(channel, "Identify", pb.IdentifyRequest(), address)
             waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
             signed = sign(waiting)

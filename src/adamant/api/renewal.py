@@ -52,17 +52,23 @@ def renew_expired(address: str, credentials: Credentials, sign: Sign) -> Renewed
     The CA's signature and the names must fit as ever; only the time is not looked at.
     """
     host, port = client.parse_address(address)
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=credentials.ca.decode("ascii", "replace"))
-    context.verify_flags |= _NO_CHECK_TIME
-    own_pair(context, credentials)
     try:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=credentials.ca.decode("ascii", "replace"))
+        context.verify_flags |= _NO_CHECK_TIME
+        own_pair(context, credentials)
         tunnel = Tunnel(host, port, context)
     except ssl.SSLCertVerificationError as error:
-        raise VerificationError(
-            "certificate-rejected",
-            f"the node's certificate is not accepted: {error.verify_message}",
-            context=f"node {address}",
-            hint="is this the node that the context was made for?",
-        ) from error
+        raise _rejected(f"the node's certificate is not accepted: {error.verify_message}", address) from error
+    except (ssl.SSLError, ValueError) as error:
+        raise _rejected(f"the keys cannot be used: {error}", address) from error
     with tunnel, client.Node(address, credentials, target=tunnel.target) as node:
         return renew(node, sign)
+
+
+def _rejected(message: str, address: str) -> VerificationError:
+    return VerificationError(
+        "certificate-rejected",
+        message,
+        context=f"node {address}",
+        hint="is this the node that the context was made for, and do its files fit together?",
+    )

@@ -19,6 +19,15 @@ from pathlib import Path
 from adamant.core import limits
 from adamant.model.errors import UnreachableError
 
+OPTIONS = (
+    ("grpc.max_receive_message_length", limits.RPC_MESSAGE_SIZE),
+    ("grpc.max_send_message_length", limits.RPC_REQUEST_SIZE),
+    ("grpc.enable_retries", 0),
+    # There is one connection, and this is how long gRPC waits for the first words of a slow machine.
+    ("grpc.min_reconnect_backoff_ms", int(limits.HANDSHAKE_SECONDS * 1000)),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+"""For gRPC's channels to `Tunnel.target`."""
 _CHUNK = 1 << 16
 
 
