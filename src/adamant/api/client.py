@@ -35,8 +35,8 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # a proxy could not do more than pass the bytes on, and localhost is behind none
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 200),
-    # For gRPC, this is how long one attempt to connect may take: a call fails with the first attempt that does.
-    ("grpc.min_reconnect_backoff_ms", 3000),
+    # In spite of its name, also what an attempt to connect may take: a TLS handshake with a node that is far or busy.
+    ("grpc.min_reconnect_backoff_ms", int(limits.HANDSHAKE_SECONDS * 1000)),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.use_local_subchannel_pool", 1),
 )

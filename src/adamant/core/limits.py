@@ -177,3 +177,6 @@ ORIGIN_SECONDS = 30.0
 """How long a repository may say nothing."""
 ORIGIN_BYTES_PER_SECOND = 1000
 """A repository that gives less is given up (slow retrieval)."""
+
+DASHBOARD_SECONDS = 5.0
+"""An answer to the dashboard, which tells a node that is slower than this as down."""

@@ -12,6 +12,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "enroll": ("adamant.cli.node.enroll:command", "Give a machine in maintenance its certificate"),
     "renew": ("adamant.cli.node.renew:command", "Give a machine a new key and certificate"),
     "events": ("adamant.cli.node.events:command", "Show what happened on the machine, and what happens"),
+    "dashboard": ("adamant.cli.node.dashboard.command:command", "Watch machines on one screen"),
 }
 
 _EPILOG = """\b
