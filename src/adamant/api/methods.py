@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from adamant.api import events_pb2 as events
 from adamant.api import keys_pb2 as keys
+from adamant.api import logs_pb2 as logs
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 
@@ -60,6 +61,9 @@ METHODS: tuple[Method, ...] = (
     Method("Health", pb.HealthRequest, pb.HealthResponse, EVERYONE),
     Method("Boot", pb.BootRequest, pb.BootResponse, EVERYONE),
     Method("Events", events.EventsRequest, events.Event, READERS, Form.STREAM),
+    Method("Logs", logs.LogsRequest, logs.LogEntry, READERS, Form.STREAM),
+    Method("List", logs.ListRequest, logs.FileEntry, READERS, Form.STREAM),
+    Method("Read", logs.ReadRequest, logs.Chunk, OPERATORS, Form.STREAM),
     Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),
     Method("TakeCertificate", keys.TakeCertificateRequest, keys.TakeCertificateResponse, changes=True),
     Method("KeepCertificate", keys.KeepCertificateRequest, keys.KeepCertificateResponse, changes=True),

@@ -180,3 +180,22 @@ ORIGIN_BYTES_PER_SECOND = 1000
 
 DASHBOARD_SECONDS = 5.0
 """An answer to the dashboard, which tells a node that is slower than this as down."""
+
+# Logs and files of a node
+COMPLETION_SECONDS = 2.0
+"""How long tab completion waits for a node."""
+BOOTS_BACK = 1000
+"""How many boots back a person may ask for logs."""
+LOG_MESSAGE = 64 << 10
+"""Characters of one message of the journal."""
+LOG_LINE = 1 << 20
+"""Bytes of one line that a program prints for us to read."""
+FILE_CHUNK = 64 << 10
+"""Bytes of a file in one message."""
+KEYS_SOUGHT = 1 << 20
+"""How much of a file's begin is looked at for a private key before any part of it is given."""
+FILE_READ = 1 << 30
+"""Bytes of one file that a node gives."""
+FILES_LISTED = 50_000
+"""Files that one listing names."""
+LIST_DEPTH = 16

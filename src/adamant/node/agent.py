@@ -58,6 +58,18 @@ def _boot(root: Path, begin: int, ready: int) -> Any:
     return boot.answer(root, boot.Served(begin, ready), _now())
 
 
+def _logs(request: Any, call: Any) -> Any:
+    from adamant.node import journal  # noqa: PLC0415 - nobody waits for it at boot
+
+    return journal.answer(request, call)
+
+
+def _files() -> Any:
+    from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
+
+    return files
+
+
 def _console(root: Path, health: Health, certificate: bytes, port: int) -> None:
     time.sleep(_CONSOLE_SECONDS)
     from adamant.node import console  # noqa: PLC0415 - nobody waits for it at boot
@@ -109,6 +121,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         "Events": lambda request, call: events.follow(
             request.after, request.kinds, request.last, wait=request.follow, alive=call.alive
         ),
+        "Logs": _logs,
+        "List": lambda request, _call: _files().list_(request, root),
+        "Read": lambda request, _call: _files().read(request, root),
         **renewing(renewal),
     }
     serving, port = server.start(handlers, events, address, *renewal.keys, fetch=renewal.fetch)

@@ -11,6 +11,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "get": ("adamant.cli.node.get:group", "Show what the machine knows of itself"),
     "enroll": ("adamant.cli.node.enroll:command", "Give a machine in maintenance its certificate"),
     "renew": ("adamant.cli.node.renew:command", "Give a machine a new key and certificate"),
+    "logs": ("adamant.cli.node.logs:logs", "Show the journal of the machine, or of units"),
+    "dmesg": ("adamant.cli.node.logs:dmesg", "Show what the kernel said"),
+    "ls": ("adamant.cli.node.files:ls", "List files of the machine"),
+    "cat": ("adamant.cli.node.files:cat", "Print a file of the machine"),
     "events": ("adamant.cli.node.events:command", "Show what happened on the machine, and what happens"),
     "dashboard": ("adamant.cli.node.dashboard.command:command", "Watch machines on one screen"),
 }

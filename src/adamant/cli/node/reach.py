@@ -171,6 +171,30 @@ def _follow_several(
     return failure.worst(codes)
 
 
+def complete(ctx: click.Context, question: "Callable[[Node], Iterable[str]]", incomplete: str) -> list[str]:
+    """Names that the first machine of the command knows and that begin with `incomplete`, for tab completion.
+
+    A machine that does not answer at once has none: a person who presses Tab waits for nothing.
+    """
+    from adamant.api import client, contexts  # noqa: PLC0415
+
+    try:
+        _, context = contexts.find(next(iter(_typed(ctx)), None))
+        with client.connect(context.address, contexts.credentials(context), limits.COMPLETION_SECONDS) as node:
+            return sorted({name for name in question(node) if name.startswith(incomplete)})
+    except AdamantError:
+        return []
+
+
+def _typed(ctx: click.Context) -> Iterable[str]:
+    """The names of machines that stand before the command on a line that is still being typed."""
+    parent = ctx.parent
+    while parent is not None:
+        for part in parent.params.get("named") or ():
+            yield from (name for name in part.split(",") if name)
+        parent = parent.parent
+
+
 def _line(name: str, width: int, text: str) -> str:
     return click.style(f"{name}:", fg="cyan") + " " * (width - len(name) + 1) + text
 
