@@ -1,6 +1,7 @@
 """`adamant node ls` and `adamant node cat`."""
 
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -60,7 +61,7 @@ def cat(ctx: click.Context, path: str, offset: int, length: int) -> None:
     """Print the file PATH of the machine, as it is. What is secret is refused."""
     from adamant.api.logs import read_file  # noqa: PLC0415 - imports protobuf
 
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     with reach.connect(ctx) as node, closing(read_file(node, path, offset, length)) as chunks:
         for chunk in chunks:
             out.write(chunk)
