@@ -29,6 +29,7 @@ OPTIONS = (
 )
 """For gRPC's channels to `Tunnel.target`."""
 _CHUNK = 1 << 16
+_PATH_LENGTH = 80
 
 
 class Tunnel:
@@ -56,7 +57,9 @@ class Tunnel:
             plain.close()
             raise _unreachable(f"what answers at {address} is no node", str(error)) from error
         self.certificate = self._secure.getpeercert(binary_form=True) or b""
-        self._folder = Path(tempfile.mkdtemp(prefix="adamant-"))
+        # A socket's path has at most 107 bytes (unix(7)), and the folder for temporary files may be deep.
+        deep = len(tempfile.gettempdir()) > _PATH_LENGTH
+        self._folder = Path(tempfile.mkdtemp(prefix="adamant-", dir="/tmp" if deep else None))  # noqa: S108 - made for us alone
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listening.bind(str(self._folder / "s"))
         self._listening.listen(1)
