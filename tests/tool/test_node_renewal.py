@@ -182,7 +182,7 @@ class _Node:
         self.listed: frozenset[str] = frozenset()
         self.bus = Events()
         self.store = Store(state)
-        self.renewal = Renewal(keys, self.store, self.bus, lambda: self.clock)
+        self.renewal = Renewal(keys, self.store, self.bus, lambda: self.clock, lambda: ("web.example", "m1"))
 
         def nothing(_request: Any, _call: Call) -> Any:
             raise AdamantError("nothing", "this test answers no such method")
@@ -218,6 +218,12 @@ def _take(node_: client.Node, signed: bytes) -> None:
 
 def _keep(node_: client.Node, signed: bytes) -> None:
     node_.call("KeepCertificate", keys_pb2.KeepCertificateRequest(fingerprint=pki.facts(signed).fingerprint))
+
+
+def test_names_that_the_config_adds_are_in_the_next_certificate(node: _Node) -> None:
+    with client.connect(node.address, ADMIN) as connected:
+        renewed = renewal.renew(connected, _sign)
+    assert renewed.names == ("m1", "localhost", "127.0.0.1", "::1", "web.example")
 
 
 def test_what_nobody_confirms_is_given_up(node: _Node) -> None:

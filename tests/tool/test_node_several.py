@@ -182,3 +182,15 @@ def test_a_node_of_another_version_is_warned_of(
     assert code == 0
     assert "hostname" in out
     assert "c runs Adamant 7.0.1" in err
+
+
+def test_a_client_s_certificate_that_ends_soon_is_warned_of_once(
+    running: dict[str, Machine], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for machine in running.values():
+        machine.together = None
+    assert _run(capsys, "node", "--all", "version")[2] == ""
+    pki.save(tmp_path / "config", "mary", pki.issue_client(CA, "mary", Role.ADMIN, NOW, days=9), replace=True)
+    code, _, err = _run(capsys, "node", "--all", "version")
+    assert code == 0
+    assert err.count("your certificate mary.crt ends on") == 1

@@ -23,7 +23,7 @@ def facts(**changes: Any) -> Facts:
         image="example 1",
         posture="guarded",
         slot="usr-a",
-        fingerprint="0123456789abcdef" * 4,
+        key="0123456789abcdef" * 4,
         reach="port 4510, from another computer: adamant node -c CONTEXT health",
         addresses=("10.0.2.15 (ens3)",),
         health="ok",
@@ -41,7 +41,7 @@ def test_the_screen_tells_who_the_machine_is_how_it_is_and_how_to_reach_it() -> 
         "slot        usr-a",
         "health      ok: 9 of 9 checks hold",
         "addresses   10.0.2.15 (ens3)",
-        "SHA-256     " + "0123456789abcdef" * 4,
+        "key SHA-256 " + "0123456789abcdef" * 4,
         "reach it    port 4510, from another computer: adamant node -c CONTEXT health",
     ]
 
@@ -55,8 +55,8 @@ def test_a_check_that_does_not_hold_is_named_with_what_was_seen_and_many_are_cou
 
 
 def test_a_machine_that_knows_nothing_yet_says_so() -> None:
-    text = "\n".join(console.screen(facts(name="", slot="", fingerprint="", addresses=()), 80))
-    for told in ("no name", "slot        none", "none yet", "no certificate"):
+    text = "\n".join(console.screen(facts(name="", slot="", key="", addresses=()), 80))
+    for told in ("no name", "slot        none", "none yet", "no key"):
         assert told in text
 
 
@@ -69,7 +69,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_text_is_lost(width: int) -> N
     assert "2001:db8::5(ens5)" in squeezed
 
 
-@pytest.mark.parametrize("field", ["name", "image", "posture", "slot", "fingerprint", "reach", "health"])
+@pytest.mark.parametrize("field", ["name", "image", "posture", "slot", "key", "reach", "health"])
 def test_no_text_from_outside_reaches_a_terminal_as_anything_but_printable_ascii(field: str) -> None:
     hostile = facts(**{field: HOSTILE})
     for line in console.screen(hostile, 80):
@@ -233,18 +233,6 @@ def test_a_terminal_that_takes_nothing_holds_nobody_up_and_one_that_is_closed_is
     assert "/dev/console" in lines[0]
 
 
-def test_the_fingerprint_is_the_hash_of_the_certificate_and_what_is_none_has_none() -> None:
-    pem = b"-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\nmore"
-    assert console.fingerprint(pem) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    for data in (
-        b"",
-        b"-----BEGIN CERTIFICATE-----\nYWJj",
-        pem.replace(b"YWJj", b"!!!!"),
-        pem.replace(b"YWJj", b"YWJ"),
-    ):
-        assert console.fingerprint(data) == ""
-
-
 def test_addresses_are_those_that_lead_elsewhere() -> None:
     def row(link: bytes, address: bytes) -> bytes:
         return link.ljust(16, b"\0") + b"\2\0\0\0" + address + bytes(16)
@@ -263,7 +251,7 @@ def test_facts_come_from_the_machine_and_what_it_lacks_is_empty(tmp_path: Path) 
     failing = pb.HealthCheck(name="network", state=pb.CHECK_STATE_FAILING, message="no way out")
     well = pb.HealthCheck(name="time", state=pb.CHECK_STATE_OK, message="fine")
     answer = pb.HealthResponse(overall=pb.CHECK_STATE_FAILING, checks=[failing, well])
-    seen = console.look(tmp_path, answer, b"", 4510)
-    assert (seen.image, seen.slot, seen.fingerprint) == ("", "", "")
+    seen = console.look(tmp_path, answer, console.Access("ab", "port 1"))
+    assert (seen.image, seen.slot, seen.key, seen.reach) == ("", "", "ab", "port 1")
     assert (seen.health, seen.checks, seen.wrong) == ("failing", 2, (Check("network", "failing", "no way out"),))
     assert all("127.0.0.1" not in address for address in seen.addresses)

@@ -35,7 +35,8 @@ class NewKeyRequest(Message):
 class NewKeyResponse(Message):
     request: bytes
     certificate: bytes
-    def __init__(self, *, request: bytes | None = ..., certificate: bytes | None = ...) -> None: ...
+    names: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, request: bytes | None = ..., certificate: bytes | None = ..., names: Iterable[str] | None = ...) -> None: ...
 
 class TakeCertificateRequest(Message):
     certificate: bytes

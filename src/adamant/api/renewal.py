@@ -35,9 +35,9 @@ class Renewed(Struct, frozen=True):
 
 
 def renew(node: Node, sign: Sign) -> Renewed:
-    """Give a node a new key and certificate, with the names of the old one."""
+    """Give a node a new key and certificate, with the names of the old one and those that its config adds."""
     answer = node.call("NewKey", pb.NewKeyRequest())
-    names = pki.facts(answer.certificate).names
+    names = list(dict.fromkeys([*pki.facts(answer.certificate).names, *answer.names]))
     signed = sign(answer.request, pki.request_fingerprint(answer.request), names)
     facts = pki.facts(signed)
     node.call("TakeCertificate", pb.TakeCertificateRequest(certificate=signed))

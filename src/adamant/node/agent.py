@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,37 @@ def _files() -> Any:
     return files
 
 
-def _console(root: Path, health: Health, certificate: bytes, port: int) -> None:
-    time.sleep(_CONSOLE_SECONDS)
-    from adamant.node import console  # noqa: PLC0415 - nobody waits for it at boot
+class _Screen:
+    """The screen on the machine's console, and what it says of how the machine is reached."""
 
-    console.run(root, health.answer, certificate, port)
+    def __init__(self, root: Path, health: Callable[[], Any]) -> None:
+        self._root = root
+        self._health = health
+        self._key: Callable[[], str] = str
+        self._reach = ""
+        self._started = False
+
+    def say(self, key: Callable[[], str], reach: str, seconds: float) -> None:
+        """Show this from now on; a screen that is not there yet begins in `seconds`."""
+        self._key, self._reach = key, reach
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self._run, args=(seconds,), name="console", daemon=True).start()
+
+    def _run(self, seconds: float) -> None:
+        time.sleep(seconds)
+        from adamant.node import console  # noqa: PLC0415 - nobody waits for it at boot
+
+        console.run(self._root, self._health, lambda: console.Access(self._key(), self._reach))
 
 
 def _keys(
-    root: Path, address: str, state: Path | None, events: Events, ended: threading.Event
+    root: Path,
+    address: str,
+    state: Path | None,
+    events: Events,
+    ended: threading.Event,
+    show: Callable[[str, int], None],
 ) -> tuple[Keys, Store] | None:
     """Who this machine is: credentials, or else what the state partition keeps, or else what an enrolment brings.
 
@@ -95,7 +118,7 @@ def _keys(
     if keys is None:
         from adamant.node import maintenance  # noqa: PLC0415 - once in a machine's life
 
-        keys = maintenance.wait(store, root, events, address, ended)
+        keys = maintenance.wait(store, root, events, address, ended, show)
     return None if keys is None else (keys, store)
 
 
@@ -108,11 +131,18 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     events = Events()
-    known = _keys(root, address, state, events, ended)
+    renewal: Renewal | None = None
+    health = Health(root, ends=lambda: renewal.ends() if renewal else None)
+    screen = _Screen(root, health.answer) if console else None
+
+    def waits(key: str, port: int) -> None:
+        if screen:
+            screen.say(lambda: key, f"port {port}: adamant node enroll ADDRESS --fingerprint KEY", 0)
+
+    known = _keys(root, address, state, events, ended, waits)
     if known is None:
         return
     renewal = Renewal(*known, events)
-    health = Health(root, ends=renewal.ends)
     served = (_process_began(), 0)
     handlers: dict[str, server.Handler] = {
         "Version": lambda _request, _call: _version(root),
@@ -131,9 +161,8 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     notify("READY=1")
     events.publish(EVENT_KIND_AGENT, f"the API is served on port {port}")
     sys.stderr.flush()
-    if console:
-        arguments = (root, health, renewal.keys.certificate, port)
-        threading.Thread(target=_console, args=arguments, name="console", daemon=True).start()
+    if screen:
+        screen.say(renewal.key, f"port {port}, from another computer: adamant node -c CONTEXT health", _CONSOLE_SECONDS)
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()

@@ -5,7 +5,6 @@ kernel's messages scroll on, so that a panic can be read there. A serial console
 and the next one when something has changed that a person would act on.
 """
 
-import base64
 import os
 import socket
 import struct
@@ -54,6 +53,13 @@ class Check(NamedTuple):
     message: str
 
 
+class Access(NamedTuple):
+    """How people know this machine and reach it: the fingerprint of its key, and what they do at another computer."""
+
+    key: str
+    reach: str
+
+
 class Facts(NamedTuple):
     """What the screen tells. Texts are as they were found: `screen` makes them harmless."""
 
@@ -61,8 +67,8 @@ class Facts(NamedTuple):
     image: str
     posture: str
     slot: str
-    fingerprint: str
-    """SHA-256 of the node's certificate, in hexadecimal."""
+    key: str
+    """Fingerprint of the node's key, 64 hexadecimal digits."""
     reach: str
     """What a person does at another computer."""
     addresses: tuple[str, ...]
@@ -96,7 +102,7 @@ def screen(facts: Facts, width: int) -> list[str]:
     if len(facts.addresses) > _SHOWN:
         shown.append(f"and {len(facts.addresses) - _SHOWN} more")
     rows.append(("addresses", ", ".join(shown) or "none yet"))
-    rows.append(("SHA-256", facts.fingerprint or "no certificate"))
+    rows.append(("key SHA-256", facts.key or "no key"))
     rows.append(("reach it", facts.reach))
     for name, value in rows:
         lines += _row(name, plain(value), width)
@@ -144,18 +150,6 @@ def drawing(facts: Facts, columns: int, rows: int, now: str, *, first: bool) -> 
     return "".join(parts).encode()
 
 
-def fingerprint(certificate: bytes) -> str:
-    """SHA-256 of the first certificate in a PEM, of its DER (RFC 7468), in hexadecimal; empty when there is none."""
-    import hashlib  # noqa: PLC0415 - loads OpenSSL's part of Python
-
-    _, _, rest = certificate.partition(b"-----BEGIN CERTIFICATE-----")
-    body, end, _ = rest.partition(b"-----END CERTIFICATE-----")
-    try:
-        return hashlib.sha256(base64.b64decode(b"".join(body.split()), validate=True)).hexdigest() if end else ""
-    except ValueError:
-        return ""
-
-
 def addresses_four(table: bytes) -> list[tuple[str, str]]:
     """(link, address) of each `struct ifreq` of SIOCGIFCONF (netdevice(7)), without the loopback's."""
     found = []
@@ -200,7 +194,7 @@ def _addresses(root: Path) -> tuple[str, ...]:
     return tuple(f"{address} ({link})" for link, address in addresses_four(table.tobytes()[:size]) + six)
 
 
-def look(root: Path, answer: pb.HealthResponse, certificate: bytes, port: int) -> Facts:
+def look(root: Path, answer: pb.HealthResponse, access: Access) -> Facts:
     """The facts of this machine, with the health as it was `answer`ed. It raises nothing."""
     try:
         release = version.parse_release(read_text(root / version.RELEASE, limits.SYSTEM_FILE_SIZE))
@@ -215,8 +209,8 @@ def look(root: Path, answer: pb.HealthResponse, certificate: bytes, port: int) -
         image=f"{release.get('IMAGE_ID', '')} {release.get('IMAGE_VERSION', '')}".strip(),
         posture=read_line(root / version.POSTURE),
         slot=slot,
-        fingerprint=fingerprint(certificate),
-        reach=f"port {port}, from another computer: adamant node -c CONTEXT health",
+        key=access.key,
+        reach=access.reach,
         addresses=_addresses(root),
         health=_STATES.get(answer.overall, "unknown"),
         checks=len(answer.checks),
@@ -287,7 +281,7 @@ def _write(terminal: int, data: bytes) -> None:
             time.sleep(0.1)
 
 
-def run(root: Path, health: Callable[[], pb.HealthResponse], certificate: bytes, port: int) -> None:
+def run(root: Path, health: Callable[[], pb.HealthResponse], access: Callable[[], Access]) -> None:
     """Keep the screen for ever, in a thread of its own; begin once the boot is over, or nearly.
 
     A machine of the posture open has none: there, people log in at the console.
@@ -303,5 +297,5 @@ def run(root: Path, health: Callable[[], pb.HealthResponse], certificate: bytes,
         # While it starts, the boot's own messages say more.
         if answer.overall != pb.CHECK_STATE_WAITING or clock - begin > _PATIENCE_SECONDS:
             now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-            screens.show(look(root, answer, certificate, port), now, clock)
+            screens.show(look(root, answer, access()), now, clock)
         time.sleep(_LOOK_SECONDS)

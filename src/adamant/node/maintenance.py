@@ -18,6 +18,7 @@ import grpc
 from adamant.api import fingerprint, methods
 from adamant.api import keys_pb2 as pb
 from adamant.api.events_pb2 import EVENT_KIND_KEYS
+from adamant.api.fingerprint import Fingerprint
 from adamant.api.methods import Method
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError
@@ -125,16 +126,28 @@ def serve(enrolment: Enrolment, own_certificate: bytes, own_key: bytes, address:
     return running, port
 
 
-def wait(store: Store, root: Path, events: Events, address: str, ended: threading.Event) -> Keys | None:
-    """Wait in maintenance until the machine is enrolled; None when `ended` before."""
+def wait(
+    store: Store,
+    root: Path,
+    events: Events,
+    address: str,
+    ended: threading.Event,
+    show: Callable[[Fingerprint, int], None],
+) -> Keys | None:
+    """Wait in maintenance until the machine is enrolled; None when `ended` before.
+
+    `show` gets the fingerprint of the key and the port, for the screen.
+    """
     own_key = store.own_key()
     own_certificate = key.self_signed(own_key)
-    shown = fingerprint.show(certificate.read_pem(own_certificate).key)
+    own_fingerprint = certificate.read_pem(own_certificate).key
+    shown = fingerprint.show(own_fingerprint)
     store.show(shown)
     told = version.answer(root)
     about = {name: getattr(told, name) for name in ("machine_id", "hostname", "adamant", "image", "image_version")}
     enrolment = Enrolment(own_key, key.request(own_key), store, about)
     running, port = serve(enrolment, own_certificate, own_key, address)
+    show(own_fingerprint, port)
     notify(f"READY=1\nSTATUS=Maintenance: waits to be enrolled, key {shown}")
     events.publish(EVENT_KIND_KEYS, f"the machine has no identity and waits to be enrolled on port {port}")
     _say(

@@ -11,7 +11,7 @@ needs no disk, until it sees the other on the state partition. That is taken whe
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from adamant.api import keys_pb2 as pb
@@ -34,8 +34,15 @@ class Renewal:
     """What the node is served with. Threads may call any method at the same time."""
 
     def __init__(
-        self, keys: Keys, store: Store, events: Events, monotonic: Callable[[], float] = time.monotonic
+        self,
+        keys: Keys,
+        store: Store,
+        events: Events,
+        monotonic: Callable[[], float] = time.monotonic,
+        names: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """`names` are the host names and addresses that the config adds to those of the certificate."""
+        self._names = names
         self._keys = keys
         self._store = store
         self._events = events
@@ -86,7 +93,7 @@ class Renewal:
         request = key.request(made)
         with self._lock:
             self._fresh = made
-            return pb.NewKeyResponse(request=request, certificate=self._keys.certificate)
+            return pb.NewKeyResponse(request=request, certificate=self._keys.certificate, names=self._names())
 
     def take(self, request: pb.TakeCertificateRequest, _call: Call) -> pb.TakeCertificateResponse:
         """Serve with the new certificate from now on, for a while."""
@@ -126,6 +133,15 @@ class Renewal:
             self._stamp = self._store.stamp()
         self._events.publish(EVENT_KIND_KEYS, "the node has a new certificate", {"client": call.who.name})
         return pb.KeepCertificateResponse(ends_usec=found.not_after * 1_000_000)
+
+    def key(self) -> str:
+        """The fingerprint of the confirmed key; empty when its certificate cannot be read."""
+        from adamant.node import certificate  # noqa: PLC0415
+
+        try:
+            return certificate.read_pem(self._keys.certificate).key
+        except AdamantError:
+            return ""
 
     def ends(self) -> int | str:
         """When the confirmed certificate ends, in seconds since the Unix epoch; or why that cannot be said."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -43,11 +44,13 @@ def chosen(ctx: click.Context) -> "list[tuple[str, Context]]":
 
     choice: Choice = ctx.obj or Choice()
     if choice.every:
-        found = contexts.read().contexts
+        found = sorted(contexts.read().contexts.items())
         if not found:
             raise InputError("context-unnamed", "there is no context", hint="adamant context add makes one")
-        return sorted(found.items())
-    return [contexts.find(name) for name in choice.names or (None,)]
+    else:
+        found = [contexts.find(name) for name in choice.names or (None,)]
+    _warn_of_ends(found)
+    return found
 
 
 def connect(ctx: click.Context) -> "Node":
@@ -56,6 +59,25 @@ def connect(ctx: click.Context) -> "Node":
     if len(machines) > 1:
         raise InputError("one-node-only", f"{ctx.command_path} is for one machine at a time", hint="name one with -c")
     return _open(*machines[0])
+
+
+def _warn_of_ends(machines: "Sequence[tuple[str, Context]]") -> None:
+    """Say so when a certificate of the person ends soon, or has ended: each once."""
+    from adamant.api import contexts, pki  # noqa: PLC0415
+
+    for path, name in {context.certificate: name for name, context in reversed(machines)}.items():
+        try:
+            ends = pki.facts(contexts.credentials(dict(machines)[name]).certificate).ends
+        except AdamantError:
+            continue  # whoever uses it says what is wrong
+        left = ends - datetime.now(UTC)
+        if left < timedelta(days=limits.EXPIRY_DAYS):
+            when = f"ends on {ends:%Y-%m-%d}" if left > timedelta() else f"ended on {ends:%Y-%m-%d}"
+            click.echo(
+                f"{click.style('warning:', fg='yellow')} your certificate {path} {when}: "
+                "have a new one made (adamant keys cluster client)",
+                err=True,
+            )
 
 
 def _open(_name: str, context: "Context") -> "Node":
