@@ -144,8 +144,9 @@ NODES_AT_ONCE = 32
 """Nodes that one command asks at the same time."""
 KEY_SECONDS = 60.0
 """A key or a request that a node makes; under emulation a program takes its time to start."""
-STATE_SECONDS = 150.0
-"""Until the state partition is mounted, for a node that needs it to know who it is."""
+STATE_SECONDS = 100.0
+"""Until the state partition is mounted, for a node that needs it to know who it is; systemd gives a disk 60, and the
+agent 180 until it serves."""
 ENROLMENT_MESSAGE_SIZE = 256 << 10
 """A message that a node takes while it has no certificate: from anybody."""
 ENROLMENT_CALLS = 8
