@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,8 +148,8 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(*arguments: str) -> Iterator[Terminal]:
-    opened = Terminal("node", "dashboard", *arguments)
+def terminal(machines: list[str], arguments: Iterable[str] = ()) -> Iterator[Terminal]:
+    opened = Terminal("node", *machines, "dashboard", *arguments)
     try:
         yield opened
     finally:
@@ -158,7 +158,7 @@ def terminal(*arguments: str) -> Iterator[Terminal]:
 
 def test_machines_are_watched_and_chosen_and_one_that_went_away_comes_back(machines: list[Machine]) -> None:
     beta = machines[1]
-    with terminal("--all", "--interval", "1") as screen:
+    with terminal(["--all"], ["--interval", "1"]) as screen:
         screen.until(lambda text: "image-of-alpha" in text and "image-of-beta" in text and "alpha was looked" in text)
         screen.type(b"\x1b[B")
         screen.until(lambda text: "health of beta" in text and "beta was looked at" in text)
@@ -186,7 +186,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def test_it_follows_the_size_of_the_terminal(machines: list[Machine]) -> None:
-    with terminal("--context", "alpha") as screen:
+    with terminal(["-c", "alpha"]) as screen:
         screen.until(lambda text: _size(text) == (120, 36) and "alpha was looked at" in text)
         screen.resize(60, 20)
         screen.until(lambda text: _size(text) == (60, 20))
@@ -199,7 +199,7 @@ def test_it_follows_the_size_of_the_terminal(machines: list[Machine]) -> None:
 )
 def test_the_terminal_is_as_it_was_however_it_ends(machines: list[Machine], number: signal.Signals, code: int) -> None:
     assert machines
-    with terminal("--context", "alpha") as screen:
+    with terminal(["-c", "alpha"]) as screen:
         screen.until(lambda text: "alpha was looked at" in text)
         screen.program.send_signal(number)
         assert screen.end() == code

@@ -1,5 +1,6 @@
 """The machine's own screen: it tells what it should, in a form that harms no terminal, and does not flood a log."""
 
+import datetime
 import os
 import re
 import termios
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from adamant.api import fingerprint, pki
 from adamant.api import node_pb2 as pb
-from adamant.node import console
+from adamant.node import certificate, console
 from adamant.node.console import Check, Facts
 
 HOSTILE = "x\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202e日\x00…"
@@ -41,7 +43,7 @@ def test_the_screen_tells_who_the_machine_is_how_it_is_and_how_to_reach_it() -> 
         "slot        usr-a",
         "health      ok: 9 of 9 checks hold",
         "addresses   10.0.2.15 (ens3)",
-        "SHA-256     " + "0123456789abcdef" * 4,
+        "key         " + "0123456789abcdef" * 4,
         "reach it    port 4510, from another computer: adamant node -c CONTEXT health",
     ]
 
@@ -56,7 +58,7 @@ def test_a_check_that_does_not_hold_is_named_with_what_was_seen_and_many_are_cou
 
 def test_a_machine_that_knows_nothing_yet_says_so() -> None:
     text = "\n".join(console.screen(facts(name="", slot="", fingerprint="", addresses=()), 80))
-    for told in ("no name", "slot        none", "none yet", "no certificate"):
+    for told in ("no name", "slot        none", "key         none yet", "addresses   none yet"):
         assert told in text
 
 
@@ -233,16 +235,24 @@ def test_a_terminal_that_takes_nothing_holds_nobody_up_and_one_that_is_closed_is
     assert "/dev/console" in lines[0]
 
 
-def test_the_fingerprint_is_the_hash_of_the_certificate_and_what_is_none_has_none() -> None:
-    pem = b"-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\nmore"
-    assert console.fingerprint(pem) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    for data in (
-        b"",
-        b"-----BEGIN CERTIFICATE-----\nYWJj",
-        pem.replace(b"YWJj", b"!!!!"),
-        pem.replace(b"YWJj", b"YWJ"),
-    ):
-        assert console.fingerprint(data) == ""
+def test_the_fingerprint_is_that_of_the_key_and_can_be_typed_as_it_is_shown() -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    authority = pki.make_authority("cluster", now)
+    pair = pki.issue_node(authority, ["m1"], now)
+    told = console.serving(pair.certificate, 4510)
+    assert fingerprint.parse(told.fingerprint) == certificate.read_pem(pair.certificate).key
+    assert "port 4510" in told.reach
+    assert console.serving(b"no certificate", 1).fingerprint == ""
+    lines = console.screen(facts(fingerprint=told.fingerprint), 80)
+    at = next(number for number, line in enumerate(lines) if line.startswith("key "))
+    assert [len(line) for line in lines[at : at + 2]] == [12 + 39, 12 + 39], "it is broken in its middle"
+
+
+def test_a_machine_that_waits_to_be_enrolled_tells_how() -> None:
+    told = console.waiting(fingerprint.show(fingerprint.Fingerprint("ab" * 32)), 4510)
+    assert fingerprint.parse(told.fingerprint) == "ab" * 32
+    text = " ".join(" ".join(console.screen(facts(reach=told.reach), 80)).split())
+    assert "waits on port 4510 to be enrolled: adamant node enroll ADDRESS --fingerprint FINGERPRINT" in text
 
 
 def test_addresses_are_those_that_lead_elsewhere() -> None:
@@ -263,7 +273,7 @@ def test_facts_come_from_the_machine_and_what_it_lacks_is_empty(tmp_path: Path) 
     failing = pb.HealthCheck(name="network", state=pb.CHECK_STATE_FAILING, message="no way out")
     well = pb.HealthCheck(name="time", state=pb.CHECK_STATE_OK, message="fine")
     answer = pb.HealthResponse(overall=pb.CHECK_STATE_FAILING, checks=[failing, well])
-    seen = console.look(tmp_path, answer, b"", 4510)
-    assert (seen.image, seen.slot, seen.fingerprint) == ("", "", "")
+    seen = console.look(tmp_path, answer, console.Told("", "there"))
+    assert (seen.image, seen.slot, seen.fingerprint, seen.reach) == ("", "", "", "there")
     assert (seen.health, seen.checks, seen.wrong) == ("failing", 2, (Check("network", "failing", "no way out"),))
     assert all("127.0.0.1" not in address for address in seen.addresses)

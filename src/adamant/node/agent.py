@@ -5,9 +5,9 @@
 It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), or else from the state partition,
 or else waits in maintenance until it is enrolled. It tells systemd that it is ready only once it serves, and ends at
 SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that its keys are damaged: trying again would not help.
-It imports model, core and api of this project, and of those only what needs no
-cryptography of its own. What it holds are named tuples: a data class takes six times as long to make, and under
-emulation the agent's start is counted in seconds.
+It imports model, core and api of this project, and of those only what needs no cryptography of its own. What it holds
+are named tuples: a data class takes six times as long to make, and under emulation the agent's start is counted in
+seconds.
 """
 
 import os
@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,33 @@ def _files() -> Any:
     return files
 
 
-def _console(root: Path, health: Health, certificate: bytes, port: int) -> None:
-    time.sleep(_CONSOLE_SECONDS)
-    from adamant.node import console  # noqa: PLC0415 - nobody waits for it at boot
+class _Screen:
+    """The screen on the machine's console, in a thread that begins a while after there is something to tell."""
 
-    console.run(root, health.answer, certificate, port)
+    def __init__(self, root: Path, *, wanted: bool) -> None:
+        self._root = root
+        self._wanted = wanted
+        self._now: tuple[Callable[[], Any], Callable[[], Any]] | None = None
+
+    def show(self, health: Callable[[], Any], told: Callable[[Any], Any]) -> None:
+        """From now on, show this: `told` makes the words, of the module that knows them."""
+        first = self._now is None
+        self._now = (health, lambda: told(self._module()))
+        if first and self._wanted:
+            threading.Thread(target=self._run, name="console", daemon=True).start()
+
+    def _module(self) -> Any:
+        from adamant.node import console  # noqa: PLC0415 - nobody waits for it at boot
+
+        return console
+
+    def _run(self) -> None:
+        time.sleep(_CONSOLE_SECONDS)
+        self._module().run(self._root, lambda: self._now)
 
 
 def _keys(
-    root: Path, address: str, state: Path | None, events: Events, ended: threading.Event
+    root: Path, address: str, state: Path | None, events: Events, ended: threading.Event, screen: _Screen
 ) -> tuple[Keys, Store] | None:
     """Who this machine is: credentials, or else what the state partition keeps, or else what an enrolment brings.
 
@@ -95,7 +114,10 @@ def _keys(
     if keys is None:
         from adamant.node import maintenance  # noqa: PLC0415 - once in a machine's life
 
-        keys = maintenance.wait(store, root, events, address, ended)
+        def waiting(fingerprint: str, port: int) -> None:
+            screen.show(Health(root).answer, lambda console: console.waiting(fingerprint, port))
+
+        keys = maintenance.wait(store, root, events, address, ended, waiting)
     return None if keys is None else (keys, store)
 
 
@@ -108,7 +130,8 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     events = Events()
-    known = _keys(root, address, state, events, ended)
+    screen = _Screen(root, wanted=console)
+    known = _keys(root, address, state, events, ended, screen)
     if known is None:
         return
     renewal = Renewal(*known, events)
@@ -131,9 +154,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     notify("READY=1")
     events.publish(EVENT_KIND_AGENT, f"the API is served on port {port}")
     sys.stderr.flush()
-    if console:
-        arguments = (root, health, renewal.keys.certificate, port)
-        threading.Thread(target=_console, args=arguments, name="console", daemon=True).start()
+    screen.show(health.answer, lambda module: module.serving(renewal.keys.certificate, port))
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()

@@ -5,7 +5,6 @@ kernel's messages scroll on, so that a panic can be read there. A serial console
 and the next one when something has changed that a person would act on.
 """
 
-import base64
 import os
 import socket
 import struct
@@ -54,6 +53,37 @@ class Check(NamedTuple):
     message: str
 
 
+class Told(NamedTuple):
+    """What the agent tells: its key's fingerprint (empty where there is none), and what a person does to reach it."""
+
+    fingerprint: str
+    reach: str
+
+
+def serving(certificate: bytes, port: int) -> Told:
+    """What an agent tells that serves the API with the certificate in this PEM."""
+    from adamant.api import fingerprint  # noqa: PLC0415
+    from adamant.node import certificate as certificates  # noqa: PLC0415
+
+    try:
+        shown = fingerprint.show(certificates.read_pem(certificate).key)
+    except AdamantError:
+        shown = ""
+    return Told(_halves(shown), f"port {port}, from another computer: adamant node -c CONTEXT health")
+
+
+def waiting(fingerprint: str, port: int) -> Told:
+    """What an agent tells that waits to be enrolled; `fingerprint` is its key's, as people read it."""
+    reach = f"it waits on port {port} to be enrolled: adamant node enroll ADDRESS --fingerprint FINGERPRINT"
+    return Told(_halves(fingerprint), reach)
+
+
+def _halves(fingerprint: str) -> str:
+    """A fingerprint that may be broken in its middle. It can be typed with that space, too."""
+    groups = fingerprint.split(":")
+    return " ".join(":".join(part) for part in (groups[: len(groups) // 2], groups[len(groups) // 2 :]) if part)
+
+
 class Facts(NamedTuple):
     """What the screen tells. Texts are as they were found: `screen` makes them harmless."""
 
@@ -62,7 +92,7 @@ class Facts(NamedTuple):
     posture: str
     slot: str
     fingerprint: str
-    """SHA-256 of the node's certificate, in hexadecimal."""
+    """Of the node's key, as people read it."""
     reach: str
     """What a person does at another computer."""
     addresses: tuple[str, ...]
@@ -96,7 +126,7 @@ def screen(facts: Facts, width: int) -> list[str]:
     if len(facts.addresses) > _SHOWN:
         shown.append(f"and {len(facts.addresses) - _SHOWN} more")
     rows.append(("addresses", ", ".join(shown) or "none yet"))
-    rows.append(("SHA-256", facts.fingerprint or "no certificate"))
+    rows.append(("key", facts.fingerprint or "none yet"))
     rows.append(("reach it", facts.reach))
     for name, value in rows:
         lines += _row(name, plain(value), width)
@@ -144,18 +174,6 @@ def drawing(facts: Facts, columns: int, rows: int, now: str, *, first: bool) -> 
     return "".join(parts).encode()
 
 
-def fingerprint(certificate: bytes) -> str:
-    """SHA-256 of the first certificate in a PEM, of its DER (RFC 7468), in hexadecimal; empty when there is none."""
-    import hashlib  # noqa: PLC0415 - loads OpenSSL's part of Python
-
-    _, _, rest = certificate.partition(b"-----BEGIN CERTIFICATE-----")
-    body, end, _ = rest.partition(b"-----END CERTIFICATE-----")
-    try:
-        return hashlib.sha256(base64.b64decode(b"".join(body.split()), validate=True)).hexdigest() if end else ""
-    except ValueError:
-        return ""
-
-
 def addresses_four(table: bytes) -> list[tuple[str, str]]:
     """(link, address) of each `struct ifreq` of SIOCGIFCONF (netdevice(7)), without the loopback's."""
     found = []
@@ -182,7 +200,7 @@ def addresses_six(text: str) -> list[tuple[str, str]]:
 
 
 def _addresses(root: Path) -> tuple[str, ...]:
-    """Every address with its link. It asks in ways that need no netlink, which the agent's sandbox does not have."""
+    """Every address with its link. It asks in the ways that cost least."""
     import array  # noqa: PLC0415
     import fcntl  # noqa: PLC0415
 
@@ -200,7 +218,7 @@ def _addresses(root: Path) -> tuple[str, ...]:
     return tuple(f"{address} ({link})" for link, address in addresses_four(table.tobytes()[:size]) + six)
 
 
-def look(root: Path, answer: pb.HealthResponse, certificate: bytes, port: int) -> Facts:
+def look(root: Path, answer: pb.HealthResponse, told: Told) -> Facts:
     """The facts of this machine, with the health as it was `answer`ed. It raises nothing."""
     try:
         release = version.parse_release(read_text(root / version.RELEASE, limits.SYSTEM_FILE_SIZE))
@@ -215,8 +233,8 @@ def look(root: Path, answer: pb.HealthResponse, certificate: bytes, port: int) -
         image=f"{release.get('IMAGE_ID', '')} {release.get('IMAGE_VERSION', '')}".strip(),
         posture=read_line(root / version.POSTURE),
         slot=slot,
-        fingerprint=fingerprint(certificate),
-        reach=f"port {port}, from another computer: adamant node -c CONTEXT health",
+        fingerprint=told.fingerprint,
+        reach=told.reach,
         addresses=_addresses(root),
         health=_STATES.get(answer.overall, "unknown"),
         checks=len(answer.checks),
@@ -287,10 +305,11 @@ def _write(terminal: int, data: bytes) -> None:
             time.sleep(0.1)
 
 
-def run(root: Path, health: Callable[[], pb.HealthResponse], certificate: bytes, port: int) -> None:
+def run(root: Path, now: Callable[[], tuple[Callable[[], pb.HealthResponse], Callable[[], Told]]]) -> None:
     """Keep the screen for ever, in a thread of its own; begin once the boot is over, or nearly.
 
-    A machine of the posture open has none: there, people log in at the console.
+    `now` gives how health is asked for and what the agent tells at that time. A machine of the posture open has no
+    screen: there, people log in at the console.
     """
     if version.posture(root) == pb.POSTURE_OPEN:
         return
@@ -298,10 +317,11 @@ def run(root: Path, health: Callable[[], pb.HealthResponse], certificate: bytes,
     screens = Screens(root)
     begin = time.monotonic()
     while True:
+        health, told = now()
         answer = health()
         clock = time.monotonic()
         # While it starts, the boot's own messages say more.
         if answer.overall != pb.CHECK_STATE_WAITING or clock - begin > _PATIENCE_SECONDS:
-            now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-            screens.show(look(root, answer, certificate, port), now, clock)
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+            screens.show(look(root, answer, told()), stamp, clock)
         time.sleep(_LOOK_SECONDS)

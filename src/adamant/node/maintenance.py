@@ -125,8 +125,18 @@ def serve(enrolment: Enrolment, own_certificate: bytes, own_key: bytes, address:
     return running, port
 
 
-def wait(store: Store, root: Path, events: Events, address: str, ended: threading.Event) -> Keys | None:
-    """Wait in maintenance until the machine is enrolled; None when `ended` before."""
+def wait(
+    store: Store,
+    root: Path,
+    events: Events,
+    address: str,
+    ended: threading.Event,
+    tell: Callable[[str, int], object] = lambda _fingerprint, _port: None,
+) -> Keys | None:
+    """Wait in maintenance until the machine is enrolled; None when `ended` before.
+
+    `tell` gets the fingerprint, as people read it, and the port once it serves.
+    """
     own_key = store.own_key()
     own_certificate = key.self_signed(own_key)
     shown = fingerprint.show(certificate.read_pem(own_certificate).key)
@@ -135,6 +145,7 @@ def wait(store: Store, root: Path, events: Events, address: str, ended: threadin
     about = {name: getattr(told, name) for name in ("machine_id", "hostname", "adamant", "image", "image_version")}
     enrolment = Enrolment(own_key, key.request(own_key), store, about)
     running, port = serve(enrolment, own_certificate, own_key, address)
+    tell(shown, port)
     notify(f"READY=1\nSTATUS=Maintenance: waits to be enrolled, key {shown}")
     events.publish(EVENT_KIND_KEYS, f"the machine has no identity and waits to be enrolled on port {port}")
     _say(

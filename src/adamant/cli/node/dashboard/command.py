@@ -8,32 +8,34 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adamant.cli.node import reach
+
 if TYPE_CHECKING:
     from adamant.cli.node.dashboard.poller import Asked, Poller
 
 _EPILOG = """\b
 Examples:
-  adamant node dashboard                             the machine of the current context
-  adamant node dashboard --context a --context b     two machines
-  adamant node dashboard --all --interval 5
+  adamant node dashboard                        the machine of the current context
+  adamant node -c a,b dashboard                 two machines
+  adamant node --all dashboard --interval 5
 """
 
 
 @click.command("dashboard", epilog=_EPILOG)
-@click.option("--context", "names", metavar="CONTEXT", multiple=True, help="A machine to show; may be repeated.")
-@click.option("--all", "every", is_flag=True, help="The machines of all contexts.")
 @click.option(
     "--interval", type=click.FloatRange(1.0, 60.0), default=2.0, show_default=True, help="Seconds between questions."
 )
 @click.pass_context
-def command(ctx: click.Context, names: tuple[str, ...], every: bool, interval: float) -> None:
+def command(ctx: click.Context, interval: float) -> None:
     """Watch machines: their health, services, load, and what happens. Keys: arrows, tab, e, l, q."""
     from adamant.cli.node.dashboard import poller, terminal  # noqa: PLC0415
 
     terminal.require()
-    chosen = _chosen(ctx, names, every)
+    chosen = reach.chosen(ctx)
     with terminal.inbox() as inbox:
-        pollers = [poller.Poller(name, address, _opener(name), inbox.wake, interval) for name, address in chosen]
+        pollers = [
+            poller.Poller(name, context.address, _opener(name), inbox.wake, interval) for name, context in chosen
+        ]
         for one in pollers:
             one.start()
         try:
@@ -41,16 +43,6 @@ def command(ctx: click.Context, names: tuple[str, ...], every: bool, interval: f
         finally:
             for one in pollers:
                 one.end()
-
-
-def _chosen(ctx: click.Context, names: tuple[str, ...], every: bool) -> list[tuple[str, str]]:
-    """Name and address of each machine to show."""
-    from adamant.api import contexts  # noqa: PLC0415
-
-    if every:
-        names = tuple(sorted(contexts.read().contexts))
-    found = [contexts.find(name) for name in names or (ctx.obj,)]
-    return [(name, context.address) for name, context in dict(found).items()]
 
 
 def _opener(name: str) -> "Callable[[], AbstractContextManager[Asked]]":
