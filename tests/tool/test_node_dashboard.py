@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from adamant.api import events_pb2, methods, pki
+from adamant.api import events_pb2, logs_pb2, methods, pki
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 from adamant.core import files
@@ -50,6 +50,7 @@ class Machine:
             "Boot": lambda _request, _call: pb.BootResponse(slot="usr-a"),
             "Health": self._health,
             "Events": self._events,
+            "Logs": self._logs,
         }
         pair = pki.issue_node(CA, [self.name], NOW)
         address = f"127.0.0.1:{self.port}"
@@ -67,6 +68,10 @@ class Machine:
         state = pb.CHECK_STATE_OK if self.healthy else pb.CHECK_STATE_FAILING
         check = pb.HealthCheck(name="network", state=state, message=f"{self.name} was looked at")
         return pb.HealthResponse(overall=state, checks=[check])
+
+    def _logs(self, request: logs_pb2.LogsRequest, _call: Call) -> Iterator[logs_pb2.LogEntry]:
+        if not request.after_cursor:
+            yield logs_pb2.LogEntry(message=f"what {self.name} wrote down", identifier="x", cursor="1")
 
     def _events(self, request: events_pb2.EventsRequest, call: Call) -> Iterator[events_pb2.Event]:
         return self.bus.follow(0, (), request.last, wait=request.follow, alive=call.alive)
@@ -165,7 +170,7 @@ def test_machines_are_watched_and_chosen_and_one_that_went_away_comes_back(machi
         beta.bus.publish(events_pb2.EVENT_KIND_CONFIG, "generation 7 was applied")
         screen.until(lambda text: "generation 7 was applied" in text)
         screen.type(b"l")
-        screen.until(lambda text: "logs of beta" in text)
+        screen.until(lambda text: "logs of beta" in text and "what beta wrote down" in text)
         beta.healthy = False
         screen.until(lambda text: re.search(r"beta +failing", text))
         beta.stop()

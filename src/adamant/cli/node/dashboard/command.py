@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adamant.cli.node import reach
 
 if TYPE_CHECKING:
+    from adamant.api.logs import LogEntry
     from adamant.cli.node.dashboard.poller import Asked, Poller
 
 _EPILOG = """\b
@@ -34,7 +35,8 @@ def command(ctx: click.Context, interval: float) -> None:
     chosen = reach.chosen(ctx)
     with terminal.inbox() as inbox:
         pollers = [
-            poller.Poller(name, context.address, _opener(name), inbox.wake, interval) for name, context in chosen
+            poller.Poller(name, context.address, _opener(name), inbox.wake, interval, _read_log)
+            for name, context in chosen
         ]
         for one in pollers:
             one.start()
@@ -57,6 +59,14 @@ def _opener(name: str) -> "Callable[[], AbstractContextManager[Asked]]":
     return opened
 
 
+def _read_log(node: Any, cursor: str) -> "list[LogEntry]":
+    """Entries of the running boot behind `cursor`; the last ones, when it is empty."""
+    from adamant.api import logs, logs_pb2  # noqa: PLC0415
+    from adamant.cli.node.dashboard.poller import LOG  # noqa: PLC0415
+
+    return list(logs.logs(node, logs_pb2.LogsRequest(lines=LOG, after_cursor=cursor)))
+
+
 def _show(pollers: "list[Poller]", wait: Callable[[float], bytes | None]) -> None:
     """Draw until the person leaves, or their terminal goes away."""
     from rich.console import Console  # noqa: PLC0415
@@ -69,6 +79,8 @@ def _show(pollers: "list[Poller]", wait: Callable[[float], bytes | None]) -> Non
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         while True:
             shown = replace(shown, nodes=tuple(one.snapshot() for one in pollers), now=time.time())
+            for number, one in enumerate(pollers):
+                one.want_log(shown.pane is snapshot.Pane.LOGS and number == shown.selected)
             live.update(view.picture(shown, console.width, console.height), refresh=True)
             typed = wait(1.0)
             if typed is None:
