@@ -71,6 +71,8 @@ def running(usr: Path, tree: ToolsTree, node: Node, work: Path) -> Iterator[Nati
                 taken = time.perf_counter() - begin
                 if said != b"READY=1":
                     raise _failed(f"said {said!r} instead of being ready", folder)
+                if "Traceback" in (folder / "log").read_text(errors="replace"):
+                    raise _failed("complained while it started", folder)
                 yield Native(f"127.0.0.1:{port}", taken, node.keys(), _last_child(outer))
             except TimeoutError as error:
                 raise _failed("did not come to serve", folder) from error

@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from adamant.api import client, logs, logs_pb2
 from adamant.api.client import Node
+from adamant.api.pki import Credentials
 from adamant.core import files
 from adamant.image.project import DEFINITION
 from adamant.machine.machine import Machine
@@ -143,6 +145,8 @@ def memory(bench: Bench) -> Result:
             times = callers.one(machine.address, keys, _EMULATED_CALLS, ask)
             rows.append((name, f"{times.median * 1e3:.1f} ms", f"{times.part(0.99) * 1e3:.1f} ms"))
             bench.say(f"agent-memory: {name} {times.median * 1e3:.1f} ms")
+        streamed = _stream_log(machine.address, keys)
+        bench.say(f"agent-memory: {streamed}")
         got = callers.many(machine.address, keys, _CALLERS, _MINUTE, _ASKED["Version"])
         time.sleep(5)
         after = _said(machine)
@@ -159,9 +163,19 @@ def memory(bench: Bench) -> Result:
             f"after {_CALLERS} callers at once for a minute {_range([after])}; "
             f"{got.answered} calls answered, {_lost(got.errors)}",
             f"from exec to serving during the boot: {began.duration_usec / 1e6:.2f} s",
+            f"its whole log over one stream: {streamed}",
         ),
         tables=(Table(f"Calls over one connection ({where.accelerator})", ("method", "p50", "p99"), tuple(rows)),),
     )
+
+
+def _stream_log(address: str, keys: Credentials) -> str:
+    """How fast all entries of the running boot come; the agent has them from journalctl."""
+    with client.connect(address, keys, _MINUTE) as node:
+        begin = time.perf_counter()
+        sizes = [len(entry.message) for entry in logs.logs(node, logs_pb2.LogsRequest())]
+        taken = time.perf_counter() - begin
+    return f"{len(sizes)} entries in {taken:.2f} s, {len(sizes) / taken:.0f} a second"
 
 
 def _lost(errors: Counter[str]) -> str:

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adamant.api import events_pb2, methods, pki
+from adamant.api import events_pb2, logs_pb2, methods, pki
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 from adamant.core import files
@@ -50,6 +50,7 @@ class Machine:
             "Boot": lambda _request, _call: pb.BootResponse(slot="usr-a"),
             "Health": self._health,
             "Events": self._events,
+            "Logs": self._logs,
         }
         pair = pki.issue_node(CA, [self.name], NOW)
         address = f"127.0.0.1:{self.port}"
@@ -67,6 +68,10 @@ class Machine:
         state = pb.CHECK_STATE_OK if self.healthy else pb.CHECK_STATE_FAILING
         check = pb.HealthCheck(name="network", state=state, message=f"{self.name} was looked at")
         return pb.HealthResponse(overall=state, checks=[check])
+
+    def _logs(self, request: logs_pb2.LogsRequest, _call: Call) -> Iterator[logs_pb2.LogEntry]:
+        if not request.after_cursor:
+            yield logs_pb2.LogEntry(message=f"what {self.name} wrote down", identifier="x", cursor="1")
 
     def _events(self, request: events_pb2.EventsRequest, call: Call) -> Iterator[events_pb2.Event]:
         return self.bus.follow(0, (), request.last, wait=request.follow, alive=call.alive)
@@ -148,8 +153,8 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(*arguments: str) -> Iterator[Terminal]:
-    opened = Terminal("node", "dashboard", *arguments)
+def terminal(machines: list[str], arguments: Iterable[str] = ()) -> Iterator[Terminal]:
+    opened = Terminal("node", *machines, "dashboard", *arguments)
     try:
         yield opened
     finally:
@@ -158,14 +163,14 @@ def terminal(*arguments: str) -> Iterator[Terminal]:
 
 def test_machines_are_watched_and_chosen_and_one_that_went_away_comes_back(machines: list[Machine]) -> None:
     beta = machines[1]
-    with terminal("--all", "--interval", "1") as screen:
+    with terminal(["--all"], ["--interval", "1"]) as screen:
         screen.until(lambda text: "image-of-alpha" in text and "image-of-beta" in text and "alpha was looked" in text)
         screen.type(b"\x1b[B")
         screen.until(lambda text: "health of beta" in text and "beta was looked at" in text)
         beta.bus.publish(events_pb2.EVENT_KIND_CONFIG, "generation 7 was applied")
         screen.until(lambda text: "generation 7 was applied" in text)
         screen.type(b"l")
-        screen.until(lambda text: "logs of beta" in text)
+        screen.until(lambda text: "logs of beta" in text and "what beta wrote down" in text)
         beta.healthy = False
         screen.until(lambda text: re.search(r"beta +failing", text))
         beta.stop()
@@ -186,7 +191,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def test_it_follows_the_size_of_the_terminal(machines: list[Machine]) -> None:
-    with terminal("--context", "alpha") as screen:
+    with terminal(["-c", "alpha"]) as screen:
         screen.until(lambda text: _size(text) == (120, 36) and "alpha was looked at" in text)
         screen.resize(60, 20)
         screen.until(lambda text: _size(text) == (60, 20))
@@ -199,7 +204,7 @@ def test_it_follows_the_size_of_the_terminal(machines: list[Machine]) -> None:
 )
 def test_the_terminal_is_as_it_was_however_it_ends(machines: list[Machine], number: signal.Signals, code: int) -> None:
     assert machines
-    with terminal("--context", "alpha") as screen:
+    with terminal(["-c", "alpha"]) as screen:
         screen.until(lambda text: "alpha was looked at" in text)
         screen.program.send_signal(number)
         assert screen.end() == code

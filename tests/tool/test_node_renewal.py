@@ -378,8 +378,7 @@ def test_a_stream_of_a_revoked_client_ends(node: _Node) -> None:
         node.listed = frozenset({listed})
         threading.Timer(0.2, node.bus.publish, (events_pb2.EVENT_KIND_AGENT, "secret")).start()
         with pytest.raises(VerificationError, match="certificate-revoked"):
-            for event in followed:
-                assert event.message != "secret"
+            next(followed)
 
 
 def test_many_renewals_cost_no_memory(tmp_path: Path) -> None:

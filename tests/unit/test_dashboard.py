@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from adamant.api.logs import LogEntry
 from adamant.api.types import Boot, CheckState, Event, EventKind, Health, HealthCheck, SecureBoot, Verity, Version
 from adamant.cli.node.dashboard import keys, snapshot, view
 from adamant.cli.node.dashboard.keys import Key
@@ -49,6 +50,10 @@ def node(name: str = "m1", **changes: Any) -> Snapshot:
         events=tuple(event(number) for number in range(1, 41)),
     )
     return replace(usual, **changes)
+
+
+def entry(number: int, message: str, who: str = "containerd") -> LogEntry:
+    return LogEntry(number, number, "b" * 32, "x.service", who, 6, 1, message, f"cursor-{number}")
 
 
 def drawn(shown: View, width: int = 120, height: int = 40) -> str:
@@ -139,7 +144,7 @@ def test_nothing_that_a_node_says_is_obeyed_by_the_terminal_or_the_renderer() ->
         events=(Event(1, 1 << 62, EventKind.AGENT, HOSTILE, {HOSTILE: HOSTILE}, "a", 0),),
         gauges=(Gauge(HOSTILE, 0.5, HOSTILE),),
         services=(Service(HOSTILE, HOSTILE, True),),
-        lines=(HOSTILE,),
+        log=(entry(1, HOSTILE, HOSTILE),),
     )
     for pane in Pane:
         for shown in (hostile, replace(hostile, error=HOSTILE), replace(hostile, gauges=(), services=())):
@@ -149,10 +154,10 @@ def test_nothing_that_a_node_says_is_obeyed_by_the_terminal_or_the_renderer() ->
 
 
 def test_logs_take_the_place_of_events() -> None:
-    shown = View((node(lines=("a line of the log",)),), pane=Pane.LOGS)
+    shown = View((node(log=(entry(1, "a line of the log"),)),), pane=Pane.LOGS)
     assert "a line of the log" in drawn(shown)
     assert "event 40" not in drawn(shown)
-    assert "no line of the log yet" in drawn(View((node(),), pane=Pane.LOGS))
+    assert "nothing of the log yet" in drawn(View((node(),), pane=Pane.LOGS))
 
 
 @pytest.mark.parametrize(
@@ -210,6 +215,10 @@ class Double:
         return iter(self.log[-last:])
 
 
+def no_log(_node: Any, _cursor: str) -> list[LogEntry]:
+    raise AssertionError("nobody wants the log")
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not holds():
@@ -220,7 +229,7 @@ def until(holds: Callable[[], bool]) -> None:
 def test_a_poller_keeps_the_last_answer_tells_of_an_error_and_comes_back() -> None:
     double, woken = Double(), threading.Event()
     asked: Asked = double
-    poller = Poller("m1", "there", lambda: double, woken.set, 0.01)
+    poller = Poller("m1", "there", lambda: double, woken.set, 0.01, no_log)
     assert asked is double
     assert poller.snapshot() == Snapshot("m1", "there")
     poller.start()
@@ -245,7 +254,7 @@ def test_a_poller_keeps_the_last_answer_tells_of_an_error_and_comes_back() -> No
 
 def test_a_poller_brings_new_events_also_those_of_an_agent_that_began_anew() -> None:
     double = Double()
-    poller = Poller("m1", "there", lambda: double, lambda: None, 0.01)
+    poller = Poller("m1", "there", lambda: double, lambda: None, 0.01, no_log)
     poller.start()
     try:
         until(lambda: len(poller.snapshot().events) == 1)
@@ -253,5 +262,33 @@ def test_a_poller_brings_new_events_also_those_of_an_agent_that_began_anew() -> 
         until(lambda: len(poller.snapshot().events) == 2)
         double.log = [event(1, agent="b" * 32)]
         until(lambda: [found.agent_id for found in poller.snapshot().events] == ["b" * 32])
+    finally:
+        poller.end()
+
+
+def test_the_log_is_asked_for_while_it_is_shown_and_goes_on_behind_what_is_known() -> None:
+    double = Double()
+    asked: list[str] = []
+    log = [entry(1, "one"), entry(2, "two")]
+
+    def read(_node: Any, cursor: str) -> list[LogEntry]:
+        asked.append(cursor)
+        return [found for found in log if not cursor or found.cursor > cursor]
+
+    poller = Poller("m1", "there", lambda: double, lambda: None, 0.01, read)
+    poller.start()
+    try:
+        until(lambda: poller.snapshot().health is not None)
+        assert asked == []
+        poller.want_log(True)
+        until(lambda: [found.message for found in poller.snapshot().log] == ["one", "two"])
+        log.append(entry(3, "three"))
+        until(lambda: [found.message for found in poller.snapshot().log] == ["one", "two", "three"])
+        assert asked[:2] == ["", "cursor-2"]
+        poller.want_log(False)
+        time.sleep(0.1)
+        count = len(asked)
+        time.sleep(0.1)
+        assert len(asked) == count
     finally:
         poller.end()

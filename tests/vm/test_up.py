@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adamant.core import places
-from adamant.machine import up
+from adamant.machine import console, up
 from adamant.machine.machine import Machine, Stopped
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, Probed, node, probe_lines
@@ -53,6 +53,22 @@ def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
     assert (version["image"], version["image_version"]) == ("probed", "1")
     assert version["kernel"] == manifest.kernel
     assert version["posture"] == "guarded"
+
+
+def test_its_console_shows_who_it_is_once_and_no_complaint_of_the_agent(machine: Machine) -> None:
+    deadline = time.monotonic() + 120
+    while "reach it" not in (shown := "\n".join(console.tail(machine.console_log, 4 << 20))):
+        assert time.monotonic() < deadline, "the screen did not come"
+        time.sleep(1)
+    for row in (
+        "image       probed 1",
+        "posture     guarded",
+        "slot        usr-a",
+        "checks hold",
+        "addresses   10.0.2.15",
+    ):
+        assert shown.count(row) == 1
+    assert "Traceback" not in shown
 
 
 def test_a_reboot_brings_back_the_released_state_and_keeps_var(machine: Machine, probed: Probed) -> None:

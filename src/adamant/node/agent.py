@@ -5,9 +5,9 @@
 It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), or else from the state partition,
 or else waits in maintenance until it is enrolled. It tells systemd that it is ready only once it serves, and ends at
 SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that its keys are damaged: trying again would not help.
-It imports model, core and api of this project, and of those only what needs no
-cryptography of its own. What it holds are named tuples: a data class takes six times as long to make, and under
-emulation the agent's start is counted in seconds.
+It imports model, core and api of this project, and of those only what needs no cryptography of its own. What it holds
+are named tuples: a data class takes six times as long to make, and under emulation the agent's start is counted in
+seconds.
 """
 
 import os

@@ -176,7 +176,7 @@ def addresses_six(text: str) -> list[tuple[str, str]]:
 
 
 def _addresses(root: Path) -> tuple[str, ...]:
-    """Every address with its link. It asks in ways that need no netlink, which the agent's sandbox does not have."""
+    """Every address with its link. It asks in the ways that cost least."""
     import array  # noqa: PLC0415
     import fcntl  # noqa: PLC0415
 

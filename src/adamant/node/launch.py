@@ -20,6 +20,7 @@ def main() -> int:
     sys.path.append(PACKAGES)
     for name in UNUSED:
         sys.modules[name] = module(name)
+    vars(sys.modules["inspect"])["isgenerator"] = callable  # Cython wraps it, and complains where there is none
     import grpc  # noqa: F401, PLC0415 - only now is it to be loaded
 
     for name in UNUSED:

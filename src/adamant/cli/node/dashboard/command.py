@@ -4,36 +4,40 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from adamant.cli.node import reach
+
 if TYPE_CHECKING:
+    from adamant.api.logs import LogEntry
     from adamant.cli.node.dashboard.poller import Asked, Poller
 
 _EPILOG = """\b
 Examples:
-  adamant node dashboard                             the machine of the current context
-  adamant node dashboard --context a --context b     two machines
-  adamant node dashboard --all --interval 5
+  adamant node dashboard                        the machine of the current context
+  adamant node -c a,b dashboard                 two machines
+  adamant node --all dashboard --interval 5
 """
 
 
 @click.command("dashboard", epilog=_EPILOG)
-@click.option("--context", "names", metavar="CONTEXT", multiple=True, help="A machine to show; may be repeated.")
-@click.option("--all", "every", is_flag=True, help="The machines of all contexts.")
 @click.option(
     "--interval", type=click.FloatRange(1.0, 60.0), default=2.0, show_default=True, help="Seconds between questions."
 )
 @click.pass_context
-def command(ctx: click.Context, names: tuple[str, ...], every: bool, interval: float) -> None:
+def command(ctx: click.Context, interval: float) -> None:
     """Watch machines: their health, services, load, and what happens. Keys: arrows, tab, e, l, q."""
     from adamant.cli.node.dashboard import poller, terminal  # noqa: PLC0415
 
     terminal.require()
-    chosen = _chosen(ctx, names, every)
+    chosen = reach.chosen(ctx)
     with terminal.inbox() as inbox:
-        pollers = [poller.Poller(name, address, _opener(name), inbox.wake, interval) for name, address in chosen]
+        pollers = [
+            poller.Poller(name, context.address, _opener(name), inbox.wake, interval, _read_log)
+            for name, context in chosen
+        ]
         for one in pollers:
             one.start()
         try:
@@ -41,16 +45,6 @@ def command(ctx: click.Context, names: tuple[str, ...], every: bool, interval: f
         finally:
             for one in pollers:
                 one.end()
-
-
-def _chosen(ctx: click.Context, names: tuple[str, ...], every: bool) -> list[tuple[str, str]]:
-    """Name and address of each machine to show."""
-    from adamant.api import contexts  # noqa: PLC0415
-
-    if every:
-        names = tuple(sorted(contexts.read().contexts))
-    found = [contexts.find(name) for name in names or (ctx.obj,)]
-    return [(name, context.address) for name, context in dict(found).items()]
 
 
 def _opener(name: str) -> "Callable[[], AbstractContextManager[Asked]]":
@@ -65,6 +59,14 @@ def _opener(name: str) -> "Callable[[], AbstractContextManager[Asked]]":
     return opened
 
 
+def _read_log(node: Any, cursor: str) -> "list[LogEntry]":
+    """Entries of the running boot behind `cursor`; the last ones, when it is empty."""
+    from adamant.api import logs, logs_pb2  # noqa: PLC0415
+    from adamant.cli.node.dashboard.poller import LOG  # noqa: PLC0415
+
+    return list(logs.logs(node, logs_pb2.LogsRequest(lines=LOG, after_cursor=cursor)))
+
+
 def _show(pollers: "list[Poller]", wait: Callable[[float], bytes | None]) -> None:
     """Draw until the person leaves, or their terminal goes away."""
     from rich.console import Console  # noqa: PLC0415
@@ -77,6 +79,8 @@ def _show(pollers: "list[Poller]", wait: Callable[[float], bytes | None]) -> Non
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         while True:
             shown = replace(shown, nodes=tuple(one.snapshot() for one in pollers), now=time.time())
+            for number, one in enumerate(pollers):
+                one.want_log(shown.pane is snapshot.Pane.LOGS and number == shown.selected)
             live.update(view.picture(shown, console.width, console.height), refresh=True)
             typed = wait(1.0)
             if typed is None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from adamant.api.logs import LogEntry
 from adamant.api.types import Boot, Event, Health, Version
 from adamant.cli.node.dashboard.keys import Key
 
@@ -44,7 +45,7 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     gauges: tuple[Gauge, ...] = ()
     services: tuple[Service, ...] = ()
-    lines: tuple[str, ...] = ()
+    log: tuple[LogEntry, ...] = ()
 
 
 class Pane(Enum):

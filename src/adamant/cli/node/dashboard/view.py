@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from adamant.api.logs import LogEntry
 from adamant.api.types import CheckState
 from adamant.cli.node.dashboard.snapshot import Gauge, Pane, Service, Snapshot, View
 from adamant.machine import console
@@ -157,26 +158,37 @@ def _service(service: Service) -> Text:
 
 def _lower(view: View, node: Snapshot, room: int) -> RenderableType:
     """The last events or log lines, newest at the bottom."""
-    lines = [_event(event) for event in node.events] if view.pane is Pane.EVENTS else [*map(_plain, node.lines)]
+    lines = [_event(event) for event in node.events] if view.pane is Pane.EVENTS else [_entry(e) for e in node.log]
     if not lines:
-        what = "no event" if view.pane is Pane.EVENTS else "no line of the log"
+        what = "no event" if view.pane is Pane.EVENTS else "nothing of the log"
         lines = [Text(f"{what} yet", style="dim")]
     return _panel(view.pane.value, Group(*lines[-room:]), node)
 
 
-def _plain(line: str) -> Text:
-    return Text(safe(line), no_wrap=True, overflow="ellipsis")
+def _clock(usec: int) -> str:
+    try:
+        return datetime.fromtimestamp(usec / 1e6, UTC).strftime("%H:%M:%S")
+    except (OverflowError, OSError, ValueError):  # a node says any number
+        return "--:--:--"
+
+
+def _entry(entry: LogEntry) -> Text:
+    style = "bold red" if entry.priority <= 3 else "yellow" if entry.priority == 4 else ""
+    who = safe(entry.identifier or entry.unit or "?")
+    return Text.assemble(
+        (_clock(entry.time_usec), "dim"),
+        (f"  {who}", "cyan"),
+        (f"  {safe(entry.message)}", style),
+        no_wrap=True,
+        overflow="ellipsis",
+    )
 
 
 def _event(event: Any) -> Text:
-    try:
-        when = datetime.fromtimestamp(event.time_usec / 1e6, UTC).strftime("%H:%M:%S")
-    except (OverflowError, OSError, ValueError):  # a node says any number
-        when = "--:--:--"
     fields = "".join(f" {name}={value}" for name, value in sorted(event.fields.items()) if value)
     kind = event.kind.value
     return Text.assemble(
-        (when, "dim"),
+        (_clock(event.time_usec), "dim"),
         (f"  {kind:<8}", _EVENT_STYLES.get(kind, "green")),
         f"  {safe(event.message)}",
         (safe(fields) and f"  {safe(fields).strip()}", "dim"),
