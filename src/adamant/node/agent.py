@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,27 @@ def _boot(root: Path, begin: int, ready: int) -> Any:
     from adamant.node import boot  # noqa: PLC0415 - nobody waits for it at boot
 
     return boot.answer(root, boot.Served(begin, ready), _now())
+
+
+def _trusted(keys: Keys) -> dict[str, bytes]:
+    """The certificates that this node shows: its own, and the authority's."""
+    return {"node": keys.certificate, "authority": keys.ca}
+
+
+def _resources(sources: Callable[[], tuple[Any, ...]]) -> Callable[[], Any]:
+    """What shows resources, made when it is asked for the first time, of what `sources` are made of."""
+    lock = threading.Lock()
+    made: list[Any] = []
+
+    def shown() -> Any:
+        with lock:
+            if not made:
+                from adamant.node.resources import answers, found  # noqa: PLC0415 - nobody waits for it at boot
+
+                made.append(answers.Resources(found.Sources(*sources())))
+            return made[0]
+
+    return shown
 
 
 def _console(root: Path, health: Health, certificate: bytes, port: int) -> None:
@@ -102,6 +124,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     renewal = Renewal(*known, events)
     health = Health(root, ends=renewal.ends)
     served = (_process_began(), 0)
+    shown = _resources(lambda: (root, lambda: _boot(root, *served), health.answer, lambda: _trusted(renewal.keys)))
     handlers: dict[str, server.Handler] = {
         "Version": lambda _request, _call: _version(root),
         "Health": lambda _request, _call: health.answer(),
@@ -109,6 +132,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         "Events": lambda request, call: events.follow(
             request.after, request.kinds, request.last, wait=request.follow, alive=call.alive
         ),
+        "Kinds": lambda _request, _call: shown().kinds(),
+        "Get": lambda request, _call: shown().get(request),
+        "Watch": lambda request, call: shown().watch(request, call.alive),
         **renewing(renewal),
     }
     serving, port = server.start(handlers, events, address, *renewal.keys, fetch=renewal.fetch)
