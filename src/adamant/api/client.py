@@ -18,7 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when gRPC is loaded; fai
 
 import grpc
 
-from adamant.api import events_pb2, methods, tunnel
+from adamant.api import events_pb2, methods, resources, tunnel
 from adamant.api import node_pb2 as pb
 from adamant.api import types as answers
 from adamant.api.handshake import explain
@@ -128,6 +128,20 @@ class Node:
         with closing(self.stream("Events", request)) as found:
             for event in found:
                 yield answers.event_from(event)
+
+    def kinds(self) -> tuple[resources.Kind, ...]:
+        """The kinds of resources that the node can show."""
+        return tuple(resources.kind_from(kind) for kind in self.call("Kinds", pb.KindsRequest()).kinds)
+
+    def get(self, kind: str, names: Collection[str] = ()) -> resources.Resources:
+        """The resources of a kind, or those that are named."""
+        return resources.resources_from(self.call("Get", pb.GetRequest(kind=kind, names=names)))
+
+    def watch(self, kind: str, names: Collection[str] = ()) -> Generator[resources.Watched, None, None]:
+        """The resources of a kind, or those that are named, then each change, until it is closed."""
+        with closing(self.stream("Watch", pb.WatchRequest(kind=kind, names=names))) as found:
+            for change in found:
+                yield resources.watched_from(change)
 
     def call(self, name: str, request: Any, seconds: float | None = None) -> Any:
         """The answer of the unary method `name`. `seconds` replaces the deadline of this connection."""

@@ -67,6 +67,9 @@ METHODS: tuple[Method, ...] = (
     Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),
     Method("TakeCertificate", keys.TakeCertificateRequest, keys.TakeCertificateResponse, changes=True),
     Method("KeepCertificate", keys.KeepCertificateRequest, keys.KeepCertificateResponse, changes=True),
+    Method("Kinds", pb.KindsRequest, pb.KindsResponse, READERS),
+    Method("Get", pb.GetRequest, pb.GetResponse, READERS),
+    Method("Watch", pb.WatchRequest, pb.WatchResponse, READERS, Form.STREAM),
 )
 
 ENROLMENT_SERVICE = "adamant.node.v1.Enrolment"

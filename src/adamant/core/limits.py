@@ -200,3 +200,24 @@ FILE_READ = 1 << 30
 FILES_LISTED = 50_000
 """Files that one listing names."""
 LIST_DEPTH = 16
+# Resources of a node.
+RESOURCES = 50_000
+"""Resources of one kind that a node answers with."""
+RESOURCE_NAMES = 1000
+"""Names that one question may ask for."""
+COMMAND_LINE_READ = 16 << 10
+"""How much of a process's command line is read."""
+COMMAND_LINE_SHOWN = 1000
+"""Characters of it that are shown."""
+CGROUPS = 10_000
+SYSCTL_SIZE = 64 << 10
+"""A file of /proc/sys: the kernel makes a buffer as large as what is asked for, and refuses large ones."""
+DPKG_STATUS_SIZE = 64 << 20
+NETLINK_SECONDS = 5.0
+NETLINK_SIZE = 16 << 20
+"""All answers of the kernel to one question over netlink."""
+CONTAINERD_SECONDS = 5.0
+CONTAINERD_SIZE = 16 << 20
+"""One answer of containerd."""
+NAMES_SECONDS = 3.0
+"""What completion waits for a node."""

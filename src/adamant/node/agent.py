@@ -65,6 +65,27 @@ def _logs(request: Any, call: Any) -> Any:
     return journal.answer(request, call)
 
 
+def _trusted(keys: Keys) -> dict[str, bytes]:
+    """The certificates that this node shows: its own, and the authority's."""
+    return {"node": keys.certificate, "authority": keys.ca}
+
+
+def _resources(sources: Callable[[], tuple[Any, ...]]) -> Callable[[], Any]:
+    """What shows resources, made when it is asked for the first time, of what `sources` are made of."""
+    lock = threading.Lock()
+    made: list[Any] = []
+
+    def shown() -> Any:
+        with lock:
+            if not made:
+                from adamant.node.resources import answers, found  # noqa: PLC0415 - nobody waits for it at boot
+
+                made.append(answers.Resources(found.Sources(*sources())))
+            return made[0]
+
+    return shown
+
+
 def _files() -> Any:
     from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
 
@@ -144,6 +165,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         return
     renewal = Renewal(*known, events)
     served = (_process_began(), 0)
+    shown = _resources(lambda: (root, lambda: _boot(root, *served), health.answer, lambda: _trusted(renewal.keys)))
     handlers: dict[str, server.Handler] = {
         "Version": lambda _request, _call: _version(root),
         "Health": lambda _request, _call: health.answer(),
@@ -154,6 +176,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         "Logs": _logs,
         "List": lambda request, _call: _files().list_(request, root),
         "Read": lambda request, _call: _files().read(request, root),
+        "Kinds": lambda _request, _call: shown().kinds(),
+        "Get": lambda request, _call: shown().get(request),
+        "Watch": lambda request, call: shown().watch(request, call.alive),
         **renewing(renewal),
     }
     serving, port = server.start(handlers, events, address, *renewal.keys, fetch=renewal.fetch)

@@ -19,6 +19,7 @@ from adamant.model.layout import verity_size
 from adamant.model.posture import RULES, Posture
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Kind
+from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
 AGENT = "adamant.node.launch"
@@ -132,10 +133,13 @@ def _imported(source: bytes) -> set[str]:
 
 
 def agent_files() -> list[Entry]:
-    """The agent's sources and those that it imports, directly or not: no other module of ours is on a machine."""
+    """The agent's sources and those that it imports, directly or not: no other module of ours is on a machine.
+
+    Collectors of resources stand in a table, by name.
+    """
     package = resources.files(adamant)
     found: dict[str, Entry] = {}
-    todo = [AGENT]
+    todo = [AGENT, *sorted({kind.module for kind in KINDS.values()})]
     seen: set[str] = set()
     while todo:
         name = todo.pop()

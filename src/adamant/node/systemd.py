@@ -45,6 +45,7 @@ class Unit(NamedTuple):
     active: str
     sub: str
     path: str
+    description: str = ""
 
 
 class Systemd:
@@ -145,7 +146,7 @@ class Systemd:
         body = self._ask_all([question])[0]
         if not body:
             raise AdamantError("systemd-silent", "systemd does not list its units")
-        return [Unit(name=u[0], load=u[2], active=u[3], sub=u[4], path=u[6]) for u in body[0]]
+        return [Unit(name=u[0], load=u[2], active=u[3], sub=u[4], path=u[6], description=u[1]) for u in body[0]]
 
     def act(self, verb: Verb, unit: str) -> None:
         """Start, stop, restart or reload a unit, and wait until that is done.

@@ -8,7 +8,8 @@ from adamant.cli.node.reach import Choice
 _COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("adamant.cli.node.version:command", "Say what runs on the machine"),
     "health": ("adamant.cli.node.health:command", "Run every health check"),
-    "get": ("adamant.cli.node.get:group", "Show what the machine knows of itself"),
+    "get": ("adamant.cli.node.get:command", "Show what the machine knows of itself"),
+    "ps": ("adamant.cli.node.get:ps", "Show the processes of the machine"),
     "enroll": ("adamant.cli.node.enroll:command", "Give a machine in maintenance its certificate"),
     "renew": ("adamant.cli.node.renew:command", "Give a machine a new key and certificate"),
     "logs": ("adamant.cli.node.logs:logs", "Show the journal of the machine, or of units"),
