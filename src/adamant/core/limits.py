@@ -138,3 +138,8 @@ USR_FILE_SIZE = 64 << 20
 """A file of a foreign usr image that is read as a whole."""
 INSPECT_SECONDS = 120.0
 """A tool that reads a foreign image."""
+
+# Boot.
+
+POWER_BUTTON_SECONDS = 5.0
+"""Between two presses of a machine's power button."""
