@@ -43,6 +43,7 @@ OF_REFERENCE: Mapping[str, str] = {
     "machine-stopped": "start it: adamant up",
     "module-malformed": _BUG,
     "modules-dep-malformed": _BUG,
+    "modules-devname-malformed": _BUG,
     "program-failed": "the context holds the end of what the program said, and a command line to paste into a shell",
     "program-not-started": "the context holds the command line; the program is missing, or may not be run",
     "python-version": "make a new lock: adamant lock --update",

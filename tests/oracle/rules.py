@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adamant.compose import presets, relocate
+from adamant.compose import nodes, presets, relocate
 from adamant.model.posture import Posture
 from tests.oracle import bytecode
 from tests.oracle.compare import Difference
@@ -284,6 +284,7 @@ RULES = (
     ),
     # /var, and the tmpfiles.d that makes it
     Rule("tmpfiles", "makes at boot what packages ship below /var", "ours", r"usr/lib/tmpfiles\.d/adamant-var\.conf"),
+    Rule("nodes", "device nodes, which kmod-static-nodes.service lists at boot", "ours", re.escape(nodes.CONF)),
     Rule("tmpfiles-unused", "see relocate.UNUSED_TMPFILES", "theirs", _any_of(relocate.UNUSED_TMPFILES)),
     Rule("folders-of-the-root", "the initrd's links in / lead there", "ours", "var/(home|srv)"),
     Rule("relative-links", "the same place, by a relative link", "both", "var/(lock|run)", frozenset({"target"})),

@@ -175,3 +175,27 @@ def test_any_text_is_a_preset_or_an_error(text: str) -> None:
 @given(st.text(max_size=40))
 def test_any_value_expands_or_is_an_error(value: str) -> None:
     assert reference(lambda: units.expand(value, "a@b.service")) in {"", "unit-malformed"}
+
+
+def test_a_postponed_unit_is_wanted_by_the_later_target_alone() -> None:
+    there = tree(
+        entries.link(f"{FOLDER}/multi-user.target.wants/a.service", "../a.service"),
+        entries.link(f"{FOLDER}/sysinit.target.requires/a.service", "../a.service"),
+        entries.link(f"{FOLDER}/multi-user.target.wants/b.service", "../b.service"),
+        a__service="",
+        b__service="",
+        off__service="",
+    )
+    made = presets.postpone(there, ["a.service", "off.service", "absent.service"], "later.target")
+    assert {entry.path: entry.target for entry in made} == {f"{FOLDER}/later.target.wants/a.service": "../a.service"}
+    assert sorted(path for path in there if ".target." in path and path.endswith(".service")) == [
+        f"{FOLDER}/multi-user.target.wants/b.service"
+    ]
+
+
+def test_a_key_is_found_in_units_and_drop_ins() -> None:
+    plain = tree(a__service="[Service]\n# RestrictFileSystems=ext4\nRestrictRealtime=yes\n")
+    assert not units.Units(plain).name_key("RestrictFileSystems")
+    drop_in = entries.file(f"{FOLDER}/a.service.d/x.conf", "[Service]\nRestrictFileSystems = ext4\n")
+    assert units.Units(tree(drop_in, a__service="")).name_key("RestrictFileSystems")
+    assert units.Units(tree(a__service="[Service]\nRestrictFileSystems=ext4\n")).name_key("RestrictFileSystems")

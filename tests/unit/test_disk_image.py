@@ -91,6 +91,17 @@ def test_each_architecture_has_its_serial_console_last() -> None:
     assert consoles(Arch.ARM64)[-1] == "console=ttyAMA0,115200"
 
 
+def test_the_security_module_bpf_is_there_when_a_unit_needs_it_alone() -> None:
+    def modules(*, bpf: bool, arguments: tuple[str, ...] = ()) -> list[str]:
+        line = uki.command_line(Arch.AMD64, ROOT, arguments, bpf=bpf)
+        return [word for word in line.split() if word.startswith("lsm=")]
+
+    assert modules(bpf=False) == [f"lsm={uki.SECURITY_MODULES}"]
+    assert modules(bpf=True) == [f"lsm={uki.SECURITY_MODULES},bpf"]
+    # The kernel takes the last one.
+    assert modules(bpf=True, arguments=("lsm=yama",))[-1] == "lsm=yama"
+
+
 def test_a_definition_cannot_name_another_root_hash() -> None:
     with pytest.raises(InputError) as caught:
         uki.command_line(Arch.AMD64, ROOT, ["quiet", f"adamant.usrhash={'0' * 64}"])

@@ -30,9 +30,9 @@ def test_the_whole_line_of_an_amd64_machine() -> None:
     assert list(arguments(PLAIN)) == [
         *("-name", "adamant-one"),
         *("-uuid", UUID),
-        *("-machine", "q35,smm=off,vmport=off"),
+        *("-machine", "q35,smm=off,vmport=off,sata=off,i8042=off"),
         *("-accel", "tcg,thread=multi"),
-        *("-cpu", "max"),
+        *("-cpu", "max,erms=off,fsrm=off"),
         *("-smp", "2"),
         *("-m", "2048"),
         *("-nodefaults", "-no-user-config"),
@@ -64,7 +64,10 @@ def test_the_whole_line_of_an_amd64_machine() -> None:
     [
         (
             replace(PLAIN, secure_boot=True),
-            ["-machine q35,smm=on,vmport=off", "-global driver=cfi.pflash01,property=secure,value=on"],
+            [
+                "-machine q35,smm=on,vmport=off,sata=off,i8042=off",
+                "-global driver=cfi.pflash01,property=secure,value=on",
+            ],
             ["smm=off"],
         ),
         (replace(PLAIN, accelerator=Accelerator.KVM), ["-accel kvm", "-cpu host"], ["tcg", "-cpu max"]),

@@ -53,6 +53,27 @@ def test_every_unit_that_we_start_can_be_enabled_or_is_required() -> None:
             assert "[Install]" in _text(UNITS[unit]), unit
 
 
+def test_every_unit_of_ours_that_can_be_enabled_is_started() -> None:
+    units = [entry for path, entry in ENTRIES.items() if path.startswith("usr/lib/systemd/system/")]
+    mine = {e.path.rpartition("/")[2] for e in units if e.content is not None and b"\n[Install]\n" in e.content}
+    assert mine <= set(house.STARTED)
+
+
+def test_what_comes_later_is_wanted_by_a_target_of_ours() -> None:
+    assert f"usr/lib/systemd/system/{house.LATER_TARGET}" in ENTRIES
+    assert f"Unit={house.LATER_TARGET}\n" in _text(ENTRIES["usr/lib/systemd/system/adamant-later.timer"])
+    assert not set(house.LATER) & (set(house.NOT_STARTED) | set(house.NO_LOGIN) | set(house.MASKED))
+
+
+def test_what_the_first_coldplug_leaves_out_comes_in_the_second() -> None:
+    first = _text(ENTRIES["usr/lib/systemd/system/systemd-udev-trigger.service.d/10-adamant.conf"])
+    second = _text(ENTRIES["usr/lib/systemd/system/adamant-coldplug.service"])
+    left = re.findall(r"--subsystem-nomatch=(\S+)", first)
+    assert left
+    assert left == re.findall(r"--subsystem-match=(\S+)", second)
+    assert "adamant-coldplug.service" in _text(ENTRIES[f"usr/lib/systemd/system/{house.LATER_TARGET}"])
+
+
 def test_no_unit_is_both_started_and_not() -> None:
     assert not set(house.STARTED) & (set(house.NOT_STARTED) | set(house.NO_LOGIN))
 

@@ -22,6 +22,7 @@ from adamant.compose import (
     hwdb,
     kernel,
     ldcache,
+    nodes,
     nsswitch,
     overlay,
     pam,
@@ -54,8 +55,8 @@ class ComposeRequest:
 
     `house` are Adamant's own static files and `extra` those of the definition, both by their path below / (`usr/...`,
     `etc/...`), the latter taking the place of what a package ships. `switches` enable and disable units: those of
-    Adamant, then those of the definition; a later one for the same unit counts. `tmpfiles` are further lines of
-    tmpfiles.d(5).
+    Adamant, then those of the definition; a later one for the same unit counts. `later` are units that `later_target`
+    shall want instead of what wants them. `tmpfiles` are further lines of tmpfiles.d(5).
     """
 
     name: str
@@ -65,6 +66,8 @@ class ComposeRequest:
     house: tuple[Entry, ...] = ()
     extra: tuple[Entry, ...] = ()
     switches: tuple[Switch, ...] = ()
+    later: tuple[str, ...] = ()
+    later_target: str = ""
     tmpfiles: tuple[str, ...] = ()
 
 
@@ -73,13 +76,15 @@ class Composition:
     """The composed image.
 
     `tree` has paths relative to usr/, ready to be written. `kernel` is the release of the kernel, `vmlinuz` its image,
-    which is not in the tree: it goes into the UKI. `findings` are lints that are no errors.
+    which is not in the tree: it goes into the UKI. `restricts_file_systems` says that some unit sets
+    RestrictFileSystems= (systemd.exec(5)). `findings` are lints that are no errors.
     """
 
     tree: Tree
     kernel: str
     vmlinuz: Entry
     enabled: tuple[str, ...]
+    restricts_file_systems: bool
     findings: tuple[check.Finding, ...]
 
 
@@ -127,6 +132,7 @@ def compose(
         enabled = _switch_units(tree, request, found)
         for job in pending:
             _put(tree, job.result())
+        _put(tree, nodes.make(tree, release))
 
     further = [e.text for e in found if isinstance(e, effects.TmpfilesLine)]
     if catalog.PATH in tree:
@@ -141,12 +147,14 @@ def compose(
     _put(tree, [ldcache.make(tree, request.arch)])
     _put(tree, status.make(layers, tree))
     _put(tree, entries.parents(tree, list(tree.values())))
-    findings = check.check(tree, people, units.Units(tree), enabled)
+    known = units.Units(tree)
+    findings = check.check(tree, people, known, enabled)
     check.raise_errors(findings)
 
     final = relocate.relocate(tree)
     relink(final)
-    return Composition(final, release, vmlinuz, tuple(enabled), tuple(findings))
+    restricts = known.name_key("RestrictFileSystems")
+    return Composition(final, release, vmlinuz, tuple(enabled), restricts, tuple(findings))
 
 
 def _put(tree: Tree, made: Sequence[Entry]) -> None:
@@ -196,4 +204,6 @@ def _switch_units(tree: Tree, request: ComposeRequest, found: Sequence[effects.E
     of_users = sorted({e.unit for e in package if e.user})
     made += presets.links(tree, units.Units(tree, "user"), of_users)
     _put(tree, [*made, *entries.parents(tree, made), presets.preset_file(enabled)])
+    late = presets.postpone(tree, request.later, request.later_target)
+    _put(tree, [*late, *entries.parents(tree, late)])
     return enabled

@@ -18,6 +18,7 @@ from adamant.model.tree import Entry, Kind, Tree
 PRESET = "usr/lib/systemd/system-preset/00-adamant.preset"
 
 DONE_AT_BUILD = (
+    "kmod-static-nodes.service",
     "ldconfig.service",
     "systemd-firstboot.service",
     "systemd-hwdb-update.service",
@@ -172,6 +173,21 @@ def removed(tree: Tree, disabled: Iterable[str]) -> list[str]:
         and path.rpartition("/")[2] in names
         and path.rpartition("/")[0].endswith((".wants", ".requires", ".upholds"))
     )
+
+
+def postpone(tree: Tree, units_: Iterable[str], target: str) -> list[Entry]:
+    """Have `target` want those of the units that something wants in every boot, and nothing else.
+
+    Takes the other links out of the tree; returns those of the target.
+    """
+    made = []
+    for name in sorted(units_):
+        links_of_unit = removed(tree, [name])
+        for path in links_of_unit:
+            del tree[path]
+        if links_of_unit:
+            made.append(entries.link(f"{_LINK_FOLDER}/{target}.wants/{name}", f"../{name}"))
+    return made
 
 
 _LOGIN_UNITS = (

@@ -174,6 +174,17 @@ class Units:
             or (entry.kind is Kind.FILE and entry.size == 0)
         )
 
+    def name_key(self, key: str) -> bool:
+        """Whether a unit or drop-in has a line that begins with `key` and an equals sign, started or not."""
+        paths = [*self._files.values(), *(path for found in self._drop_ins.values() for path in found.values())]
+        found = (entries.real_file(self._tree, path) for path in paths)
+        return any(
+            line.partition("=")[0].strip() == key
+            for entry in found
+            if entry is not None
+            for line in entries.text(entry).splitlines()
+        )
+
     def load(self, name: str) -> Unit | None:
         """The unit `name` with its drop-ins, an instance from its template; None when there is none."""
         for candidate in dict.fromkeys((name, template_of(name))):

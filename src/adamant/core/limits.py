@@ -221,3 +221,7 @@ CONTAINERD_SIZE = 16 << 20
 """One answer of containerd."""
 NAMES_SECONDS = 3.0
 """What completion waits for a node."""
+# Boot.
+
+POWER_BUTTON_SECONDS = 5.0
+"""Between two presses of a machine's power button."""

@@ -131,7 +131,7 @@ class _Chain:
             usr = self._usr(composed.tree, tree_of_tools)
             program = packed.result()
         root_hash = verity_tree.read_root_hash(usr.path / artifacts.VERITY)
-        line = uki.command_line(image.arch, root_hash, image.kernel.arguments)
+        line = uki.command_line(image.arch, root_hash, image.kernel.arguments, bpf=composed.restricts_file_systems)
         boot = self._uki(composed, program, line, tree_of_tools)
         made = artifacts.Made(
             usr=usr.path / artifacts.USR,
@@ -165,6 +165,8 @@ class _Chain:
             house=tuple(house.house_files(image.posture, parse_size(image.disk.slot))),
             extra=tuple(extra),
             switches=(*house.switches(image.posture, lock.by_name(self.locked.image)), *switches),
+            later=tuple(house.LATER),
+            later_target=house.LATER_TARGET,
         )
 
     def _contents(self, content: str | None, source: str | None) -> bytes:

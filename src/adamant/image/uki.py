@@ -21,6 +21,10 @@ CONSOLES: dict[Arch, tuple[str, ...]] = {
 }
 """A screen, and the serial line of virtual machines and servers, which is the one that PID 1 writes to."""
 
+SECURITY_MODULES = "landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor,ipe"
+"""Those of Debian's kernel that do something here. `bpf` joins them where a unit sets RestrictFileSystems=: for that
+PID 1 reads all types of the kernel (5 MB) and loads a program, before it starts the first unit."""
+
 OWN_ARGUMENTS: dict[str, str] = {
     "loglevel=6": "notices and worse on the console; a serial line is slow, and the journal keeps the rest",
     "panic=10": "a panic reboots, after the time it takes to read it; sd-boot has counted the try",
@@ -49,9 +53,10 @@ def stub_path(arch: Arch) -> str:
     return f"usr/lib/systemd/boot/efi/linux{NAMES[arch].efi}.efi.stub"
 
 
-def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str]) -> str:
+def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str], *, bpf: bool = False) -> str:
     """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
 
+    `bpf` says that a unit of the image needs the security module of that name. An `lsm=` of the definition counts more.
     Raises InputError when an argument would set the root hash a second time, or the line gets too long.
     """
     for index, argument in enumerate(arguments):
@@ -62,7 +67,8 @@ def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str]) -> s
                 context=f"$.kernel.arguments[{index}]",
                 hint="remove it",
             )
-    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, f"{USRHASH}{root_hash}", *arguments])
+    modules = f"lsm={SECURITY_MODULES}{',bpf' if bpf else ''}"
+    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, modules, f"{USRHASH}{root_hash}", *arguments])
     if len(line) >= limits.KERNEL_COMMAND_LINE:
         raise InputError(
             "kernel-arguments-too-long",

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 import uuid as uuids
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -178,8 +179,14 @@ class Machines:
                 power.off(machine.folder)
                 return Stopped.ALREADY
             how = Stopped.CUT_OFF
-            if seconds > 0 and power.ask(machine.folder, "system_powerdown") and process.wait(running, seconds):
-                how = Stopped.SHUT_DOWN
+            deadline = time.monotonic() + seconds
+            while (left := deadline - time.monotonic()) > 0:
+                # Who listens to the button starts a little after the machine is up, so it is pressed again.
+                pressed = power.ask(machine.folder, "system_powerdown")
+                if process.wait(running, min(left, limits.POWER_BUTTON_SECONDS) if pressed else 0):
+                    how = Stopped.SHUT_DOWN
+                if how is Stopped.SHUT_DOWN or not pressed:
+                    break
             power.off(machine.folder)
             return how
 

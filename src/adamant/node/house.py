@@ -26,6 +26,7 @@ AGENT = "adamant.node.launch"
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
+    "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",
@@ -33,12 +34,22 @@ STARTED: dict[str, str] = {
     "var.mount": "persistent data",
 }
 
+LATER: dict[str, str] = {
+    "systemd-logind.service": "the power button, which nobody presses in that second",
+    "systemd-random-seed.service": "adds to the kernel's random numbers, which wait for nothing but the kernel itself",
+    "systemd-timesyncd.service": "the clock of the hardware is good until a server answers",
+}
+"""Units that start as soon as the machine is up, and not before: they take the processor from what a boot waits for."""
+
+LATER_TARGET = "adamant-later.target"
+
 OF_PACKAGES: dict[str, str] = {
     "systemd-timesyncd.service": "systemd-timesyncd",
 }
 """Units of STARTED whose package an image may do without, because another of its packages does the same."""
 
 NOT_STARTED: dict[str, str] = {
+    "dev-hugepages.mount": "containers mount their own",
     "dev-mqueue.mount": "containers mount their own",
     "proc-sys-fs-binfmt_misc.automount": "interpreters for foreign programs: nothing on the host runs those",
     "run-lock.mount": "nothing here takes locks below /run/lock",
@@ -57,13 +68,21 @@ NOT_STARTED: dict[str, str] = {
     "systemd-pcrlock.socket": "policies for the TPM, which nothing makes",
     "systemd-repart.service": "adamant-repart.service in its place",
     "systemd-sysext.socket": "extensions come at boot",
-    "systemd-udev-load-credentials.service": "rules for devices come with the image",
+    "systemd-tmpfiles-setup-dev-early.service": "systemd-tmpfiles-setup-dev.service does the same: accounts are there",
 }
 
 NO_LOGIN: dict[str, str] = {
     "systemd-user-sessions.service": "nobody logs in",
 }
 """The same, in postures without a shell."""
+
+MASKED: dict[str, str] = {
+    "modprobe@drm.service": "nobody sits at a screen",
+    "modprobe@efi_pstore.service": "modules-load.d/adamant.conf has it, with one program for all",
+    "systemd-networkd-persistent-storage.service": "leases of a DHCP server",
+    "systemd-udev-load-credentials.service": "rules for devices come with the image",
+}
+"""The same, of units that other units ask for by name."""
 
 GENERATORS: dict[str, str] = {
     "systemd-cryptsetup-generator": "disks of crypttab(5)",
@@ -169,6 +188,7 @@ def house_files(posture: Posture, slot_size: int) -> list[Entry]:
     found += agent_files()
     found.append(file("usr/lib/adamant/posture", f"{posture.value}\n".encode()))
     found += [link(f"etc/systemd/system-generators/{name}", "/dev/null") for name in sorted(GENERATORS)]
+    found += [link(f"etc/systemd/system/{name}", "/dev/null") for name in sorted(MASKED)]
     found.append(link("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"))
     if not RULES[posture].host_shell:
         found += _files_below(data.joinpath("no-shell"), "")
