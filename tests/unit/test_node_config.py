@@ -17,142 +17,12 @@ from hypothesis import strategies as st
 from adamant.core import files, limits
 from adamant.model.errors import AdamantError, BusyError, InputError
 from adamant.node.config import journal as journals
-from adamant.node.config import rendered as r
-from adamant.node.config.applier import Applier, Clock, State
+from adamant.node.config import provision
+from adamant.node.config.applier import Applier, State
 from adamant.node.config.generations import FOLDER, Store, Why
-from adamant.node.config.host import Host
 from adamant.node.config.journal import Journal, Mode
-
-BOOT = "b" * 32
-
-
-def render(document: bytes) -> r.Rendered:
-    """A small renderer: each key of the document is a file, `sysctl` sets variables, `unit` starts one."""
-    value = json.loads(document)
-    made = {f"run/systemd/network/{name}": r.File(text.encode()) for name, text in value.get("network", {}).items()}
-    made |= {f"{r.UNITS}/{name}": r.File(text.encode()) for name, text in value.get("units", {}).items()}
-    return r.with_sysctls(
-        r.Rendered(
-            made,
-            value.get("sysctls", {}),
-            frozenset(value.get("units", {})),
-            reboot={"etc": value["etc"]} if "etc" in value else {},
-        )
-    )
-
-
-class Ended(BaseException):
-    """The agent's end: nothing of ours catches it."""
-
-
-class Machine:
-    """A machine in a folder. Its services know what they read when they were last told to read it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.loaded: dict[str, dict[str, bytes]] = {}
-        self.units: dict[str, bytes] = {}
-        self.failing: dict[str, str] = {}
-        self.judged: Callable[[], Mapping[str, str]] = lambda: self.failing
-        self.now = 1000.0
-        self.said: list[str] = []
-        self.done: list[str] = []
-        self.fails: set[str] = set()
-        for name, value in (("net/ipv4/ip_forward", "0"), ("kernel/hostname", "localhost")):
-            path = root / "proc/sys" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{value}\n")
-        (root / "run").mkdir()
-
-    def __enter__(self) -> "Machine":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def act(self, verb: str, unit: str) -> None:
-        self.done.append(f"{verb} {unit}")
-        if unit in self.fails:
-            raise AdamantError("unit-failed", f"{unit} failed")
-        if unit == "systemd-networkd.service":
-            self.loaded["network"] = self.read("run/systemd/network")
-        elif unit == "systemd-sysctl.service":
-            for data in self.read("run/sysctl.d").values():
-                for line in data.decode().splitlines():
-                    name, value = line.split(" = ")
-                    (self.root / "proc/sys" / name).write_text(f"{value}\n")
-        elif verb == "stop":
-            self.units.pop(unit, None)
-        else:
-            self.units[unit] = self.loaded.get("units", {})[unit]
-
-    def daemon_reload(self) -> None:
-        self.done.append("daemon-reload")
-        self.loaded["units"] = self.read(r.UNITS)
-
-    def run(self, unit: str, argv: tuple[str, ...]) -> None:
-        self.done.append(f"run {unit} {' '.join(argv)}")
-
-    def read(self, folder: str) -> dict[str, bytes]:
-        paths = (self.root / folder).glob("*")
-        return {path.name: path.read_bytes() for path in sorted(paths) if not path.name.startswith(".")}
-
-    def look(self) -> Mapping[str, str]:
-        return self.judged()
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def reboot(self) -> None:
-        shutil.rmtree(self.root / "run")
-        (self.root / "run").mkdir()
-        (self.root / "proc/sys/net/ipv4/ip_forward").write_text("0\n")
-        self.loaded, self.units = {}, {}
-
-    def agent(self, boot: str = BOOT) -> Applier:
-        """The agent begins."""
-        store = Store(self.root / FOLDER, clock=lambda: 1.5)
-        host = Host(self.root, lambda: self)
-        return Applier(
-            store,
-            host,
-            render,
-            self.look,
-            lambda message, _fields: self.said.append(message),
-            boot,
-            Clock(lambda: self.now, self.sleep),
-        )
-
-    def runs(self, document: bytes) -> bool:
-        """Whether files, services and variables are those of `document`, and of nothing else."""
-        wanted = render(document) if document else r.NOTHING
-        have = {
-            f"{folder}/{name}": data
-            for folder in ("run/systemd/network", r.UNITS)
-            for name, data in self.read(folder).items()
-        }
-        files_wanted = {path: file.data for path, file in wanted.files.items() if path != r.SYSCTLS}
-        network = {p.rpartition("/")[2]: d for p, d in files_wanted.items() if "network" in p}
-        units = {p.rpartition("/")[2]: d for p, d in files_wanted.items() if p.startswith(r.UNITS)}
-        forward = (self.root / "proc/sys/net/ipv4/ip_forward").read_text().strip()
-        return (
-            have == files_wanted
-            and self.loaded.get("network", {}) == network
-            and self.units == units
-            and forward == wanted.sysctls.get("net/ipv4/ip_forward", "0")
-        )
-
-
-def document(**keys: Any) -> bytes:
-    return json.dumps(keys, sort_keys=True, separators=(",", ":")).encode()
-
-
-OLD = document(network={"a.network": "old", "b.network": "same"}, units={"one.service": "1", "two.service": "2"})
-NEW = document(
-    network={"a.network": "new", "b.network": "same", "c.network": "more"},
-    units={"one.service": "1+", "three.service": "3"},
-    sysctls={"net/ipv4/ip_forward": "1"},
-)
+from tests.unit import config_machine
+from tests.unit.config_machine import BOOT, NEW, OLD, Ended, Machine, document, render
 
 
 @pytest.fixture
@@ -197,7 +67,7 @@ def test_a_variable_that_is_no_longer_set_gets_its_value_back(machine: Machine, 
 
 
 def test_a_config_after_which_the_machine_is_not_well_goes_back_by_itself(machine: Machine, agent: Applier) -> None:
-    machine.judged = lambda: {"network": "no way out"} if b"new" in machine.loaded["network"].values() else {}
+    machine.judged = lambda: {"network": "no way out"} if "new" in machine.loaded["network"].values() else {}
     with pytest.raises(AdamantError) as caught:
         agent.apply(NEW, "peter")
     assert caught.value.reference == "config-returned"
@@ -242,7 +112,7 @@ def test_a_trial_ends_by_itself(machine: Machine, agent: Applier) -> None:
     assert agent.journal.good == 1
     agent.tend()
     assert machine.runs(NEW)
-    assert 100 < (agent.remaining() or 0) < 120
+    assert agent.remaining() == 120, "a trial begins when its config is in place"
     machine.now += 200
     agent.tend()
     assert machine.runs(OLD)
@@ -344,7 +214,7 @@ def test_what_is_staged_comes_with_the_next_boot_and_is_judged_there(machine: Ma
 def test_what_is_staged_and_not_good_returns(machine: Machine, agent: Applier) -> None:
     agent.apply(NEW, "peter", mode=Mode.BOOT)
     machine.reboot()
-    machine.judged = lambda: {"network": "no way out"} if b"new" in machine.loaded["network"].values() else {}
+    machine.judged = lambda: {"network": "no way out"} if "new" in machine.loaded["network"].values() else {}
     booted = machine.agent("c" * 32)
     booted.resume()
     assert machine.runs(OLD)
@@ -561,10 +431,6 @@ def test_a_disk_that_stays_full_keeps_no_config_from_going_back(
         with pytest.raises(AdamantError) as caught:
             agent.apply(NEW, "peter")
         assert caught.value.reference == "disk-full"
-        again = machine.agent()
-        with pytest.raises(AdamantError):
-            again.apply(NEW, "peter")
-        assert machine.runs(OLD)
     agent.tend()
     assert Store(machine.root / FOLDER).journal == agent.journal == Journal(boot=BOOT, running=1, good=1)
 
@@ -646,3 +512,117 @@ def test_a_damaged_generation_is_not_run(machine: Machine, agent: Applier, damag
     assert again.journal.running == 1
     assert any("generation 2" in words for words in machine.said)
     assert again.apply(NEW, "peter").generation == 3 if damage != "gone" else True
+
+
+# At boot.
+
+
+def _checked(data: bytes) -> bytes:
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise InputError("document-invalid", str(error)) from error
+    if not isinstance(value, dict):
+        raise InputError("document-invalid", "not a mapping")
+    return data
+
+
+def _boot(machine: Machine, boot: str, credential: Path | None = None) -> list[str]:
+    """What adamant-config.service does."""
+    path = machine.root / "proc/sys/kernel/random/boot_id"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{boot[:8]}-{boot[8:]}\n")
+    said = provision.bring_up(machine.root, credential, render, _checked)
+    assert (machine.root / provision.BOOTED).exists()
+    return said
+
+
+def test_the_files_are_there_before_those_who_read_them_start(machine: Machine, agent: Applier) -> None:
+    agent.apply(NEW, "peter")
+    machine.reboot()
+    boot = "c" * 32
+    assert _boot(machine, boot) == []
+    assert machine.read("run/systemd/network") == json.loads(NEW)["network"]
+    assert machine.done[-1:] != ["daemon-reload"], "a service was told something before it ran"
+    for service in ("systemd-networkd.service", "systemd-sysctl.service"):
+        machine.act("start", service)
+    machine.done.clear()
+    booted = machine.agent(boot)
+    booted.resume()
+    assert machine.runs(NEW)
+    assert machine.done == ["daemon-reload", "restart one.service", "restart three.service"]
+
+
+def test_a_machine_takes_the_config_that_it_is_passed_once(machine: Machine) -> None:
+    passed = machine.root / "passed"
+    passed.write_bytes(OLD)
+    assert _boot(machine, BOOT, passed) == []
+    agent = machine.agent()
+    agent.resume()
+    assert agent.journal == Journal(boot=BOOT, running=1, good=1)
+    assert [(g.by, g.why) for g in agent.store.history()] == [("node", Why.PROVISION)]
+    agent.apply(NEW, "peter")
+    machine.reboot()
+    _boot(machine, "c" * 32, passed)
+    booted = machine.agent("c" * 32)
+    booted.resume()
+    assert booted.journal.running == 2
+    assert len(booted.store.history()) == 2
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[]"])
+def test_a_config_that_is_passed_and_is_none_keeps_no_machine_from_booting(machine: Machine, data: bytes) -> None:
+    passed = machine.root / "passed"
+    passed.write_bytes(data)
+    (said,) = _boot(machine, BOOT, passed)
+    assert "the config that was passed cannot be used" in said
+    assert machine.agent().store.history() == []
+
+
+def test_a_config_that_this_release_does_not_understand_gives_way_to_the_one_that_was_good(
+    machine: Machine, agent: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.apply(NEW, "peter", mode=Mode.BOOT)
+    machine.reboot()
+
+    def older(data: bytes) -> Any:
+        if data == NEW:
+            raise InputError("document-invalid", "there is no key more")
+        return render(data)
+
+    monkeypatch.setattr(config_machine, "render", older)
+    (machine.root / "proc/sys/kernel/random").mkdir(exist_ok=True)
+    said = provision.bring_up(machine.root, None, older, lambda data: data)
+    assert any("there is no key more" in words for words in said)
+    assert machine.read("run/systemd/network") == json.loads(OLD)["network"]
+
+
+def test_a_full_state_partition_keeps_no_machine_from_booting(
+    machine: Machine, agent: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.reboot()
+    plain = files.write_atomic
+
+    def full(path: Path, data: bytes, mode: int = 0o644, *, durable: bool = True) -> None:
+        if "state" in path.parts:
+            raise files.write_failed(path, OSError(errno.ENOSPC, "No space left on device"))
+        plain(path, data, mode, durable=durable)
+
+    monkeypatch.setattr(files, "write_atomic", full)
+    assert any("disk-full" in words for words in _boot(machine, "c" * 32))
+    assert machine.read("run/systemd/network") == json.loads(OLD)["network"]
+
+
+def test_a_bug_in_the_middle_of_an_apply_leaves_no_config_half_way(machine: Machine, agent: Applier) -> None:
+    def broken() -> Mapping[str, str]:
+        if "new" in machine.loaded["network"].values():
+            raise ZeroDivisionError
+        return {}
+
+    machine.judged = broken
+    with pytest.raises(ZeroDivisionError):
+        agent.apply(NEW, "peter")
+    machine.judged = dict
+    agent.tend()
+    assert machine.runs(OLD)
+    assert agent.apply(NEW, "peter").state is State.GOOD

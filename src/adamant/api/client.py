@@ -18,7 +18,8 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when gRPC is loaded; fai
 
 import grpc
 
-from adamant.api import events_pb2, methods, resources, tunnel
+from adamant.api import config as configs
+from adamant.api import config_pb2, events_pb2, methods, resources, tunnel
 from adamant.api import node_pb2 as pb
 from adamant.api import types as answers
 from adamant.api.handshake import explain
@@ -142,6 +143,39 @@ class Node:
         with closing(self.stream("Watch", pb.WatchRequest(kind=kind, names=names))) as found:
             for change in found:
                 yield resources.watched_from(change)
+
+    def config(self, generation: int = 0) -> configs.Config:
+        """The config that runs, or that of a generation."""
+        return configs.config_from(self.call("Config", config_pb2.ConfigRequest(generation=generation)))
+
+    def config_history(self) -> configs.History:
+        """The generations of the config that are kept."""
+        return configs.history_from(self.call("ConfigHistory", config_pb2.ConfigHistoryRequest()))
+
+    def config_status(self) -> configs.Statuses:
+        """How the machine is compared with its config."""
+        return configs.statuses_from(self.call("ConfigStatus", config_pb2.ConfigStatusRequest()))
+
+    def config_plan(self, change: config_pb2.ConfigChange) -> configs.Plan:
+        """What a change of the config would do."""
+        return configs.plan_from(self.call("ConfigPlan", config_pb2.ConfigPlanRequest(change=change)))
+
+    def config_apply(
+        self, change: config_pb2.ConfigChange, mode: str = "now", seconds: float = 0, base: int | None = None
+    ) -> configs.Applied:
+        """Change the config: `now`, at the next `boot`, or to `try` it for `seconds`. It waits until that is done.
+
+        `base` is the generation that must run for it.
+        """
+        request = config_pb2.ConfigApplyRequest(
+            change=change, mode=configs.mode(mode), trial_usec=int(seconds * 1_000_000), base=base
+        )
+        return configs.applied_from(self.call("ConfigApply", request, limits.CONFIG_APPLY_SECONDS))
+
+    def config_confirm(self, *, cancel: bool = False) -> configs.Confirmed:
+        """Keep the config on trial, or with `cancel` go back from it."""
+        request = config_pb2.ConfigConfirmRequest(cancel=cancel)
+        return configs.Confirmed(self.call("ConfigConfirm", request, limits.CONFIG_APPLY_SECONDS).generation)
 
     def call(self, name: str, request: Any, seconds: float | None = None) -> Any:
         """The answer of the unary method `name`. `seconds` replaces the deadline of this connection."""

@@ -6,6 +6,7 @@ Server and client are made from it, and nothing else says who may call what. A m
 from enum import Enum
 from typing import Any, NamedTuple
 
+from adamant.api import config_pb2 as config
 from adamant.api import events_pb2 as events
 from adamant.api import keys_pb2 as keys
 from adamant.api import logs_pb2 as logs
@@ -61,6 +62,12 @@ METHODS: tuple[Method, ...] = (
     Method("Health", pb.HealthRequest, pb.HealthResponse, EVERYONE),
     Method("Boot", pb.BootRequest, pb.BootResponse, EVERYONE),
     Method("Events", events.EventsRequest, events.Event, READERS, Form.STREAM),
+    Method("Config", config.ConfigRequest, config.ConfigResponse, READERS),
+    Method("ConfigHistory", config.ConfigHistoryRequest, config.ConfigHistoryResponse, READERS),
+    Method("ConfigStatus", config.ConfigStatusRequest, config.ConfigStatusResponse, READERS),
+    Method("ConfigPlan", config.ConfigPlanRequest, config.ConfigPlanResponse, READERS),
+    Method("ConfigApply", config.ConfigApplyRequest, config.ConfigApplyResponse, ADMIN, changes=True),
+    Method("ConfigConfirm", config.ConfigConfirmRequest, config.ConfigConfirmResponse, ADMIN, changes=True),
     Method("Logs", logs.LogsRequest, logs.LogEntry, READERS, Form.STREAM),
     Method("List", logs.ListRequest, logs.FileEntry, READERS, Form.STREAM),
     Method("Read", logs.ReadRequest, logs.Chunk, OPERATORS, Form.STREAM),

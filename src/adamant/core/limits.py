@@ -168,8 +168,16 @@ CONFIG_STEADY_SECONDS = 5.0
 """How long health must hold before it counts: services and links say the old state for a moment."""
 TRIAL_SECONDS = 3600.0
 """The longest trial."""
-UNIT_SECONDS = 60.0
+UNIT_SECONDS = 90.0
 """A job of systemd: a service that starts, stops or reads its config again."""
+CONFIG_STEADY_NETWORK_SECONDS = 12.0
+"""The same when the network changed: a neighbour that has gone is believed for eight seconds more."""
+GATEWAY_SECONDS = 1.0
+"""An answer of the default gateway."""
+CONFIG_TEND_SECONDS = 30.0
+"""How often the agent looks whether what a config has made is as it was made."""
+CONFIG_BOOT_SECONDS = 120.0
+"""How long the agent waits for the service that renders a config at boot."""
 TUF_METADATA_SIZE = 4 << 20
 """One file of metadata of a repository, or an index of releases."""
 ROOT_KEYS = 16
@@ -178,6 +186,8 @@ ORIGIN_SECONDS = 30.0
 """How long a repository may say nothing."""
 ORIGIN_BYTES_PER_SECOND = 1000
 """A repository that gives less is given up (slow retrieval)."""
+CONFIG_APPLY_SECONDS = 400.0
+"""What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 
 DASHBOARD_SECONDS = 5.0
 """An answer to the dashboard, which tells a node that is slower than this as down."""

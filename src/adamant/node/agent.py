@@ -23,6 +23,8 @@ from adamant.api.events_pb2 import EVENT_KIND_AGENT
 from adamant.api.methods import PORT
 from adamant.model.errors import AdamantError
 from adamant.node import identity, server
+from adamant.node.configuring import CREDENTIAL as CONFIG
+from adamant.node.configuring import Configuring
 from adamant.node.events import Events
 from adamant.node.health import Health
 from adamant.node.identity import Keys, Store
@@ -166,7 +168,10 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     renewal = Renewal(*known, events)
     served = (_process_began(), 0)
     shown = _resources(lambda: (root, lambda: _boot(root, *served), health.answer, lambda: _trusted(renewal.keys)))
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
     handlers: dict[str, server.Handler] = {
+        **configuring.handlers(),
         "Version": lambda _request, _call: _version(root),
         "Health": lambda _request, _call: health.answer(),
         "Boot": lambda _request, _call: _boot(root, *served),
@@ -188,6 +193,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     sys.stderr.flush()
     if screen:
         screen.say(renewal.key, f"port {port}, from another computer: adamant node -c CONTEXT health", _CONSOLE_SECONDS)
+    configuring.start()
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()

@@ -22,6 +22,7 @@ SECRET: dict[str, str] = {
     "/etc/gshadow": "hashes of passwords",
     "/etc/shadow": "hashes of passwords",
     "/proc/kcore": "the memory of the kernel",
+    "/run/adamant/containerd": "passwords of registries",
     "/run/credentials": "credentials of services",
     "/run/host/credentials": "credentials of the machine",
     "/run/secrets": "secrets",

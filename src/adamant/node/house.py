@@ -22,11 +22,13 @@ from adamant.model.tree import Entry, Kind
 from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-AGENT = "adamant.node.launch"
+PROGRAMS = ("adamant.node.launch", "adamant.node.config.boot")
+"""What is run on a machine: the agent, and what makes the config's files at boot."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
+    "adamant-config.service": "the machine's config",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",
@@ -158,7 +160,7 @@ def agent_files() -> list[Entry]:
     """
     package = resources.files(adamant)
     found: dict[str, Entry] = {}
-    todo = [AGENT, *sorted({kind.module for kind in KINDS.values()})]
+    todo = [*PROGRAMS, *sorted({kind.module for kind in KINDS.values()})]
     seen: set[str] = set()
     while todo:
         name = todo.pop()

@@ -17,6 +17,11 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "ls": ("adamant.cli.node.files:ls", "List files of the machine"),
     "cat": ("adamant.cli.node.files:cat", "Print a file of the machine"),
     "events": ("adamant.cli.node.events:command", "Show what happened on the machine, and what happens"),
+    "apply": ("adamant.cli.node.apply:apply", "Put a machine config in place"),
+    "diff": ("adamant.cli.node.apply:diff", "Show what a machine config would change"),
+    "confirm": ("adamant.cli.node.apply:confirm", "Keep the config that is on trial"),
+    "unset": ("adamant.cli.node.apply:unset", "Take keys out of the machine's config"),
+    "config": ("adamant.cli.node.config:group", "Show the machine's config and its generations"),
     "dashboard": ("adamant.cli.node.dashboard.command:command", "Watch machines on one screen"),
 }
 

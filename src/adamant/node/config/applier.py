@@ -88,6 +88,7 @@ class Applier:
         self._lock = threading.Lock()
         self._doing = ""
         self._owed: Journal | None = None
+        self._resumed = False
 
     @contextmanager
     def _alone(self, doing: str) -> Iterator[None]:
@@ -96,6 +97,10 @@ class Applier:
                 "config-busy", f"the config is being changed: {self._doing or 'another call'}", hint="try again later"
             )
         try:
+            if not self._resumed:
+                raise BusyError(
+                    "config-busy", "the agent has just begun, and brings the config up", hint="try again later"
+                )
             self._doing = doing
             if self._owed is not None:
                 self.store.write(self._owed)
@@ -125,7 +130,8 @@ class Applier:
         base: int | None = None,
         of: int = 0,
     ) -> Outcome:
-        """Put `document` in place, for `by`. With Mode.TRY it returns after `seconds` unless it is confirmed.
+        """Put `document` in place, for `by`. With Mode.TRY it returns after `seconds` unless it is confirmed; they
+        begin when it is in place and the machine is well.
 
         `base` is the generation that the caller believes runs. Raises AdamantError `config-returned` when the config
         was not good and the one before is back; BusyError `config-busy`, `config-trial`, `config-changed`; InputError
@@ -145,7 +151,7 @@ class Applier:
             new = self.render(document)
             if document == self.store.document(journal.running) and journal.next == NONE:
                 return Outcome(journal.running, State.UNCHANGED)
-            old = self.rendered(journal.running)
+            old = self._rendered_or_nothing(journal.running)
             made = self.store.add(document, by, why, of)
             self._doing = f"{by} applies generation {made.number}"
             reboot = tuple(reboot_reasons(old, new))
@@ -157,10 +163,9 @@ class Applier:
                 # What was staged was made without knowing of this one, which is newer.
                 self.store.write(journals.begun(journals.staged(journal, NONE), made.number, mode))
                 self._say(f"generation {made.number} is being put in place", made.number, by)
-                settle = limits.CONFIG_SETTLE_SECONDS
-                self._change(old, new, made.number, begin + (min(seconds, settle) if mode is Mode.TRY else settle))
+                self._change(old, new, made.number, begin + limits.CONFIG_SETTLE_SECONDS)
                 if mode is Mode.TRY:
-                    self._record(journals.tried(self.store.journal, made.number, begin + seconds))
+                    self._record(journals.tried(self.store.journal, made.number, self._clock.now() + seconds))
                     self._say(f"generation {made.number} is on trial for {seconds:g} s", made.number, by)
                     outcome = Outcome(made.number, State.ON_TRIAL, reboot)
                 else:
@@ -176,7 +181,7 @@ class Applier:
             raise BusyError(
                 "config-trial",
                 f"generation {journal.trial.generation} is on trial",
-                hint="adamant node confirm keeps it, adamant node config cancel ends it",
+                hint="adamant node confirm keeps it, adamant node confirm --cancel ends it",
             )
         if journal.under_way:
             raise BusyError(
@@ -193,7 +198,10 @@ class Applier:
             self._put(old, new, generation)
         except AdamantError as error:
             raise self._returned(str(error)) from error
-        reasons = self._judge(before, until)
+        network = any(path.startswith("run/systemd/network/") for path in changes(old, new).all())
+        reasons = self._judge(
+            before, until, limits.CONFIG_STEADY_NETWORK_SECONDS if network else limits.CONFIG_STEADY_SECONDS
+        )
         if reasons:
             raise self._returned("; ".join(f"{name}: {words}" for name, words in sorted(reasons.items())))
 
@@ -215,9 +223,9 @@ class Applier:
         )
         self.host.act(actions(self.host.running, new, differing), new)
 
-    def _judge(self, before: set[str], until: float) -> Mapping[str, str]:
+    def _judge(self, before: set[str], until: float, steady: float) -> Mapping[str, str]:
         """What is not well at `until`, and was before the change; nothing as soon as all has been well for a while."""
-        steady = min(limits.CONFIG_STEADY_SECONDS, max(0.0, (until - self._clock.now()) / 2))
+        steady = min(steady, max(0.0, (until - self._clock.now()) / 2))
         well_since: float | None = None
         while True:
             reasons = {name: words for name, words in self._failing().items() if name not in before}
@@ -289,7 +297,8 @@ class Applier:
 
     def resume(self) -> None:
         """Bring the machine to what the journal says, after a start of the agent: undo, judge, go back."""
-        with self._alone("the agent begins"):
+        self._resumed = True
+        with self._alone("the agent brings the config up"):
             for words in self.store.found:
                 self._tell(words, {"by": NODE})
             fallen = journals.at_boot(self.store.journal, self._boot)
@@ -316,7 +325,7 @@ class Applier:
         except AdamantError as error:
             self._returned(str(error))
             return
-        reasons = self._judge(set(), self._clock.now() + limits.BOOT_SECONDS)
+        reasons = self._judge(set(), self._clock.now() + limits.BOOT_SECONDS, limits.CONFIG_STEADY_SECONDS)
         if reasons and back != NONE:
             self._returned("; ".join(f"{name}: {words}" for name, words in sorted(reasons.items())))
         else:  # with nothing to go back to, a machine keeps the config that it was given
@@ -332,7 +341,10 @@ class Applier:
         """Do what is due: end a trial that is over, record what could not be, mend what has drifted."""
         try:
             with self._alone("the agent looks after the config"):
-                trial = self.journal.trial
+                step, trial = self.journal.under_way, self.journal.trial
+                if step is not None and step.mode is not Mode.BOOT:  # whoever was at it has failed by a bug
+                    self._returned("the agent failed while it was put in place")
+                    return
                 if trial and self._clock.now() >= trial.deadline:
                     self._returned("nobody confirmed the trial in time")
                     return

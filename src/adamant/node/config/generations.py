@@ -152,8 +152,9 @@ class Store:
         return made
 
     def write(self, journal: Journal) -> None:
-        """Make `journal` the one that holds, on the disk and here."""
-        if journal != self.journal or not (self._folder / JOURNAL).exists():
+        """Make `journal` the one that holds, on the disk and here. A machine that never had a config gets no file."""
+        there = (self._folder / JOURNAL).exists()
+        if journal != self.journal if there else journal != Journal(boot=journal.boot):
             _make(self._folder)
             files.write_atomic(self._folder / JOURNAL, msgspec.json.encode(journal), 0o600)
         self.journal = journal

@@ -139,13 +139,22 @@ class Host:
             if file is None or sha256(file.data) != digest:
                 found.append(path)
             elif path == SYSCTLS:
-                found += [f"proc/sys/{name}" for name, value in _sysctls(file.data) if self.sysctl(name) != value]
+                found += [f"proc/sys/{name}" for name, value in _sysctls(file.data) if self.differs(name, value)]
         return found
 
     def sysctl(self, name: str) -> str | None:
         """The value of a kernel variable, words parted by one space; None when there is none of that name."""
         path = self._root / "proc/sys" / name
         return " ".join(read_line(path).split()) if path.exists() else None
+
+    def expand(self, name: str) -> list[str]:
+        """The variables that a name with `*` in it stands for."""
+        base = self._root / "proc/sys"
+        return sorted(str(path.relative_to(base)) for path in base.glob(name)) if "*" in name else [name]
+
+    def differs(self, name: str, value: str) -> bool:
+        """Whether a variable, or one of those that `name` stands for, has another value."""
+        return any(self.sysctl(one) != " ".join(value.split()) for one in self.expand(name))
 
     def read(self, path: str) -> File | None:
         """A file as it is, or None."""
@@ -169,7 +178,8 @@ class Host:
         """Keep what kernel variables are before they are first set."""
         kept = self.read(BEFORE)
         before = dict(_sysctls(kept.data)) if kept else {}
-        new = {name: value for name in sysctls if name not in before and (value := self.sysctl(name)) is not None}
+        names = [one for name in sysctls for one in self.expand(name) if one not in before]
+        new = {name: value for name in names if (value := self.sysctl(name)) is not None}
         if new:
             lines = "".join(f"{name} = {value}\n" for name, value in sorted({**before, **new}.items()))
             self._write(BEFORE, lines.encode(), 0o644)

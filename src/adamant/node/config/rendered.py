@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 
+from adamant.model.machine.areas import AREAS
 from adamant.node.systemd import Verb
 
 
@@ -55,14 +56,23 @@ BEFORE = "run/sysctl.d/05-adamant-before.conf"
 """The values that variables had before a config set them, so that they return; what the image sets stands after it."""
 MANIFEST = "run/adamant/config/files.json"
 
+
+def _of_area(name: str) -> Action:
+    area = next(area for area in AREAS if area.name == name)
+    return Action(area.act.value, area.unit)
+
+
 CONSEQUENCES: tuple[tuple[str, Action], ...] = (
     ("run/sysctl.d", Action("restart", "systemd-sysctl.service")),
     ("run/modules-load.d", Action("restart", "systemd-modules-load.service")),
-    ("run/systemd/network", Action("reload", "systemd-networkd.service")),
-    ("run/systemd/resolved.conf.d", Action("reload", "systemd-resolved.service")),
-    ("run/systemd/timesyncd.conf.d", Action("restart", "systemd-timesyncd.service")),
+    ("run/systemd/network", _of_area("network")),
+    ("run/systemd/resolved.conf.d", _of_area("resolver")),
+    ("run/systemd/timesyncd.conf.d", _of_area("time")),
 )
-"""What follows when a file in a folder changes, in the order in which it is done."""
+"""What follows when a file in a folder changes, in the order in which it is done.
+
+The programs of the first two run once and end; the others are what the table of areas says.
+"""
 
 
 def with_sysctls(rendered: Rendered) -> Rendered:
