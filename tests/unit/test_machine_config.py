@@ -145,6 +145,7 @@ DROP_INS = {
     "[Service]\nExecStartPre=/var/lib/x\n": False,
     "[Service]\n  ExecStart = /var/lib/x": False,
     "[Service]\nMemoryMax=1G\\\nExecStart=/var/lib/x\n": False,
+    "[Service]\nMemoryMax=1G\\\nNice=1\n": False,
     "# \\\nExecStart=/var/lib/x\n": False,
     "[Service]\nEnvironment=LD_PRELOAD=/var/x.so\n": False,
     "[Service]\nEnvironment=NO_PROXY=a LD_PRELOAD=/var/x.so\n": False,
