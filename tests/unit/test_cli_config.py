@@ -1,6 +1,7 @@
 """`adamant config`: what it prints is valid, and what it says of a key is what the types say."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -90,3 +91,32 @@ def test_the_schema_takes_what_is_valid_and_refuses_what_is_not() -> None:
     for text in by_type:
         with pytest.raises(jsonschema.ValidationError):
             validator.validate(yaml.safe_load(f"kind: Machine\n{text}"))
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "machine-config.md"
+
+
+def test_every_config_of_the_guide_is_valid() -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(run("schema", "--kind", "Machine")))
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 1
+    for block in blocks:
+        read(block.encode(), GUIDE.name, Posture.SEALED)
+        validator.validate(yaml.safe_load(block))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kernel: {sysctls: {vm.max_map_count: '1'}, arguments: [hugepages=4]}",
+        "files: [{path: /etc/app/conf, content: 'a'}]",
+        "containers: [{name: a, image: x.io/a, cpus: 0.5, environment: {A: b, C: {credential: d}}}]",
+        "users: [{name: root, authorizedKeys: [ssh-ed25519 AAAA mary]}]",
+        "health: [{name: a, http: {url: 'http://[::1]:8080/healthz?full'}, timeout: 2s}]",
+    ],
+)
+def test_the_schema_and_the_decoder_agree_on_what_is_valid(text: str) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(run("schema", "--kind", "Machine")))
+    data = f"kind: Machine\n{text}"
+    read(data.encode(), "machine.yaml", Posture.OPEN)
+    validator.validate(yaml.safe_load(data))

@@ -16,6 +16,7 @@ from adamant.model.machine import areas, document, paths, secret, wire
 from adamant.model.machine.areas import Act
 from adamant.model.machine.check import check
 from adamant.model.machine.document import Machine
+from adamant.model.machine.yaml import read
 from adamant.model.posture import Posture
 
 WHOLE = b"""
@@ -98,6 +99,22 @@ BAD = [
     ("files: [{path: /etc/a, secret: {credential: a, file: /state/secrets/b}, mode: '0600'}]", "secret-place"),
     ("units: [{name: adamant-agent.service, dropIn: x}]", "unit-owned"),
     ("units: [{name: x.service, content: x}]", "not-in-posture"),
+    ('hostname: "a\\n"', "text-control"),
+    ("hostname: " + "a" * 65, "document-invalid"),
+    ("registries: [{host: ..}]", "document-invalid"),
+    ("registries: [{host: a.b/../c}]", "document-invalid"),
+    ("registries: [{host: a.b, mirrors: ['https://bot:hunter2@mirror.lan']}]", "document-invalid"),
+    ("registries: [{host: a.b, auth: {username: a, password: (secret)}}]", "secret-masked"),
+    ("volumes: [{name: a, disk: {id: ..}}]", "document-invalid"),
+    ("files: [{path: /etc/a, secret: {file: /state/secrets/..}, mode: '0600'}]", "document-invalid"),
+    ("files: [{path: /etc/a, content: x}, {path: /etc/a/b, content: x}]", "file-below-file"),
+    ("files: [{path: /etc/ld.so.preload, content: /var/x.so}]", "file-owned"),
+    ("files: [{path: /etc/modprobe.d/x.conf, content: install}]", "file-owned"),
+    ("kernel: {sysctls: {'vm.mmap_min*': '0'}}", "document-invalid"),
+    ("containers: [{name: a, image: x.io/a, mounts: [{source: /var/lib/../.., target: /x}]}]", "path-not-plain"),
+    ("containers: [{name: a, image: x.io/a, mounts: [{source: /var/lib/x, target: /a/../b}]}]", "path-not-plain"),
+    ("containers: [{name: a, image: x.io/a, mounts: [{source: /var/lib/containerd/a, target: /x}]}]", "not-in-posture"),
+    ('containers: [{name: a, image: x.io/a, command: ["a\\0b"]}]', "text-control"),
     ("units: [{name: dbus-broker.service, dropIn: x}]", "not-in-posture"),
     ("users: [{name: root, authorizedKeys: [ssh-ed25519 AAAA]}]", "not-in-posture"),
     ("kernel: {sysctls: {kernel.core_pattern: '|/var/x'}}", "not-in-posture"),
@@ -122,6 +139,50 @@ def test_the_posture_says_what_a_config_may_do() -> None:
     machine(privileged)
     open_only = "units: [{name: x.service, content: x}]\nusers: [{name: a, authorizedKeys: [ssh-ed25519 AAAA]}]"
     check(documents.decode(f"kind: Machine\n{open_only}".encode(), Machine, "m")[0], Posture.OPEN)
+
+
+DROP_INS = {
+    "[Service]\nExecStartPre=/var/lib/x\n": False,
+    "[Service]\n  ExecStart = /var/lib/x": False,
+    "[Service]\nMemoryMax=1G\\\nExecStart=/var/lib/x\n": False,
+    "[Service]\nMemoryMax=1G\\\nNice=1\n": False,
+    "# \\\nExecStart=/var/lib/x\n": False,
+    "[Service]\nEnvironment=LD_PRELOAD=/var/x.so\n": False,
+    "[Service]\nEnvironment=NO_PROXY=a LD_PRELOAD=/var/x.so\n": False,
+    '[Service]\nEnvironment="NO_PROXY=a" "LD_PRELOAD=/var/x.so"\n': False,
+    "[Service]\nEnvironmentFile=/var/x\n": False,
+    "[Service]\nBindPaths=/var/x:/usr/bin\n": False,
+    "[Install]\nWantedBy=x.target\n": False,
+    "[Service]\n# more\nMemoryMax=1G\nLimitNOFILE = 4096\n\n": True,
+    "[Service]\nEnvironment=HTTPS_PROXY=http://proxy.lan:3128\n": True,
+    '[Service]\nEnvironment="NO_PROXY=lan,10.0.0.0/8"\n': True,
+}
+
+
+@pytest.mark.parametrize("text", list(DROP_INS))
+@pytest.mark.parametrize("posture", [Posture.GUARDED, Posture.SEALED])
+def test_no_line_added_to_a_unit_runs_a_program_where_units_are_the_releases(text: str, posture: Posture) -> None:
+    found = Machine(units=(document.Unit("containerd.service", drop_in=text),))
+    check(found, Posture.OPEN)
+    if DROP_INS[text]:
+        check(found, posture)
+        return
+    with pytest.raises(InputError) as caught:
+        check(found, posture)
+    assert caught.value.context == "$.units[0].dropIn"
+
+
+def test_a_carriage_return_ends_no_line_of_a_unit() -> None:
+    with pytest.raises(InputError) as caught:
+        check(Machine(units=(document.Unit("containerd.service", drop_in="[Service]\nNice=1\rExecStart=/var/x"),)))
+    assert caught.value.reference == "text-control"
+
+
+def test_what_was_shown_masked_cannot_be_applied() -> None:
+    shown = msgspec.json.encode(paths.masked(machine()))
+    with pytest.raises(InputError) as caught:
+        wire.from_wire(shown)
+    assert caught.value.reference == "secret-masked"
 
 
 def _structs(kind: Any = Machine, seen: set[Any] | None = None) -> set[Any]:
@@ -198,6 +259,17 @@ def test_unset_takes_away_what_stands_at_a_path(path: str, left: str | None) -> 
     assert {change.path for change in paths.changes(machine(), gone)} == {left}
 
 
+def test_each_path_of_a_change_can_be_asked_for_and_unset() -> None:
+    whole = machine(WHOLE.replace(b"vm.max_map_count", b"net.ipv4.ip_forward"))
+    found = paths.changes(machine("kernel: {sysctls: {vm.swappiness: '1'}}"), whole)
+    assert "kernel.sysctls[net.ipv4.ip_forward]" in {change.path for change in found}
+    for change in found:
+        if change.new is not None:
+            assert paths.get(whole, change.path) is not None
+            needed = change.path == "containers"  # by a health check
+            assert needed or paths.unset(whole, change.path) != whole
+
+
 def test_a_misspelt_path_names_the_near_one() -> None:
     with pytest.raises(InputError) as caught:
         paths.get(machine(), "volumes[dato].disk")
@@ -252,6 +324,67 @@ HOSTILE = {
 def test_hostile_json_is_an_error(name: str) -> None:
     with pytest.raises(InputError):
         wire.from_wire(HOSTILE[name])
+
+
+def test_what_is_left_out_is_left_out_of_the_wire_form_at_every_depth() -> None:
+    assert wire.to_wire(machine("kernel: {modules: [x]}")) == b'{"kernel":{"modules":["x"]},"kind":"Machine"}'
+
+
+def test_a_config_that_no_machine_takes_is_refused_where_it_is_written() -> None:
+    files = ", ".join(f"{{path: /etc/x{number}, content: {'x' * 200_000}}}" for number in range(3))
+    with pytest.raises(InputError) as caught:
+        read(f"kind: Machine\nfiles: [{files}]".encode(), "machine.yaml")
+    assert caught.value.reference == "config-too-large"
+
+
+HOSTILE_YAML = {
+    "hexadecimal": b"hostname: 0x" + b"f" * 10_000,
+    "base 60": b"hostname: 1" + b":59" * 100_000,
+    "decimal": b"hostname: " + b"9" * 10_000,
+    "lists": b"hostname: " + b"[" * 100_000,
+    "blocks": b"- " * 5_000,
+    "maps": b"{a: " * 5_000,
+    "keys": b"? " * 5_000,
+    "surrogate": b'hostname: "\\ud800"',
+    "infinite": b"containers: [{name: a, image: x.io/a, cpus: .inf}]",
+    "no number": b"containers: [{name: a, image: x.io/a, cpus: .nan}]",
+    "tag": b"hostname: !!python/object/apply:os.getcwd []",
+}
+
+
+@pytest.mark.parametrize("name", list(HOSTILE_YAML))
+def test_hostile_yaml_is_an_error(name: str) -> None:
+    with pytest.raises(InputError):
+        read(b"kind: Machine\n" + HOSTILE_YAML[name], "machine.yaml", Posture.OPEN)
+
+
+@given(st.sampled_from([f.encode_name for f in fields(Machine)]), JSON)
+def test_any_value_for_any_key_is_a_config_or_an_error(key: str, value: Any) -> None:
+    data = msgspec.json.encode({"kind": "Machine", key: value})
+    for decode in (wire.from_wire, lambda data: read(data, "machine.yaml")):
+        try:
+            found = decode(data)
+        except InputError:
+            continue
+        assert wire.from_wire(wire.to_wire(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "hint"),
+    [
+        ("kernel:\n  sysctls:\n    vm.a: '1'\n    vm.b: 2\n    vm.c: 3", "line 5: 2 at kernel.sysctls.vm.b", "quotes"),
+        ("kernel:\n  sysctls:\n    vm.a: '1'\n    vm/b: '2'", "line 5: 'vm/b' at kernel.sysctls.vm/b", "matches"),
+        ("containers:\n- name: a\n  image: x.io/a\n  environment:\n    PORT: 80", "line 6: 80 at", "quotes"),
+        ("network:\n  interfaces:\n  - {name: a, mtu: 9}", "line 4: Expected", "a number from 576 up to 65536"),
+    ],
+)
+def test_an_error_names_the_key_that_is_wrong(text: str, where: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(f"kind: Machine\n{text}".encode(), "machine.yaml")
+    start, _, path = where.partition(" at")
+    assert start in caught.value.message
+    assert path.strip() in caught.value.context
+    assert hint in caught.value.hint
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))

@@ -4,18 +4,28 @@
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from adamant.model.errors import InputError
 from adamant.model.machine import allowed, secret
 from adamant.model.machine.document import HealthCheck, Interface, Kernel, Machine, Network, Unit
 from adamant.model.posture import Posture
 
-_SPECIAL_MODE = 0o7000
+_LINES = frozenset({"ca", "command", "content", "dropIn", "environment", "password", "secret", "trusted"})
+"""Keys below which a text may have several lines."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_VARIABLE = re.compile(r'(?P<quote>"?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)=[^"\'\\\s]*(?P=quote)')
 
 
 def check(machine: Machine, posture: Posture | None = None) -> None:
     """Raises InputError for a config that cannot be. Without a posture, only what holds in every one is checked."""
+    _texts(machine, "$")
     _network(machine.network)
     _once("users", (user.name for user in machine.users))
     _once("registries", (registry.host for registry in machine.registries))
@@ -36,7 +46,13 @@ def check(machine: Machine, posture: Posture | None = None) -> None:
     for index, registry in enumerate(machine.registries):
         if registry.auth is not None:
             secret.check(registry.auth.password, f"$.registries[{index}].auth.password")
+    places = {file.path for file in machine.files}
     for index, file in enumerate(machine.files):
+        above = next((up for up in _above(file.path) if up in places), None)
+        if above is not None:
+            raise InputError(
+                "file-below-file", f"{above} is a file, and holds no other", context=f"$.files[{index}].path"
+            )
         _file(machine, index)
         secret.check(file.secret, f"$.files[{index}].secret")
     for index, unit in enumerate(machine.units):
@@ -46,9 +62,45 @@ def check(machine: Machine, posture: Posture | None = None) -> None:
     for index, container in enumerate(machine.containers):
         for name, value in container.environment.items():
             secret.check(value, f"$.containers[{index}].environment.{name}")
+        for number, mount in enumerate(container.mounts):
+            for key, place in (("source", mount.source), ("target", mount.target)):
+                _plain_path(place, f"$.containers[{index}].mounts[{number}].{key}")
         _once(f"containers[{index}].mounts", (mount.target for mount in container.mounts))
     if posture is not None:
         _posture(machine, posture)
+
+
+def _texts(value: Any, path: str, lines: bool = False) -> None:
+    """No text holds what ends a line of a file that is made from it, or a C string.
+
+    Patterns cannot say so: in Python, `$` fits before a newline at the end too.
+    """
+    match value:
+        case str():
+            if (_NOT_LINES if lines else _CONTROL).search(value):
+                raise InputError("text-control", "a text holds a character that cannot be printed", context=path)
+        case Struct():
+            for field in fields(value):
+                key = field.encode_name
+                _texts(getattr(value, field.name), f"{path}.{key}", lines or key in _LINES)
+        case tuple():
+            for index, item in enumerate(value):
+                _texts(item, f"{path}[{index}]", lines)
+        case dict():
+            for key, item in value.items():
+                _texts(key, path)
+                _texts(item, f"{path}.{key}", lines)
+
+
+def _plain_path(place: str, path: str) -> None:
+    if any(part in {"", ".", ".."} for part in place.split("/")[1:]):
+        raise InputError("path-not-plain", f"not a plain path: {place}", context=path)
+
+
+def _above(place: str) -> Iterable[str]:
+    """The folders that hold `place`."""
+    parts = place.split("/")
+    return ("/".join(parts[:length]) for length in range(2, len(parts)))
 
 
 def _once(field: str, names: Iterable[str]) -> None:
@@ -117,8 +169,7 @@ def _file(machine: Machine, index: int) -> None:
     file, path = machine.files[index], f"$.files[{index}]"
     if (file.content is None) == (file.secret is None):
         raise InputError("content-or-secret", "exactly one of content and secret must be given", context=path)
-    if ".." in file.path.split("/") or "." in file.path.split("/"):
-        raise InputError("path-not-plain", f"not a plain path: {file.path}", context=f"{path}.path")
+    _plain_path(file.path, f"{path}.path")
     why = allowed.owner(file.path)
     if why:
         raise InputError("file-owned", f"{file.path} cannot be set by a config: {why}", context=f"{path}.path")
@@ -153,6 +204,12 @@ def _posture(machine: Machine, posture: Posture) -> None:
             raise _not_in(posture, "no container has all rights", f"$.containers[{index}].privileged")
     if posture is Posture.OPEN:
         return
+    for index, container in enumerate(machine.containers):
+        for number, mount in enumerate(container.mounts):
+            why = allowed.mount_refused(mount.source)
+            if why:
+                path = f"$.containers[{index}].mounts[{number}].source"
+                raise _not_in(posture, f"no container gets {mount.source}: it {why}", path)
     for index, unit in enumerate(machine.units):
         path = f"$.units[{index}]"
         if unit.content is not None and posture not in allowed.UNITS_ALLOWED:
@@ -160,7 +217,28 @@ def _posture(machine: Machine, posture: Posture) -> None:
         if unit.drop_in is not None and not allowed.matches(unit.name, allowed.DROP_INS):
             known = ", ".join(allowed.DROP_INS)
             raise _not_in(posture, f"{unit.name} takes no lines", f"{path}.name", f"allowed: {known}")
+        if unit.drop_in is not None:
+            _drop_in(unit.drop_in, posture, f"{path}.dropIn")
     _kernel(machine.kernel, posture)
+
+
+def _drop_in(text: str, posture: Posture, path: str) -> None:
+    """Lines for a unit where units are the release's: such as no line can run a program (systemd.syntax(7))."""
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.strip()
+        if words.endswith("\\"):
+            raise _not_in(posture, f"line {number} goes on in the next", path, "write each line whole")
+        if not words or words[0] in "#;" or words in {"[Unit]", "[Service]"}:
+            continue
+        key, _, value = (part.strip() for part in words.partition("="))
+        if key == "Environment":
+            match = _VARIABLE.fullmatch(value)
+            if match is None or match["name"] not in allowed.VARIABLES:
+                known = ", ".join(allowed.VARIABLES)
+                raise _not_in(posture, f"line {number} sets another variable", path, f"allowed, one a line: {known}")
+        elif not allowed.matches(key, allowed.DIRECTIVES):
+            known = ", ".join(["Environment", *allowed.DIRECTIVES])
+            raise _not_in(posture, f"line {number}: {key[:80]} may not be set", path, f"allowed: {known}")
 
 
 def _kernel(kernel: Kernel, posture: Posture) -> None:

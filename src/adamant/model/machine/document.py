@@ -16,7 +16,9 @@ HOSTNAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,
 LINK_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$"
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 
-Hostname = Annotated[str, Meta(pattern=HOSTNAME_PATTERN, max_length=253, description="a host name in lower case")]
+Hostname = Annotated[
+    str, Meta(pattern=HOSTNAME_PATTERN, max_length=64, description="a host name in lower case, at most 64 characters")
+]
 LinkName = Annotated[str, Meta(pattern=LINK_PATTERN, description="the name of a link, at most 15 characters")]
 MacAddress = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$", description="a MAC address in lower case")]
 Address = Annotated[str, Meta(pattern=r"^[0-9a-fA-F:.]{2,45}$", description="an IP address")]
@@ -31,7 +33,13 @@ Size = Annotated[
     str, Meta(pattern=r"^[1-9][0-9]{0,9}[MG]$", description="a number with M (MiB) or G (GiB), as in 512M")
 ]
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="lower-case letters, digits and dashes, at most 32")]
-Url = Annotated[str, Meta(pattern=r"^https?://[!-~]{1,2000}$", description="an address with http or https")]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]{1,255}(/[!-~]{0,1700})?$",
+        description="an address with http or https, without a user's name or password",
+    ),
+]
 UnitName = Annotated[
     str,
     Meta(
@@ -179,7 +187,14 @@ class RegistryAuth(Struct, frozen=True, forbid_unknown_fields=True):
 class Registry(Struct, frozen=True, forbid_unknown_fields=True):
     """A registry of container images, and where its images are really fetched from."""
 
-    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$", description="as in docker.io or reg.lan:5000")]
+    host: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9]+([.-]+[A-Za-z0-9]+)*(:[0-9]{1,5})?$",
+            max_length=255,
+            description="as in docker.io or reg.lan:5000",
+        ),
+    ]
     """The registry as names of images say it."""
     mirrors: Annotated[tuple[Url, ...], Meta(max_length=16)] = ()
     """Mirrors, tried in order before the registry itself."""
@@ -195,7 +210,7 @@ class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
     """The kernel at run time."""
 
     sysctls: dict[
-        Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*(\.[A-Za-z0-9_*-]+)+$", max_length=128)],
+        Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*(\.[A-Za-z0-9_-]+)+$", max_length=128)],
         Annotated[str, Meta(pattern=r"^[ -~]{1,256}$")],
     ] = {}
     """Kernel parameters (sysctl.d(5)) by name, values as text. The posture says which may be set."""
@@ -216,12 +231,17 @@ class DiskSelector(Struct, frozen=True, forbid_unknown_fields=True):
     """Finds one disk or partition. What is given must all fit, and exactly one must."""
 
     id: (
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:+-]{1,255}$", description="a name below /dev/disk/by-id")] | None
+        Annotated[
+            str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,254}$", description="a name below /dev/disk/by-id")
+        ]
+        | None
     ) = None
     """A name below /dev/disk/by-id."""
-    label: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,36}$", description="a partition's label")] | None = None
+    label: (
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,35}$", description="a partition's label")] | None
+    ) = None
     """Label of a partition."""
-    serial: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,128}$")] | None = None
+    serial: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")] | None = None
     """Serial number of a disk."""
 
 

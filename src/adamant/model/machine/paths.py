@@ -15,7 +15,7 @@ from msgspec.structs import fields
 from adamant.model.errors import InputError
 from adamant.model.machine.document import Machine
 from adamant.model.machine.secret import MASK, SecretAt, holds_secret
-from adamant.model.machine.wire import from_wire, plain
+from adamant.model.machine.wire import default, from_wire, plain
 
 _STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[([^\]]+)\]")
 _NAMES = ("name", "host", "path", "mac", "fingerprint", "target")
@@ -108,7 +108,7 @@ def named(value: Any) -> Any:
         return value
     if isinstance(value, Struct):
         held = {f.encode_name: (f, getattr(value, f.name)) for f in fields(value)}
-        return {key: _secret_or(f.type, v) for key, (f, v) in held.items() if v != f.default}
+        return {key: _secret_or(f.type, v) for key, (f, v) in held.items() if v != default(f)}
     if isinstance(value, Mapping):
         return {key: named(v) for key, v in value.items()}
     if isinstance(value, tuple):
@@ -139,10 +139,18 @@ def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
-            dot = "" if key.startswith("[") or not path else "."
-            yield from _differences(f"{path}{dot}{key}", old.get(key), new.get(key))
+            yield from _differences(_join(path, key), old.get(key), new.get(key))
     else:
         yield path, old, new
+
+
+def _join(path: str, key: str) -> str:
+    """The path of `key` below `path`, such that `get` and `unset` take it: `kernel.sysctls[vm.swappiness]`."""
+    if key.startswith("["):
+        return f"{path}{key}"
+    if "." in key:
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
 
 
 def _shown(value: Any) -> Any:
@@ -161,7 +169,7 @@ def _mask(value: Any) -> Any:
         found: dict[str, Any] = {"kind": "Machine"} if isinstance(value, Machine) else {}
         for field in fields(value):
             held = getattr(value, field.name)
-            if held != field.default:
+            if held != default(field):
                 found[field.encode_name] = _masked_secret(held) if holds_secret(field.type) else _mask(held)
         return found
     if isinstance(value, Mapping):

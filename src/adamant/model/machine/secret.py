@@ -20,7 +20,10 @@ class SecretAt(Struct, frozen=True, forbid_unknown_fields=True):
     """Name of a systemd credential that the machine was given (systemd.exec(5), Credentials)."""
     file: (
         Annotated[
-            str, Meta(pattern=r"^/state/secrets/[A-Za-z0-9._-]{1,128}$", description="a path below /state/secrets")
+            str,
+            Meta(
+                pattern=r"^/state/secrets/[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="a path below /state/secrets"
+            ),
         ]
         | None
     ) = None
@@ -32,7 +35,14 @@ Secret = Annotated[str, Meta(min_length=1, max_length=65536)] | SecretAt
 
 
 def check(secret: Secret | None, path: str) -> None:
-    """Raises InputError when a reference does not say one place."""
+    """Raises InputError when a reference does not say one place, or the text is what stands for a secret."""
+    if secret == MASK:
+        raise InputError(
+            "secret-masked",
+            f"{MASK} stands for a secret that is not shown: it is none itself",
+            context=path,
+            hint="write the secret, or where it lies: {credential: NAME} or {file: /state/secrets/NAME}",
+        )
     if isinstance(secret, SecretAt) and (secret.credential is None) == (secret.file is None):
         raise InputError("secret-place", "exactly one of credential and file must be given", context=path)
 

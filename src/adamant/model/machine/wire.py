@@ -3,13 +3,14 @@
 Equal configs are equal bytes. A machine reads this form alone; YAML is for people, and stays on their side.
 """
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import FieldInfo, fields
 
 from adamant.model.errors import InputError
 from adamant.model.machine.check import check
@@ -19,11 +20,21 @@ from adamant.model.posture import Posture
 SIZE = 512 << 10
 """Bytes of a config, at most."""
 _DEPTH = 16
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
+"""A text of JSON, or what is left of one at the end: it always fits, so that reading stays linear."""
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def to_wire(machine: Machine) -> bytes:
-    """The canonical JSON of a config."""
-    return msgspec.json.encode(plain(machine), order="sorted")
+    """The canonical JSON of a config. Raises InputError when no machine takes it, because it is too large."""
+    data = msgspec.json.encode(plain(machine), order="sorted")
+    _fits(data)
+    return data
+
+
+def _fits(data: bytes) -> None:
+    if len(data) > SIZE:
+        raise InputError("config-too-large", f"the config has {len(data)} bytes, and may have {SIZE}")
 
 
 def plain(value: Any) -> Any:
@@ -32,7 +43,7 @@ def plain(value: Any) -> Any:
         found = {} if not isinstance(value, Machine) else {"kind": "Machine"}
         for field in fields(value):
             held = getattr(value, field.name)
-            if held != field.default:
+            if held != default(field):
                 found[field.encode_name] = plain(held)
         return found
     if isinstance(value, Mapping):
@@ -42,10 +53,14 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
+def default(field: FieldInfo) -> Any:
+    """What a field of a Struct holds when it is left out; NODEFAULT when it cannot be."""
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
 def from_wire(data: bytes, posture: Posture | None = None) -> Machine:
     """The config that `data` holds, checked. Raises InputError, whose context is the path in the document."""
-    if len(data) > SIZE:
-        raise InputError("config-too-large", f"the config has {len(data)} bytes, and may have {SIZE}")
+    _fits(data)
     if _deep(data):
         raise InputError("config-malformed", f"the config is nested more than {_DEPTH} deep")
     try:
@@ -59,21 +74,9 @@ def from_wire(data: bytes, posture: Posture | None = None) -> Machine:
 
 def _deep(data: bytes) -> bool:
     """Whether brackets outside of texts nest deeper than any config does."""
-    depth, quoted, escaped = 0, False, False
-    for byte in data:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                quoted = False
-        elif byte == 0x22:
-            quoted = True
-        elif byte in b"[{":
-            depth += 1
-            if depth > _DEPTH:
-                return True
-        elif byte in b"]}":
-            depth -= 1
+    depth = 0
+    for bracket in _TEXT.sub(b"", data).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _DEPTH:
+            return True
     return False

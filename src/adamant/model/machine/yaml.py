@@ -4,6 +4,7 @@ from adamant.model.document import decode, locate
 from adamant.model.errors import InputError
 from adamant.model.machine.check import check
 from adamant.model.machine.document import Machine
+from adamant.model.machine.wire import to_wire
 from adamant.model.posture import Posture
 
 
@@ -14,4 +15,5 @@ def read(data: bytes, name: str, posture: Posture | None = None) -> Machine:
         check(machine, posture)
     except InputError as error:
         raise locate(error, name, located) from error
+    to_wire(machine)
     return machine
