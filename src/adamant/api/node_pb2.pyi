@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from adamant.api import events_pb2
 from adamant.api import keys_pb2
 from adamant.api import logs_pb2
+from adamant.api import update_pb2
 
 DESCRIPTOR: FileDescriptor
 

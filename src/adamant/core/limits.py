@@ -181,6 +181,9 @@ ORIGIN_BYTES_PER_SECOND = 1000
 DASHBOARD_SECONDS = 5.0
 """An answer to the dashboard, which tells a node that is slower than this as down."""
 
+HEALTHY_SECONDS = 300.0
+"""How long a release on trial may take to become healthy."""
+
 # Logs and files of a node
 COMPLETION_SECONDS = 2.0
 """How long tab completion waits for a node."""

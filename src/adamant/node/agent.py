@@ -64,6 +64,12 @@ def _logs(request: Any, call: Any) -> Any:
     return journal.answer(request, call)
 
 
+def _upgrade(request: Any, call: Any, root: Path, events: Events) -> Any:
+    from adamant.node import upgrade  # noqa: PLC0415 - nobody waits for it at boot
+
+    return upgrade.answer(request, call, root, events)
+
+
 def _files() -> Any:
     from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
 
@@ -122,6 +128,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
             request.after, request.kinds, request.last, wait=request.follow, alive=call.alive
         ),
         "Logs": _logs,
+        "Upgrade": lambda request, call: _upgrade(request, call, root, events),
         "List": lambda request, _call: _files().list_(request, root),
         "Read": lambda request, _call: _files().read(request, root),
         **renewing(renewal),

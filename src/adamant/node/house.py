@@ -21,10 +21,13 @@ from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Kind
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-AGENT = "adamant.node.launch"
+PROGRAMS = ("adamant.node.launch", "adamant.node.healthy", "adamant.node.update.run")
+"""Modules that units start: the agent, the judgement of a release on trial, and what updates."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
+    "adamant-boot-deadline.timer": "ends a release on trial that hangs",
+    "adamant-healthy.service": "finds a release on trial good, or ends its boot",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",
@@ -65,6 +68,7 @@ NO_LOGIN: dict[str, str] = {
 """The same, in postures without a shell."""
 
 GENERATORS: dict[str, str] = {
+    "systemd-bless-boot-generator": "adamant-healthy.service has a boot blessed",
     "systemd-cryptsetup-generator": "disks of crypttab(5)",
     "systemd-fstab-generator": "/usr is mounted by the initrd, all else by units of ours",
     "systemd-gpt-auto-generator": "mounts what a partition table says; here, units do",
@@ -132,10 +136,10 @@ def _imported(source: bytes) -> set[str]:
 
 
 def agent_files() -> list[Entry]:
-    """The agent's sources and those that it imports, directly or not: no other module of ours is on a machine."""
+    """The sources of PROGRAMS and those that they import, directly or not: no other module of ours is on a machine."""
     package = resources.files(adamant)
     found: dict[str, Entry] = {}
-    todo = [AGENT]
+    todo = [*PROGRAMS]
     seen: set[str] = set()
     while todo:
         name = todo.pop()
