@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adamant.model.errors import AdamantError, UnreachableError, VerificationError
+from adamant.model.errors import AdamantError, InputError, UnreachableError
 from adamant.node.update.origin import FolderOrigin, HttpOrigin, Limited, Origin
 from adamant.release.serving import make_server
 
@@ -149,7 +149,7 @@ def test_nobody_there_is_unreachable() -> None:
 
 @pytest.mark.parametrize("base", ["", "ftp://x", "file:///etc/passwd", "http://", "http://x/?a=b", "x"])
 def test_what_is_no_address_is_refused(base: str) -> None:
-    with pytest.raises(VerificationError) as caught:
+    with pytest.raises(InputError) as caught:
         HttpOrigin(base)
     assert caught.value.reference == "origin-address"
 

@@ -11,6 +11,7 @@ from adamant.api import events_pb2 as events
 from adamant.api import keys_pb2 as keys
 from adamant.api import logs_pb2 as logs
 from adamant.api import node_pb2 as pb
+from adamant.api import update_pb2 as update
 from adamant.api.identity import Role
 
 SERVICE = "adamant.node.v1.Node"
@@ -22,6 +23,7 @@ VERSION = "adamant-version"
 
 ADMIN = frozenset({Role.ADMIN})
 OPERATORS = frozenset({Role.ADMIN, Role.OPERATOR})
+UPDATERS = frozenset({Role.ADMIN, Role.OPERATOR, Role.UPDATER})
 READERS = frozenset({Role.ADMIN, Role.OPERATOR, Role.READER})
 EVERYONE = frozenset(Role)
 
@@ -71,6 +73,7 @@ METHODS: tuple[Method, ...] = (
     Method("Logs", logs.LogsRequest, logs.LogEntry, READERS, Form.STREAM),
     Method("List", logs.ListRequest, logs.FileEntry, READERS, Form.STREAM),
     Method("Read", logs.ReadRequest, logs.Chunk, OPERATORS, Form.STREAM),
+    Method("Upgrade", update.UpgradeRequest, update.UpgradeProgress, UPDATERS, Form.STREAM, changes=True),
     Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),
     Method("TakeCertificate", keys.TakeCertificateRequest, keys.TakeCertificateResponse, changes=True),
     Method("KeepCertificate", keys.KeepCertificateRequest, keys.KeepCertificateResponse, changes=True),

@@ -12,6 +12,7 @@ from adamant.api import events_pb2
 from adamant.api import keys_pb2
 from adamant.api import logs_pb2
 from adamant.api import resources_pb2
+from adamant.api import update_pb2
 
 DESCRIPTOR: FileDescriptor
 

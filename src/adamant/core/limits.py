@@ -192,6 +192,9 @@ CONFIG_APPLY_SECONDS = 400.0
 DASHBOARD_SECONDS = 5.0
 """An answer to the dashboard, which tells a node that is slower than this as down."""
 
+HEALTHY_SECONDS = 300.0
+"""How long a release on trial may take to become healthy."""
+
 # Logs and files of a node
 COMPLETION_SECONDS = 2.0
 """How long tab completion waits for a node."""

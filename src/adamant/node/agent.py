@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from adamant.api.events_pb2 import EVENT_KIND_AGENT
 from adamant.api.methods import PORT
@@ -26,10 +25,12 @@ from adamant.node import identity, server
 from adamant.node.configuring import CREDENTIAL as CONFIG
 from adamant.node.configuring import Configuring
 from adamant.node.events import Events
+from adamant.node.handlers import Machine, Revoked, table
 from adamant.node.health import Health
 from adamant.node.identity import Keys, Store
 from adamant.node.renewal import Renewal
 from adamant.node.renewal import handlers as renewing
+from adamant.node.screen import Screen
 from adamant.node.systemd import notify
 
 EX_CONFIG = 78
@@ -38,84 +39,11 @@ _CONSOLE_SECONDS = 15.0
 """From serving to the console's screen: the boot goes first."""
 
 
-def _now() -> int:
-    return time.monotonic_ns() // 1000
-
-
 def _process_began() -> int:
     """When this process was started, in microseconds of the monotonic clock (proc_pid_stat(5), field 22)."""
     stat = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
     ticks = int(stat.rpartition(")")[2].split()[19])
     return ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")
-
-
-def _version(root: Path) -> Any:
-    from adamant.node import version  # noqa: PLC0415 - nobody waits for it at boot
-
-    return version.answer(root)
-
-
-def _boot(root: Path, begin: int, ready: int) -> Any:
-    from adamant.node import boot  # noqa: PLC0415 - nobody waits for it at boot
-
-    return boot.answer(root, boot.Served(begin, ready), _now())
-
-
-def _logs(request: Any, call: Any) -> Any:
-    from adamant.node import journal  # noqa: PLC0415 - nobody waits for it at boot
-
-    return journal.answer(request, call)
-
-
-def _trusted(keys: Keys) -> dict[str, bytes]:
-    """The certificates that this node shows: its own, and the authority's."""
-    return {"node": keys.certificate, "authority": keys.ca}
-
-
-def _resources(sources: Callable[[], tuple[Any, ...]]) -> Callable[[], Any]:
-    """What shows resources, made when it is asked for the first time, of what `sources` are made of."""
-    lock = threading.Lock()
-    made: list[Any] = []
-
-    def shown() -> Any:
-        with lock:
-            if not made:
-                from adamant.node.resources import answers, found  # noqa: PLC0415 - nobody waits for it at boot
-
-                made.append(answers.Resources(found.Sources(*sources())))
-            return made[0]
-
-    return shown
-
-
-def _files() -> Any:
-    from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
-
-    return files
-
-
-class _Screen:
-    """The screen on the machine's console, and what it says of how the machine is reached."""
-
-    def __init__(self, root: Path, health: Callable[[], Any]) -> None:
-        self._root = root
-        self._health = health
-        self._key: Callable[[], str] = str
-        self._reach = ""
-        self._started = False
-
-    def say(self, key: Callable[[], str], reach: str, seconds: float) -> None:
-        """Show this from now on; a screen that is not there yet begins in `seconds`."""
-        self._key, self._reach = key, reach
-        if not self._started:
-            self._started = True
-            threading.Thread(target=self._run, args=(seconds,), name="console", daemon=True).start()
-
-    def _run(self, seconds: float) -> None:
-        time.sleep(seconds)
-        from adamant.node import console  # noqa: PLC0415 - nobody waits for it at boot
-
-        console.run(self._root, self._health, lambda: console.Access(self._key(), self._reach))
 
 
 def _keys(
@@ -156,7 +84,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     events = Events()
     renewal: Renewal | None = None
     health = Health(root, ends=lambda: renewal.ends() if renewal else None)
-    screen = _Screen(root, health.answer) if console else None
+    screen = Screen(root, health.answer) if console else None
 
     def waits(key: str, port: int) -> None:
         if screen:
@@ -166,28 +94,14 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     if known is None:
         return
     renewal = Renewal(*known, events)
-    served = (_process_began(), 0)
-    shown = _resources(lambda: (root, lambda: _boot(root, *served), health.answer, lambda: _trusted(renewal.keys)))
+    began, ready = _process_began(), 0
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
-    handlers: dict[str, server.Handler] = {
-        **configuring.handlers(),
-        "Version": lambda _request, _call: _version(root),
-        "Health": lambda _request, _call: health.answer(),
-        "Boot": lambda _request, _call: _boot(root, *served),
-        "Events": lambda request, call: events.follow(
-            request.after, request.kinds, request.last, wait=request.follow, alive=call.alive
-        ),
-        "Logs": _logs,
-        "List": lambda request, _call: _files().list_(request, root),
-        "Read": lambda request, _call: _files().read(request, root),
-        "Kinds": lambda _request, _call: shown().kinds(),
-        "Get": lambda request, _call: shown().get(request),
-        "Watch": lambda request, call: shown().watch(request, call.alive),
-        **renewing(renewal),
-    }
-    serving, port = server.start(handlers, events, address, *renewal.keys, fetch=renewal.fetch)
-    served = (served[0], _now())
+    machine = Machine(root, events, health, configuring, lambda: renewal.keys, lambda: (began, ready))
+    served = {**table(machine), **renewing(renewal)}
+    revoked = Revoked(configuring)
+    serving, port = server.start(served, events, address, *renewal.keys, fetch=renewal.fetch, revoked=revoked)
+    ready = time.monotonic_ns() // 1000
     notify("READY=1")
     events.publish(EVENT_KIND_AGENT, f"the API is served on port {port}")
     sys.stderr.flush()

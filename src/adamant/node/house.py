@@ -22,11 +22,14 @@ from adamant.model.tree import Entry, Kind
 from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-PROGRAMS = ("adamant.node.launch", "adamant.node.config.boot")
-"""What is run on a machine: the agent, and what makes the config's files at boot."""
+PROGRAMS = ("adamant.node.launch", "adamant.node.config.boot", "adamant.node.healthy", "adamant.node.update.run")
+"""Modules that units start: the agent, what makes the config's files at boot, what judges a release on trial, and what
+updates."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
+    "adamant-boot-deadline.timer": "ends a release on trial that hangs",
+    "adamant-healthy.service": "finds a release on trial good, or ends its boot",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
     "adamant-config.service": "the machine's config",
     "state.mount": "the machine's state",
@@ -87,6 +90,7 @@ MASKED: dict[str, str] = {
 """The same, of units that other units ask for by name."""
 
 GENERATORS: dict[str, str] = {
+    "systemd-bless-boot-generator": "adamant-healthy.service has a boot blessed",
     "systemd-cryptsetup-generator": "disks of crypttab(5)",
     "systemd-fstab-generator": "/usr is mounted by the initrd, all else by units of ours",
     "systemd-gpt-auto-generator": "mounts what a partition table says; here, units do",
@@ -154,7 +158,7 @@ def _imported(source: bytes) -> set[str]:
 
 
 def agent_files() -> list[Entry]:
-    """The agent's sources and those that it imports, directly or not: no other module of ours is on a machine.
+    """The sources of PROGRAMS and those that they import, directly or not: no other module of ours is on a machine.
 
     Collectors of resources stand in a table, by name.
     """

@@ -22,6 +22,7 @@ BASE: dict[str, str] = {
     "python3-jeepney": "D-Bus in Python: the agent asks systemd",
     "python3-msgspec": "documents of the agent, decoded strictly",
     "python3-protobuf": "messages of the API",
+    "python3-tuf": "trust in updates; it verifies Ed25519 by itself",
     "systemd": "PID 1, networkd, journald and the credentials",
     "systemd-boot-efi": "the boot menu that counts tries, and the stub of the UKI",
     "systemd-repart": "makes the state and var partitions at the first boot",

@@ -16,6 +16,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "dmesg": ("adamant.cli.node.logs:dmesg", "Show what the kernel said"),
     "ls": ("adamant.cli.node.files:ls", "List files of the machine"),
     "cat": ("adamant.cli.node.files:cat", "Print a file of the machine"),
+    "upgrade": ("adamant.cli.node.upgrade:upgrade", "Stage a release, which the next boot tries"),
+    "rollback": ("adamant.cli.node.upgrade:rollback", "Have the next boot start the release before"),
     "events": ("adamant.cli.node.events:command", "Show what happened on the machine, and what happens"),
     "apply": ("adamant.cli.node.apply:apply", "Put a machine config in place"),
     "diff": ("adamant.cli.node.apply:diff", "Show what a machine config would change"),

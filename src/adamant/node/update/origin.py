@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from adamant.core import limits
-from adamant.model.errors import AdamantError, UnreachableError, VerificationError
+from adamant.model.errors import AdamantError, InputError, UnreachableError
 
 _CHUNK = 64 << 10
 
@@ -55,7 +55,7 @@ class HttpOrigin:
     ) -> None:
         parts = urllib.parse.urlsplit(base)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise VerificationError("origin-address", f"not an address of a repository: {base[:200]!r}")
+            raise InputError("origin-address", f"not an address of a repository: {base[:200]!r}")
         self._parts = parts
         self._seconds = seconds
         self._clock = clock
@@ -79,26 +79,48 @@ class HttpOrigin:
             if answer.isclosed() is False:
                 self.close()  # the rest of the answer stands in the connection
 
+    def whole(self, path: str) -> Iterator[bytes]:
+        """All of a small file. Raises FileNotFoundError when the server has none: TUF asks for the next root so."""
+        url = f"{self._parts.path.rstrip('/')}/{urllib.parse.quote(path)}"
+        answer = self._request(url, {"Accept-Encoding": "identity"})
+        if answer.status in {http.HTTPStatus.NOT_FOUND, http.HTTPStatus.FORBIDDEN}:
+            answer.read(limits.TUF_METADATA_SIZE)
+            self.close()
+            raise FileNotFoundError(path)
+        if answer.status != http.HTTPStatus.OK:
+            self.close()
+            raise _failed(f"the server answers {answer.status} {answer.reason}", url)
+        try:
+            while data := answer.read1(_CHUNK):
+                yield data
+        except (http.client.HTTPException, OSError) as error:
+            raise _failed(f"the connection broke: {error}", url) from error
+        finally:
+            if not answer.isclosed():
+                self.close()
+
     def _ask(self, path: str, first: int, size: int) -> http.client.HTTPResponse:
         headers = {"Range": f"bytes={first}-{first + size - 1}", "Accept-Encoding": "identity"}
         if path in self._tags:
             headers["If-Range"] = self._tags[path]
         url = f"{self._parts.path.rstrip('/')}/{urllib.parse.quote(path)}"
-        for attempt in (1, 2):
+        answer = self._request(url, headers)
+        self._check(path, url, answer, first, size)
+        return answer
+
+    def _request(self, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        while True:
             fresh = self._connection is None
             try:
                 connection = self._connect()
                 connection.request("GET", url, headers=headers)
-                answer = connection.getresponse()
-                break
+                return connection.getresponse()
             except (http.client.HTTPException, OSError) as error:
                 self.close()
-                if fresh or attempt == 2:
+                if fresh:
                     raise UnreachableError(
                         "origin-unreachable", f"the repository does not answer: {error}", context=url
                     ) from error
-        self._check(path, url, answer, first, size)
-        return answer
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._connection is None:
