@@ -1,19 +1,24 @@
 """Resources over the API, of the computer that the test runs on: real tables of a real kernel, through real TLS."""
 
 import datetime
+import json
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from click.shell_completion import ShellComplete
 
-from adamant.api import client, methods, pki
+from adamant.api import client, contexts, methods, pki
 from adamant.api import node_pb2 as pb
 from adamant.api.client import Node
+from adamant.api.contexts import Context
 from adamant.api.identity import Role
 from adamant.api.pki import Credentials
 from adamant.api.resources import Change, Resource
+from adamant.cli import main
 from adamant.model.errors import AdamantError, InputError
 from adamant.node import server
 from adamant.node.calls import Call
@@ -143,3 +148,75 @@ def test_who_may_only_update_may_not_look(address: str) -> None:
             with pytest.raises(AdamantError) as caught:
                 call()
             assert caught.value.reference == "not-authorised"
+
+
+@pytest.fixture
+def context(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A context of a person's own that leads to the server."""
+    home = tmp_path / "config"
+    monkeypatch.setenv("ADAMANT_CONFIG", str(home))
+    monkeypatch.delenv("ADAMANT_CONTEXT", raising=False)
+    pki.save(home, "ca", CA)
+    pki.save(home, "mary", pki.issue_client(CA, "mary", Role.READER, NOW))
+    contexts.put("here", Context(address, "ca.crt", "mary.crt", "mary.key"))
+    return "here"
+
+
+def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["node", *arguments])
+    out, err = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, out, err
+
+
+@pytest.mark.usefixtures("context")
+def test_the_command_shows_kinds_and_resources_in_three_forms(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _run(capsys, "get")
+    assert code == 0
+    assert any(line.startswith("memory ") for line in out.splitlines())
+    code, out, _ = _run(capsys, "get", "memory")
+    assert (code, out.split()[:2]) == (0, ["NAME", "TOTAL"])
+    for arguments, read in ((["--json"], json.loads), (["-o", "json"], json.loads), (["-o", "yaml"], yaml.safe_load)):
+        code, out, _ = _run(capsys, "get", "memory", "memory", *arguments)
+        found = read(out)
+        assert (code, found["kind"]) == (0, "memory")
+        assert found["resources"][0]["actual"]["total_bytes"] > 1 << 20
+        assert found["resources"][0]["desired"] is None
+    code, _, err = _run(capsys, "get", "memmory")
+    assert code == 2
+    assert "did you mean memory?" in err
+    assert _run(capsys, "get", "-w")[0] == 2
+
+
+@pytest.mark.usefixtures("context")
+def test_processes_are_shown_in_the_order_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    for sort, field in (("cpu", "cpu_usec"), ("memory", "memory_bytes")):
+        code, out, _ = _run(capsys, "ps", "--sort", sort, "--json")
+        values = [item["actual"][field] for item in json.loads(out)["resources"]]
+        assert (code, values) == (0, sorted(values, reverse=True))
+    code, out, _ = _run(capsys, "ps")
+    assert (code, out.split()[:2]) == (0, ["NAME", "USER"])
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "expected"),
+    [
+        (["node", "get"], "memo", "memory"),
+        (["node", "get", "memory"], "me", "memory"),
+        (["node", "-c", "here", "get", "links"], "l", "lo"),
+    ],
+)
+@pytest.mark.usefixtures("context")
+def test_completion_asks_the_node(words: list[str], incomplete: str, expected: str) -> None:
+    completion = ShellComplete(main.root, {}, "adamant", "_ADAMANT_COMPLETE")
+    found = [item.value for item in completion.get_completions(words, incomplete)]
+    assert expected in found
+    assert all(value.startswith(incomplete) for value in found)
+
+
+def test_completion_without_a_node_is_silent(context: str, capsys: pytest.CaptureFixture[str]) -> None:
+    contexts.put(context, Context("127.0.0.1:9", "ca.crt", "mary.crt", "mary.key"))
+    completion = ShellComplete(main.root, {}, "adamant", "_ADAMANT_COMPLETE")
+    assert completion.get_completions(["node", "get"], "memo") == []
+    assert capsys.readouterr() == ("", "")
