@@ -92,6 +92,44 @@ def _files() -> Any:
     return files
 
 
+def _service(events: Events, request: Any, call: Any) -> Any:
+    from adamant.node import services  # noqa: PLC0415 - nobody waits for it at boot
+
+    return services.act(events, request, call)
+
+
+def _power() -> Any:
+    from adamant.node import power  # noqa: PLC0415 - nobody waits for it at boot
+
+    return power
+
+
+class _Late:
+    """What is made when it is first asked for, and kept: it knows something from one call to the next."""
+
+    def __init__(self, root: Path, events: Events) -> None:
+        self._given = root, events
+        self._lock = threading.Lock()
+        self._reset: Any = None
+        self._debug: Any = None
+
+    def reset(self) -> Any:
+        with self._lock:
+            if self._reset is None:
+                from adamant.node.reset.service import Reset  # noqa: PLC0415
+
+                self._reset = Reset(*self._given)
+            return self._reset
+
+    def debug(self) -> Any:
+        with self._lock:
+            if self._debug is None:
+                from adamant.node.debug.service import Debug  # noqa: PLC0415
+
+                self._debug = Debug(*self._given)
+            return self._debug
+
+
 class _Screen:
     """The screen on the machine's console, and what it says of how the machine is reached."""
 
@@ -166,6 +204,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     renewal = Renewal(*known, events)
     served = (_process_began(), 0)
     shown = _resources(lambda: (root, lambda: _boot(root, *served), health.answer, lambda: _trusted(renewal.keys)))
+    late = _Late(root, events)
     handlers: dict[str, server.Handler] = {
         "Version": lambda _request, _call: _version(root),
         "Health": lambda _request, _call: health.answer(),
@@ -179,6 +218,12 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         "Kinds": lambda _request, _call: shown().kinds(),
         "Get": lambda request, _call: shown().get(request),
         "Watch": lambda request, call: shown().watch(request, call.alive),
+        "Service": lambda request, call: _service(events, request, call),
+        "Reboot": lambda request, call: _power().reboot(root, events, request, call),
+        "Shutdown": lambda request, call: _power().shutdown(root, events, request, call),
+        "ResetPreview": lambda request, call: late.reset().preview(request, call),
+        "Reset": lambda request, call: late.reset().reset(request, call),
+        "Debug": lambda requests, call: late.debug().answer(requests, call),
         **renewing(renewal),
     }
     serving, port = server.start(handlers, events, address, *renewal.keys, fetch=renewal.fetch)

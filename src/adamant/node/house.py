@@ -22,7 +22,8 @@ from adamant.model.tree import Entry, Kind
 from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-AGENT = "adamant.node.launch"
+PROGRAMS = ("adamant.node.launch", "adamant.node.debug.task", "adamant.node.reset.boot")
+"""What is run on a machine: the agent, a debug session, and what wipes at boot."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
@@ -158,7 +159,7 @@ def agent_files() -> list[Entry]:
     """
     package = resources.files(adamant)
     found: dict[str, Entry] = {}
-    todo = [AGENT, *sorted({kind.module for kind in KINDS.values()})]
+    todo = [*PROGRAMS, *sorted({kind.module for kind in KINDS.values()})]
     seen: set[str] = set()
     while todo:
         name = todo.pop()
