@@ -247,7 +247,7 @@ def _raw(address: str, data: bytes, path: str = "/adamant.node.v1.Node/Version",
 
 def test_a_method_that_there_is_not_is_told_so(address: str) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        _raw(address, b"", "/adamant.node.v1.Node/Reset")
+        _raw(address, b"", "/adamant.node.v1.Node/NoSuchMethod")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

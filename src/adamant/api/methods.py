@@ -7,10 +7,13 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from adamant.api import config_pb2 as config
+from adamant.api import debug_pb2 as debug
 from adamant.api import events_pb2 as events
 from adamant.api import keys_pb2 as keys
 from adamant.api import logs_pb2 as logs
 from adamant.api import node_pb2 as pb
+from adamant.api import power_pb2 as power
+from adamant.api import services_pb2 as services
 from adamant.api import update_pb2 as update
 from adamant.api.identity import Role
 
@@ -80,6 +83,12 @@ METHODS: tuple[Method, ...] = (
     Method("Kinds", pb.KindsRequest, pb.KindsResponse, READERS),
     Method("Get", pb.GetRequest, pb.GetResponse, READERS),
     Method("Watch", pb.WatchRequest, pb.WatchResponse, READERS, Form.STREAM),
+    Method("Service", services.ServiceRequest, services.ServiceResponse, OPERATORS, changes=True),
+    Method("Reboot", power.RebootRequest, power.RebootResponse, OPERATORS, changes=True),
+    Method("Shutdown", power.ShutdownRequest, power.ShutdownResponse, OPERATORS, changes=True),
+    Method("ResetPreview", power.ResetPreviewRequest, power.ResetPreviewResponse, ADMIN),
+    Method("Reset", power.ResetRequest, power.ResetResponse, ADMIN, changes=True),
+    Method("Debug", debug.DebugRequest, debug.DebugResponse, ADMIN, Form.DIALOGUE, changes=True),
 )
 
 ENROLMENT_SERVICE = "adamant.node.v1.Enrolment"

@@ -8,10 +8,13 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
 from adamant.api import config_pb2
+from adamant.api import debug_pb2
 from adamant.api import events_pb2
 from adamant.api import keys_pb2
 from adamant.api import logs_pb2
+from adamant.api import power_pb2
 from adamant.api import resources_pb2
+from adamant.api import services_pb2
 from adamant.api import update_pb2
 
 DESCRIPTOR: FileDescriptor

@@ -238,3 +238,33 @@ NAMES_SECONDS = 3.0
 
 POWER_BUTTON_SECONDS = 5.0
 """Between two presses of a machine's power button."""
+# Acts on a node: power, services, reset, debug containers.
+REASON_LENGTH = 200
+"""Characters of why somebody reboots, shuts down or resets."""
+POWER_PAUSE_SECONDS = 1.0
+"""From the answer of a reboot or shutdown until the node begins with it."""
+REBOOT_SECONDS = 600.0
+"""What a reboot may take, to a node that is healthy again."""
+RESET_TOKEN_SECONDS = 600.0
+"""How long the list of a reset's preview holds."""
+RESET_TOKENS = 16
+RESET_COUNT_ENTRIES = 50_000
+"""Files that a preview counts below one folder."""
+RESET_REQUEST_SIZE = 64 << 10
+DEBUG_SECONDS = 3600
+"""A debug session, when its length is not said."""
+DEBUG_SECONDS_MOST = 12 * 3600
+DEBUG_ARCHIVE_SIZE = 4 << 30
+"""An image archive that a client sends."""
+DEBUG_PIECE = 256 << 10
+"""Bytes of one message of a debug session."""
+DEBUG_WORDS = 256
+"""Words of a command in a debug container."""
+DEBUG_WORDS_SIZE = 64 << 10
+DEBUG_CTR_SECONDS = 60.0
+"""One question to containerd that moves no image."""
+DEBUG_PULL_SECONDS = 1800.0
+DEBUG_END_SECONDS = 10.0
+"""What a debug session has to end its container, before that is removed by force."""
+DEBUG_SESSIONS = 4
+"""Debug sessions at once on one node."""

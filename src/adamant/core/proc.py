@@ -251,3 +251,56 @@ class Lines:
 def lines(purpose: str, argv: Sequence[Argument], *, environment: Mapping[str, str] | None = None) -> Lines:
     """Start a program whose lines are read as they come; whoever reads them closes it."""
     return Lines(purpose, argv, environment)
+
+
+class Attached:
+    """A program whose input and output are file descriptors of the caller's. It ends with `kill`, at the latest."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit code, or the negative number of the signal that ended it; None when it runs on after `seconds`."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it; nothing when it has ended."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it and all that it has started, now."""
+        _kill_group(self._process)
+        self._process.wait()
+
+
+def attach(
+    purpose: str,
+    argv: Sequence[Argument],
+    *,
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    environment: Mapping[str, str] | None = None,
+) -> Attached:
+    """Start a program on file descriptors that the caller keeps, and may close once this returns."""
+    try:
+        process = subprocess.Popen(
+            [str(a) for a in argv],
+            env=_environment(environment),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProgramFailed(
+            "program-not-started",
+            f"cannot {purpose}: {error.strerror}",
+            code=127,
+            stderr="",
+            context=f"command: {command_line(argv, environment, None)}",
+        ) from error
+    return Attached(process)

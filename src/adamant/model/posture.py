@@ -21,10 +21,12 @@ class Rules:
     """`/` and `/etc` are on disk and writable; otherwise in RAM and read-only."""
     host_shell: bool
     """A person may get a shell on the host (SSH with keys, console login)."""
+    debug_containers: bool
+    """An admin may run an image with the host's namespaces for a while."""
 
 
 RULES: dict[Posture, Rules] = {
-    Posture.OPEN: Rules(built=False, persistent_root=True, host_shell=True),
-    Posture.GUARDED: Rules(built=True, persistent_root=False, host_shell=False),
-    Posture.SEALED: Rules(built=False, persistent_root=False, host_shell=False),
+    Posture.OPEN: Rules(built=False, persistent_root=True, host_shell=True, debug_containers=True),
+    Posture.GUARDED: Rules(built=True, persistent_root=False, host_shell=False, debug_containers=True),
+    Posture.SEALED: Rules(built=False, persistent_root=False, host_shell=False, debug_containers=False),
 }

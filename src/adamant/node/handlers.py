@@ -17,6 +17,8 @@ from adamant.node.identity import Keys
 from adamant.node.server import Handler
 
 if TYPE_CHECKING:
+    from adamant.node.debug.service import Debug
+    from adamant.node.reset.service import Reset
     from adamant.node.resources.answers import Resources
 
 _REVOKED_SECONDS = 2.0
@@ -39,6 +41,7 @@ def table(machine: Machine) -> dict[str, Handler]:
     """The handlers that look at the machine and act on it, by the names of their methods."""
     root, events = machine.root, machine.events
     shown = _resources(machine)
+    late = _Late(root, events)
     return {
         "Version": lambda _request, _call: _version(root),
         "Health": lambda _request, _call: machine.health.answer(),
@@ -52,6 +55,12 @@ def table(machine: Machine) -> dict[str, Handler]:
         "Kinds": lambda _request, _call: shown().kinds(),
         "Get": lambda request, _call: shown().get(request),
         "Watch": lambda request, call: shown().watch(request, call.alive),
+        "Service": lambda request, call: _service(events, request, call),
+        "Reboot": lambda request, call: _power().reboot(root, events, request, call),
+        "Shutdown": lambda request, call: _power().shutdown(root, events, request, call),
+        "ResetPreview": lambda request, call: late.reset().preview(request, call),
+        "Reset": lambda request, call: late.reset().reset(request, call),
+        "Debug": lambda requests, call: late.debug().answer(requests, call),
         "Upgrade": lambda request, call: _upgrade(request, call, root, events),
         **machine.configuring.handlers(),
     }
@@ -124,3 +133,41 @@ def _files() -> Any:
     from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
 
     return files
+
+
+def _service(events: Events, request: Any, call: Any) -> Any:
+    from adamant.node import services  # noqa: PLC0415 - nobody waits for it at boot
+
+    return services.act(events, request, call)
+
+
+def _power() -> Any:
+    from adamant.node import power  # noqa: PLC0415 - nobody waits for it at boot
+
+    return power
+
+
+class _Late:
+    """What is made when it is first asked for, and kept: it knows something from one call to the next."""
+
+    def __init__(self, root: Path, events: Events) -> None:
+        self._given = root, events
+        self._lock = threading.Lock()
+        self._reset: Reset | None = None
+        self._debug: Debug | None = None
+
+    def reset(self) -> "Reset":
+        with self._lock:
+            if self._reset is None:
+                from adamant.node.reset.service import Reset  # noqa: PLC0415 - nobody waits for it at boot
+
+                self._reset = Reset(*self._given)
+            return self._reset
+
+    def debug(self) -> "Debug":
+        with self._lock:
+            if self._debug is None:
+                from adamant.node.debug.service import Debug  # noqa: PLC0415 - nobody waits for it at boot
+
+                self._debug = Debug(*self._given)
+            return self._debug

@@ -22,9 +22,15 @@ from adamant.model.tree import Entry, Kind
 from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-PROGRAMS = ("adamant.node.launch", "adamant.node.config.boot", "adamant.node.healthy", "adamant.node.update.run")
-"""Modules that units start: the agent, what makes the config's files at boot, what judges a release on trial, and what
-updates."""
+PROGRAMS: dict[str, str] = {
+    "adamant.node.launch": "the agent",
+    "adamant.node.config.boot": "makes the config's files at boot",
+    "adamant.node.debug.task": "a debug session",
+    "adamant.node.healthy": "judges a release on trial",
+    "adamant.node.reset.boot": "wipes at boot what a reset asked for",
+    "adamant.node.update.run": "updates",
+}
+"""Modules that units start."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CREDENTIALS = ("adamant.ca", "adamant.cert", "adamant.key")
 FOLDER = "adamant/identity"
 """Below the state partition."""
+RESET = "state/adamant/reset.json"
+"""The request of a reset, which may take the identity away: nobody reads that before it is carried out."""
 _IDENTITY = "identity.pem"
 _KEY = "key.pem"
 _FINGERPRINT = "fingerprint"
@@ -74,7 +76,8 @@ def await_state(root: Path, ended: Callable[[], bool], seconds: float = limits.S
 
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if mounts.top(mounts.read(root), "/state") is not None:
+        mounted = mounts.top(mounts.read(root), "/state") is not None
+        if mounted and not (root / RESET).exists():
             return root / "state"
         if ended():
             return None

@@ -155,6 +155,14 @@ class Systemd:
         """
         self._job(_VERBS[verb], unit, "ss", (unit, "replace"))
 
+    def enqueue(self, verb: Verb, unit: str, mode: str) -> None:
+        """Have a unit started, stopped, restarted or reloaded, and do not wait. `mode` as in systemctl(1), --job-mode=.
+
+        Raises AdamantError `unit-refused`.
+        """
+        if self._call(_VERBS[verb], "ss", (unit, mode)) is None:
+            raise AdamantError("unit-refused", f"systemd refuses to {verb} {unit}", hint="is there such a unit?")
+
     def daemon_reload(self) -> None:
         """Have systemd read its unit files again."""
         self._call("Reload", "", ())

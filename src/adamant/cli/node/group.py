@@ -25,6 +25,11 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "unset": ("adamant.cli.node.apply:unset", "Take keys out of the machine's config"),
     "config": ("adamant.cli.node.config:group", "Show the machine's config and its generations"),
     "dashboard": ("adamant.cli.node.dashboard.command:command", "Watch machines on one screen"),
+    "service": ("adamant.cli.node.service:group", "Start, stop, restart or reload a service"),
+    "reboot": ("adamant.cli.node.power:reboot", "Reboot the machine, and wait for it"),
+    "shutdown": ("adamant.cli.node.power:shutdown", "Shut the machine down"),
+    "reset": ("adamant.cli.node.reset:command", "Wipe what the machine keeps, and reboot it"),
+    "debug": ("adamant.cli.node.debug:command", "Run an image on the machine to look into it"),
 }
 
 _EPILOG = """\b

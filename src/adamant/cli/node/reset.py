@@ -1,0 +1,84 @@
+"""`adamant node reset`."""
+
+from typing import Any
+
+import click
+
+from adamant.cli.node import confirm, power, reach
+from adamant.cli.options import json_option
+from adamant.cli.progress import human_size
+
+_PARTS = ("config", "identity", "logs", "containers", "var", "all")
+_EPILOG = """\b
+Examples:
+  adamant node reset --dry-run all        what would be wiped
+  adamant node reset containers logs      shows the same, asks, wipes, and waits for the machine
+"""
+
+
+@click.command("reset", epilog=_EPILOG)
+@click.argument("parts", nargs=-1, required=True, type=click.Choice(_PARTS), metavar="PART...")
+@click.option("--dry-run", is_flag=True, help="Only show what would be wiped.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@power.reason_option
+@power.wait_options
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    parts: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    reason: str,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> int:
+    """Wipe parts of what the machine keeps on its disk, and reboot it.
+
+    \b
+    config      every generation of its config
+    identity    its key and certificate: it has to be enrolled again
+    logs        logs and crash records
+    containers  containers, their images and snapshots
+    var         all of /var
+    all         all of these: the machine is as new
+    """
+    from adamant.api import acts  # noqa: PLC0415 - imports gRPC
+
+    with reach.connect(ctx) as node:
+        shown = acts.preview_reset(node, parts)
+        if dry_run and as_json:
+            reach.show_json(shown)
+        if dry_run or not as_json:
+            click.echo("\n".join(_lines(shown)), err=as_json or not dry_run)
+        if dry_run:
+            return 0
+        confirm.by_name("wipe this, and reboot,", [name for name, _ in reach.chosen(ctx)], yes=yes)
+        down = acts.reset(node, shown.token, reason)
+        try:
+            if wait and shown.unenrolled:
+                power.teller(as_json)("going down")
+                acts.await_down(node, timeout)
+            elif wait:
+                down = acts.await_back(node, down, timeout, power.teller(as_json))
+        finally:
+            power.end_line(as_json)
+    if as_json:
+        reach.show_json(down)
+    elif wait and shown.unenrolled:
+        click.echo("down; it wipes, and then waits to be enrolled: adamant node enroll")
+    else:
+        click.echo("\n".join(power.lines(down)))
+    return 0
+
+
+def _lines(shown: Any) -> list[str]:
+    width = max(len(item.path) for item in shown.items)
+    lines = ["a reset wipes:"]
+    for item in shown.items:
+        size = f"{human_size(item.size)}{' or more' if item.more else ''}"
+        lines.append(f"  {item.path:<{width}}  {size:>10}  {item.description}")
+    if shown.unenrolled:
+        lines.append("the machine loses its keys: it answers again once it is enrolled")
+    return lines

@@ -1,0 +1,394 @@
+"""Debug sessions against a real containerd: the API, the relay, the session's program, and what is left afterwards."""
+
+import datetime
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from adamant.api import client, contexts, methods, pki
+from adamant.api import debug_pb2 as pb
+from adamant.api.contexts import Context
+from adamant.api.identity import Role
+from adamant.core import proc
+from adamant.model.errors import AdamantError
+from adamant.model.lock import Lock
+from adamant.node import server
+from adamant.node.calls import Call
+from adamant.node.debug.ctr import PREFIX, Ctr
+from adamant.node.debug.service import Debug
+from adamant.node.events import Events
+from adamant.packages.fetch import fetch
+from tests import oci_archive
+from tests.image.conftest import COMMAND, require_program
+
+NOW = datetime.datetime.now(datetime.UTC)
+CA = pki.make_authority("cluster", NOW)
+NODE = pki.issue_node(CA, ["m1"], NOW)
+
+CONFIG = """\
+version = 2
+root = "{0}/root"
+state = "{0}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "{0}/containerd.sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{0}/opt"
+"""
+
+PROGRAM = """\
+import socket, sys
+from pathlib import Path
+from adamant.node.debug import session
+from adamant.node.debug.ctr import Ctr
+folder, name, verb = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+ctr = Ctr(name, folder, sys.argv[4], ("--address", str(folder / "containerd.sock")), "native")
+if verb == "run":
+    session.run(socket.socket(fileno=0), ctr)
+else:
+    session.clean(ctr)
+"""
+
+
+class Containerd(NamedTuple):
+    """A containerd of this test run: its folder, and ctr."""
+
+    folder: Path
+    ctr: str
+
+    def left(self) -> list[str]:
+        """Namespaces of sessions."""
+        done = proc.run("ask", [self.ctr, "--address", self.folder / "containerd.sock", "namespaces", "ls", "-q"])
+        return [name for name in done.stdout.decode().split() if name.startswith(PREFIX)]
+
+
+@pytest.fixture(scope="module")
+def containerd(tmp_path_factory: pytest.TempPathFactory, lock: Lock, cache: Path) -> Iterator[Containerd]:
+    """The containerd that images get; runc is the host's."""
+    require_program("runc", "runc")
+    folder = tmp_path_factory.mktemp("containerd")
+    (package,) = [package for package in lock.image.packages if package.name == "containerd"]
+    (deb,) = fetch([package], cache).values()
+    subprocess.run(["dpkg-deb", "-x", deb, folder / "package"], check=True)
+    programs = folder / "package/usr/bin"
+    (folder / "config.toml").write_text(CONFIG.format(folder))
+    with (folder / "log").open("wb") as log:
+        running = subprocess.Popen(
+            [programs / "containerd", "-c", folder / "config.toml"],
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+            stdout=log,
+            stderr=log,
+        )
+    found = Containerd(folder, str(programs / "ctr"))
+    try:
+        for _ in range(100):
+            if (folder / "containerd.sock").exists():
+                break
+            time.sleep(0.1)
+        yield found
+    finally:
+        running.terminate()
+        running.wait()
+
+
+@pytest.fixture(scope="module")
+def archive(containerd: Containerd) -> Path:
+    busybox = Path(require_program("busybox", "busybox-static"))
+    path = containerd.folder / "busybox.tar"
+    oci_archive.write(path, busybox.read_bytes(), ["sh", "ls", "ps", "cat", "touch", "sleep", "echo", "stty", "true"])
+    return path
+
+
+class Manager:
+    """What systemd does with adamant-debug.socket: one program for each connection, and the clean-up after it."""
+
+    def __init__(self, containerd: Containerd, root: Path) -> None:
+        self._containerd = containerd
+        self.programs: list[subprocess.Popen[bytes]] = []
+        path = root / "run/adamant/debug.sock"
+        path.parent.mkdir(parents=True)
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(path))
+        self.listening.listen()
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
+
+    def _argv(self, name: str, verb: str) -> list[str | Path]:
+        return [sys.executable, "-c", PROGRAM, self._containerd.folder, name, verb, self._containerd.ctr]
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                peer, _ = self.listening.accept()
+            except OSError:
+                return
+            with peer:
+                name = f"{len(self.programs)}-{os.getpid()}-0"
+                running = subprocess.Popen(self._argv(name, "run"), stdin=peer.fileno())
+            self.programs.append(running)
+            thread = threading.Thread(target=self._follow, args=(running, name), daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    def _follow(self, running: "subprocess.Popen[bytes]", name: str) -> None:
+        running.wait()
+        subprocess.run(self._argv(name, "clean"), check=True)
+
+    def settle(self) -> None:
+        """Wait until every session has ended and was cleaned."""
+        for thread in self.threads[1:]:
+            thread.join(60)
+
+
+class Machine(NamedTuple):
+    """A served API with debug sessions."""
+
+    address: str
+    events: Events
+    manager: Manager
+    containerd: Containerd
+
+    def said(self) -> list[tuple[str, dict[str, str]]]:
+        """Events about debug sessions."""
+        return [
+            (event.message, dict(event.fields))
+            for event in self.events.follow(0, (), 0, wait=False, alive=lambda: True)
+            if "debug" in event.message
+        ]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, containerd: Containerd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    root = tmp_path / "root"
+    manager = Manager(containerd, root)
+    events = Events()
+    debug = Debug(root, events, prepare=lambda: None)
+
+    def nothing(_request: Any, _call: Call) -> Any:
+        raise AdamantError("nothing", "this test answers no such method")
+
+    table = {**dict.fromkeys(methods.BY_NAME, nothing), "Debug": debug.answer}
+    running, port = server.start(table, events, "127.0.0.1:0", CA.certificate, NODE.certificate, NODE.key)
+    address = f"127.0.0.1:{port}"
+    home = tmp_path / "config"
+    monkeypatch.setenv("ADAMANT_CONFIG", str(home))
+    monkeypatch.delenv("ADAMANT_CONTEXT", raising=False)
+    for role in (Role.ADMIN, Role.OPERATOR):
+        folder = home / role.value
+        folder.mkdir(parents=True)
+        pair = pki.issue_client(CA, "mary", role, NOW)
+        for name, data in (("ca.crt", CA.certificate), ("a.crt", pair.certificate), ("a.key", pair.key)):
+            (folder / name).write_bytes(data)
+        contexts.put(
+            role.value,
+            Context(address, ca=f"{role.value}/ca.crt", certificate=f"{role.value}/a.crt", key=f"{role.value}/a.key"),
+        )
+    try:
+        yield Machine(address, events, manager, containerd)
+    finally:
+        running.stop(0).wait()
+        manager.listening.shutdown(socket.SHUT_RDWR)
+        manager.listening.close()
+        manager.settle()
+
+
+def _debug(*arguments: str | Path, stdin: bytes = b"", context: str = "admin") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [*COMMAND, "node", "-c", context, "debug", *map(str, arguments)], input=stdin, capture_output=True, timeout=120
+    )
+
+
+def test_a_command_s_words_errors_and_exit_code_are_this_one_s(machine: Machine, archive: Path) -> None:
+    done = _debug("--image-archive", archive, "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 7)
+
+
+def test_input_reaches_the_command_to_its_end(machine: Machine, archive: Path) -> None:
+    data = os.urandom(3 << 20)
+    done = _debug("--image-archive", archive, "--", "cat", stdin=data)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == data
+
+
+def test_it_sees_the_host_s_processes_and_files_and_cannot_write_them(machine: Machine, archive: Path) -> None:
+    script = f"ls /proc/{os.getpid()}/stat && ls -d /host/usr && touch /host{archive.parent}/x"
+    done = _debug("--image-archive", archive, "--", "sh", "-c", script)
+    assert done.returncode == 1
+    assert done.stdout.split() == [f"/proc/{os.getpid()}/stat".encode(), b"/host/usr"]
+    assert b"Read-only file system" in done.stderr
+    assert not (archive.parent / "x").exists()
+
+
+def test_nothing_is_left_and_the_events_say_who_ran_what(machine: Machine, archive: Path) -> None:
+    assert _debug("--image-archive", archive, "--", "true").returncode == 0
+    machine.manager.settle()
+    assert machine.containerd.left() == []
+    started, ended = machine.said()[:2]
+    assert started[0] == "a debug container was started"
+    assert started[1]["client"] == "mary"
+    assert started[1]["command"] == "true"
+    assert started[1]["digest"].startswith("sha256:")
+    assert ended[1]["exit_code"] == "0"
+
+
+def test_other_roles_may_not(machine: Machine, archive: Path) -> None:
+    done = _debug("--image-archive", archive, "--", "true", context="operator")
+    assert done.returncode == 1
+    assert b"not-authorised" in done.stderr
+    assert machine.manager.programs == []
+
+
+def _begin(machine: Machine, archive: Path, *command: str, seconds: int = 60) -> Iterator[pb.DebugResponse]:
+    """A session of a client of its own, up to the first output."""
+    pair = pki.issue_client(CA, "mary", Role.ADMIN, NOW)
+    node = client.connect(machine.address, pki.Credentials(CA.certificate, pair.certificate, pair.key))
+    waiting = threading.Event()
+
+    def requests() -> Iterator[pb.DebugRequest]:
+        yield pb.DebugRequest(start=pb.DebugStart(command=command, seconds=seconds))
+        yield pb.DebugRequest(archive=archive.read_bytes()[: 1 << 19])
+        rest = archive.read_bytes()[1 << 19 :]
+        for at in range(0, len(rest), 1 << 19):
+            yield pb.DebugRequest(archive=rest[at : at + (1 << 19)])
+        yield pb.DebugRequest(archive=b"")
+        waiting.wait(60)
+
+    try:
+        yield from node.stream("Debug", requests())
+    finally:
+        waiting.set()
+        node.close()
+
+
+def _until_output(answers: Iterator[pb.DebugResponse]) -> bytes:
+    return next(answer.output for answer in answers if answer.WhichOneof("message") == "output")
+
+
+SLEEP = ("sh", "-c", "echo up; sleep 1000")
+
+
+def test_a_client_that_goes_leaves_nothing(machine: Machine, archive: Path) -> None:
+    with closing(_begin(machine, archive, *SLEEP)) as answers:  # type: ignore[type-var]
+        assert _until_output(answers) == b"up\n"
+        assert len(machine.containerd.left()) == 1
+    machine.manager.settle()
+    assert machine.containerd.left() == []
+
+
+def test_a_session_ends_when_its_time_is_over(machine: Machine, archive: Path) -> None:
+    with pytest.raises(AdamantError) as caught:
+        list(_begin(machine, archive, *SLEEP, seconds=4))
+    assert caught.value.reference == "debug-over"
+    machine.manager.settle()
+    assert machine.containerd.left() == []
+
+
+def test_a_session_s_program_that_is_killed_leaves_nothing(machine: Machine, archive: Path) -> None:
+    with closing(_begin(machine, archive, *SLEEP)) as answers:  # type: ignore[type-var]
+        assert _until_output(answers) == b"up\n"
+        machine.manager.programs[-1].kill()
+        with pytest.raises(AdamantError) as caught:
+            list(answers)
+    assert caught.value.reference == "debug-silent"
+    machine.manager.settle()
+    assert machine.containerd.left() == []
+
+
+def test_what_is_left_of_a_power_cut_goes_with_the_next_session(machine: Machine, archive: Path) -> None:
+    containerd = machine.containerd
+    stale = Ctr("0-1-0", containerd.folder, containerd.ctr, ("--address", str(containerd.folder / "containerd.sock")))
+    stale = stale._replace(snapshotter="native")
+    stale.import_archive(lambda out: _write(out, archive.read_bytes()))
+    assert containerd.left() == [stale.namespace]
+    assert _debug("--image-archive", archive, "--", "true").returncode == 0
+    machine.manager.settle()
+    assert containerd.left() == []
+
+
+def _write(out: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(out, view) :]
+
+
+def test_what_is_no_archive_is_told_so(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "no.tar").write_bytes(b"no archive" * 100_000)
+    done = _debug("--image-archive", tmp_path / "no.tar", "--", "true")
+    assert done.returncode == 1
+    assert b"[debug-archive]" in done.stderr
+    machine.manager.settle()
+    assert machine.containerd.left() == []
+
+
+def test_a_terminal_is_one_on_both_sides_and_given_back(machine: Machine, archive: Path) -> None:
+    master, slave = pty.openpty()
+    before = _termios(slave)
+    argv = [*COMMAND, "node", "-c", "admin", "debug", "--image-archive", str(archive)]
+    running = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        _expect(master, b"# ")
+        os.write(master, b"stty size; stty -a | cat > /dev/null && echo is''atty\r")
+        _expect(master, b"isatty")
+        import fcntl
+        import struct
+        import termios
+
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 111, 0, 0))
+        running.send_signal(signal.SIGWINCH)
+        time.sleep(1)
+        os.write(master, b"stty size\r")
+        _expect(master, b"33 111")
+        os.write(master, b"exit 5\r")
+        assert running.wait(60) == 5
+        assert _termios(slave) == before
+    finally:
+        running.kill()
+        running.communicate()
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_terminal_is_given_back_when_the_client_is_ended(machine: Machine, archive: Path) -> None:
+    master, slave = pty.openpty()
+    before = _termios(slave)
+    argv = [*COMMAND, "node", "-c", "admin", "debug", "--image-archive", str(archive)]
+    running = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        _expect(master, b"# ")
+        assert _termios(slave) != before
+        running.send_signal(signal.SIGTERM)
+        running.wait(60)
+        assert _termios(slave) == before
+    finally:
+        running.kill()
+        running.communicate()
+        os.close(master)
+        os.close(slave)
+    machine.manager.settle()
+    assert machine.containerd.left() == []
+
+
+def _termios(fd: int) -> list[Any]:
+    import termios
+
+    return termios.tcgetattr(fd)
+
+
+def _expect(fd: int, wanted: bytes, seconds: float = 60) -> None:
+    seen, end = b"", time.monotonic() + seconds
+    while wanted not in seen:
+        assert time.monotonic() < end, seen
+        if select.select([fd], [], [], 1)[0]:
+            seen += os.read(fd, 4096)
