@@ -22,11 +22,13 @@ from adamant.model.tree import Entry, Kind
 from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-AGENT = "adamant.node.launch"
+PROGRAMS = ("adamant.node.launch", "adamant.node.tasks.run")
+"""What units start: the agent and its tasks."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
+    "adamant-capture.socket": "captures of packets, which the agent may not make itself",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",
@@ -158,7 +160,7 @@ def agent_files() -> list[Entry]:
     """
     package = resources.files(adamant)
     found: dict[str, Entry] = {}
-    todo = [AGENT, *sorted({kind.module for kind in KINDS.values()})]
+    todo = [*PROGRAMS, *sorted({kind.module for kind in KINDS.values()})]
     seen: set[str] = set()
     while todo:
         name = todo.pop()
