@@ -254,3 +254,11 @@ PSTORE_FILES = 64
 """Files of one boot in pstore."""
 JOURNAL_SECONDS = 120.0
 """journalctl that reads the end of a boot, on a machine that is starting."""
+
+# Support bundle.
+SUPPORT_SECTION = 32 << 20
+"""Bytes of one part of a support bundle."""
+SUPPORT_LINES = 5000
+"""Entries of the journal in a support bundle."""
+SUPPORT_SECONDS = 120.0
+"""One part of a support bundle."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adamant.api.events_pb2 import EVENT_KIND_AGENT
+from adamant.api.events_pb2 import EVENT_KIND_AGENT, EVENT_KIND_POWER
 from adamant.api.methods import PORT
 from adamant.model.errors import AdamantError
 from adamant.node import identity, server
@@ -34,6 +34,8 @@ EX_CONFIG = 78
 GRACE_SECONDS = 5.0
 _CONSOLE_SECONDS = 15.0
 """From serving to the console's screen: the boot goes first."""
+_CRASHES_SECONDS = 10.0
+"""From serving to the look at the boot before; journald and systemd-pstore have moved what they keep by then."""
 
 
 def _now() -> int:
@@ -90,6 +92,31 @@ def _files() -> Any:
     from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
 
     return files
+
+
+def _capture(request: Any, call: Any) -> Any:
+    from adamant.node import capture  # noqa: PLC0415 - nobody waits for it at boot
+
+    return capture.answer(request, call)
+
+
+def _crash() -> Any:
+    from adamant.node import crash  # noqa: PLC0415 - nobody waits for it at boot
+
+    return crash
+
+
+def _crashes(root: Path, state: Path | None, events: Events, ended: threading.Event) -> None:
+    """Keep what the boot before left behind, when it did not end by a shutdown. The boot goes first."""
+    if state is None and ended.wait(_CRASHES_SECONDS):
+        return
+    try:
+        found = state or identity.await_state(root, ended.is_set)
+    except AdamantError as error:
+        sys.stderr.write(f"<4>no crash records: {error.message}\n")
+        return
+    if found is not None:
+        _crash().watch(root, found, lambda line: events.publish(EVENT_KIND_POWER, line))
 
 
 class _Screen:
@@ -179,6 +206,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         "Kinds": lambda _request, _call: shown().kinds(),
         "Get": lambda request, _call: shown().get(request),
         "Watch": lambda request, call: shown().watch(request, call.alive),
+        "Capture": _capture,
+        "Crashes": lambda _request, _call: _crash().list_(state or root / "state"),
+        "Crash": lambda request, _call: _crash().show(request, state or root / "state"),
         **renewing(renewal),
     }
     serving, port = server.start(handlers, events, address, *renewal.keys, fetch=renewal.fetch)
@@ -188,6 +218,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     sys.stderr.flush()
     if screen:
         screen.say(renewal.key, f"port {port}, from another computer: adamant node -c CONTEXT health", _CONSOLE_SECONDS)
+    threading.Thread(target=_crashes, args=(root, state, events, ended), name="crashes", daemon=True).start()
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()

@@ -28,6 +28,7 @@ PROGRAMS = ("adamant.node.launch", "adamant.node.tasks.run")
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
+    "adamant-boot-mark.service": "tells a shutdown from a crash",
     "adamant-capture.socket": "captures of packets, which the agent may not make itself",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",

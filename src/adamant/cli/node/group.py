@@ -16,6 +16,9 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "dmesg": ("adamant.cli.node.logs:dmesg", "Show what the kernel said"),
     "ls": ("adamant.cli.node.files:ls", "List files of the machine"),
     "cat": ("adamant.cli.node.files:cat", "Print a file of the machine"),
+    "crashes": ("adamant.cli.node.crashes:group", "Show what was kept of boots that crashed"),
+    "capture": ("adamant.cli.node.capture:command", "Capture packets of an interface into a pcap file"),
+    "support": ("adamant.cli.node.support:command", "Collect what helps to find a fault into one archive"),
     "events": ("adamant.cli.node.events:command", "Show what happened on the machine, and what happens"),
     "dashboard": ("adamant.cli.node.dashboard.command:command", "Watch machines on one screen"),
 }
