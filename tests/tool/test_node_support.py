@@ -119,7 +119,12 @@ def test_a_bundle_holds_what_its_index_says_and_no_secret(tmp_path: Path, capsys
     (told,) = index["nodes"]
     had = {f"support/m1/{part['name']}" for part in told["parts"] if not part["error"]}
     assert had <= set(found) - {"support/index.json"}
-    assert {"support/m1/version.json", "support/m1/crashes.jsonl", "support/m1/files/proc/meminfo"} <= had
+    assert {
+        "support/m1/version.json",
+        "support/m1/crashes.jsonl",
+        "support/m1/files/proc/meminfo",
+        "support/m1/resources/memory.json",
+    } <= had
     assert all(len(found[f"support/m1/{part['name']}"]) == part["size"] for part in told["parts"] if not part["error"])
     everything = b"".join(found.values())
     assert BEFORE.encode() in everything

@@ -25,6 +25,7 @@ KEY = f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\n-----END EC PRIVATE KEY-----"
         f"password={SECRET}",
         f"DB_PASSWORD={SECRET} DB=x",
         f"--registry-token={SECRET}",
+        f"program --db-password {SECRET} --verbose",
         f"client_secret: '{SECRET} with spaces'",
         f'{{"api_key": "{SECRET}"}}',
         json.dumps({"message": json.dumps({"password": SECRET})}),

@@ -6,6 +6,7 @@ out on purpose.
 """
 
 import io
+import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -25,6 +26,7 @@ from adamant.model.version import ADAMANT
 if TYPE_CHECKING:
     from adamant.api.client import Node
 
+_KIND = re.compile(r"[a-z][a-z0-9-]{0,63}")
 LEFT_OUT = (
     "keys, credentials and certificates of the machine",
     "contents of containers and of their volumes",
@@ -130,6 +132,15 @@ SECTIONS: tuple[Section, ...] = (
     Section("crashes.jsonl", "boots that did not end by a shutdown", _crashes),
     *(Section(f"files{path}", f"the file {path}", _file(path)) for path in FILES),
 )
+
+
+def _resources(kind: str) -> Section:
+    return Section(f"resources/{kind}.json", f"resources of the kind {kind}", _one(lambda node: node.get(kind)))
+
+
+def sections_of(node: "Node") -> list[Section]:
+    """Every part of a bundle that a node can be asked for: SECTIONS, and each kind of its resources."""
+    return [*SECTIONS, *(_resources(kind.name) for kind in node.kinds() if _KIND.fullmatch(kind.name))]
 
 
 def collect(

@@ -43,8 +43,9 @@ def command(ctx: click.Context, output: BinaryIO, as_json: bool) -> int:
         try:
             keys = contexts.credentials(context)
             with client.connect(context.address, keys, limits.SUPPORT_SECONDS) as node:
-                node.version()  # a machine that does not answer is one error, not one for each part
-                nodes.append(support.collect(node, name, bundle.add))
+                # A machine that does not answer is one error, not one for each part.
+                sections = support.sections_of(node)
+                nodes.append(support.collect(node, name, bundle.add, sections))
         except AdamantError as error:
             nodes.append(support.NodeIndex(name, context.address, (), f"{error.message} [{error.reference}]"))
             failure.show(error, name)
