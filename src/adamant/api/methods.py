@@ -6,7 +6,9 @@ Server and client are made from it, and nothing else says who may call what. A m
 from enum import Enum
 from typing import Any, NamedTuple
 
+from adamant.api import capture_pb2 as capture
 from adamant.api import config_pb2 as config
+from adamant.api import crashes_pb2 as crashes
 from adamant.api import debug_pb2 as debug
 from adamant.api import events_pb2 as events
 from adamant.api import keys_pb2 as keys
@@ -77,6 +79,10 @@ METHODS: tuple[Method, ...] = (
     Method("List", logs.ListRequest, logs.FileEntry, READERS, Form.STREAM),
     Method("Read", logs.ReadRequest, logs.Chunk, OPERATORS, Form.STREAM),
     Method("Upgrade", update.UpgradeRequest, update.UpgradeProgress, UPDATERS, Form.STREAM, changes=True),
+    # It changes nothing, but who looked into packets is to be known.
+    Method("Capture", capture.CaptureRequest, capture.CaptureAnswer, ADMIN, Form.STREAM, changes=True),
+    Method("Crashes", crashes.CrashesRequest, crashes.CrashesResponse, READERS),
+    Method("Crash", crashes.CrashRequest, crashes.CrashResponse, READERS),
     Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),
     Method("TakeCertificate", keys.TakeCertificateRequest, keys.TakeCertificateResponse, changes=True),
     Method("KeepCertificate", keys.KeepCertificateRequest, keys.KeepCertificateResponse, changes=True),

@@ -268,3 +268,40 @@ DEBUG_END_SECONDS = 10.0
 """What a debug session has to end its container, before that is removed by force."""
 DEBUG_SESSIONS = 4
 """Debug sessions at once on one node."""
+
+# Tasks of a node, and what they do: packets.
+TASK_REQUEST = 256 << 10
+"""The request of a task."""
+TASK_REQUEST_SECONDS = 20.0
+"""How long a task waits for its request."""
+TASK_FRAME = 64 << 10
+"""What a task sends in one piece."""
+TASK_SILENCE_SECONDS = 60.0
+"""How long a task may say nothing, unless its caller knows better."""
+CAPTURE_SECONDS = 3600.0
+"""The longest capture of packets."""
+CAPTURE_SIZE = 1 << 30
+"""Bytes of the largest capture."""
+CAPTURE_TERMS = 8
+"""Hosts, ports or protocols of one filter."""
+CAPTURE_BUFFER = 8 << 20
+"""What the kernel keeps of packets that a capture has not read yet."""
+
+# Crash records of a node.
+CRASHES_KEPT = 8
+CRASH_TAIL = 128 << 10
+"""Bytes of the kernel's last words, and of the journal's, in one record."""
+CRASH_RECORD = 1 << 20
+"""A record as it lies on the state partition."""
+PSTORE_FILES = 64
+"""Files of one boot in pstore."""
+JOURNAL_SECONDS = 120.0
+"""journalctl that reads the end of a boot, on a machine that is starting."""
+
+# Support bundle.
+SUPPORT_SECTION = 32 << 20
+"""Bytes of one part of a support bundle."""
+SUPPORT_LINES = 5000
+"""Entries of the journal in a support bundle."""
+SUPPORT_SECONDS = 120.0
+"""One part of a support bundle."""

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from adamant.api.events_pb2 import EVENT_KIND_AGENT
+from adamant.api.events_pb2 import EVENT_KIND_AGENT, EVENT_KIND_POWER
 from adamant.api.methods import PORT
 from adamant.model.errors import AdamantError
 from adamant.node import identity, server
@@ -37,6 +37,8 @@ EX_CONFIG = 78
 GRACE_SECONDS = 5.0
 _CONSOLE_SECONDS = 15.0
 """From serving to the console's screen: the boot goes first."""
+_CRASHES_SECONDS = 10.0
+"""From serving to the look at the boot before; journald and systemd-pstore have moved what they keep by then."""
 
 
 def _process_began() -> int:
@@ -44,6 +46,21 @@ def _process_began() -> int:
     stat = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
     ticks = int(stat.rpartition(")")[2].split()[19])
     return ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def _crashes(root: Path, state: Path | None, events: Events, ended: threading.Event) -> None:
+    """Keep what the boot before left behind, when it did not end by a shutdown. The boot goes first."""
+    if state is None and ended.wait(_CRASHES_SECONDS):
+        return
+    try:
+        found = state or identity.await_state(root, ended.is_set)
+    except AdamantError as error:
+        sys.stderr.write(f"<4>no crash records: {error.message}\n")
+        return
+    if found is not None:
+        from adamant.node import crash  # noqa: PLC0415 - nobody waits for it at boot
+
+        crash.watch(root, found, lambda line: events.publish(EVENT_KIND_POWER, line))
 
 
 def _keys(
@@ -97,7 +114,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     began, ready = _process_began(), 0
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
-    machine = Machine(root, events, health, configuring, lambda: renewal.keys, lambda: (began, ready))
+    machine = Machine(
+        root, state or root / "state", events, health, configuring, lambda: renewal.keys, lambda: (began, ready)
+    )
     served = {**table(machine), **renewing(renewal)}
     revoked = Revoked(configuring)
     serving, port = server.start(served, events, address, *renewal.keys, fetch=renewal.fetch, revoked=revoked)
@@ -108,6 +127,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     if screen:
         screen.say(renewal.key, f"port {port}, from another computer: adamant node -c CONTEXT health", _CONSOLE_SECONDS)
     configuring.start()
+    threading.Thread(target=_crashes, args=(root, state, events, ended), name="crashes", daemon=True).start()
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()

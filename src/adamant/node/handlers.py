@@ -29,6 +29,8 @@ class Machine(NamedTuple):
     """What handlers answer for: the machine below `root`."""
 
     root: Path
+    state: Path
+    """Where the state partition is mounted."""
     events: Events
     health: Health
     configuring: Configuring
@@ -52,6 +54,9 @@ def table(machine: Machine) -> dict[str, Handler]:
         "Logs": _logs,
         "List": lambda request, _call: _files().list_(request, root),
         "Read": lambda request, _call: _files().read(request, root),
+        "Capture": _capture,
+        "Crashes": lambda _request, _call: _crash().list_(machine.state),
+        "Crash": lambda request, _call: _crash().show(request, machine.state),
         "Kinds": lambda _request, _call: shown().kinds(),
         "Get": lambda request, _call: shown().get(request),
         "Watch": lambda request, call: shown().watch(request, call.alive),
@@ -133,6 +138,18 @@ def _files() -> Any:
     from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
 
     return files
+
+
+def _capture(request: Any, call: Any) -> Any:
+    from adamant.node import capture  # noqa: PLC0415 - nobody waits for it at boot
+
+    return capture.answer(request, call)
+
+
+def _crash() -> Any:
+    from adamant.node import crash  # noqa: PLC0415 - nobody waits for it at boot
+
+    return crash
 
 
 def _service(events: Events, request: Any, call: Any) -> Any:

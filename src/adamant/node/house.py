@@ -28,6 +28,7 @@ PROGRAMS: dict[str, str] = {
     "adamant.node.debug.task": "a debug session",
     "adamant.node.healthy": "judges a release on trial",
     "adamant.node.reset.boot": "wipes at boot what a reset asked for",
+    "adamant.node.tasks.run": "tasks of the agent, such as captures of packets",
     "adamant.node.update.run": "updates",
 }
 """Modules that units start."""
@@ -38,6 +39,8 @@ STARTED: dict[str, str] = {
     "adamant-healthy.service": "finds a release on trial good, or ends its boot",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
     "adamant-config.service": "the machine's config",
+    "adamant-boot-mark.service": "tells a shutdown from a crash",
+    "adamant-capture.socket": "captures of packets, which the agent may not make itself",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",

@@ -251,6 +251,11 @@ def show_json(answer: Any) -> None:
     click.echo(to_json(answer))
 
 
+def plain(text: str) -> str:
+    """What a machine said, without a byte that could move the cursor or set a colour."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+
+
 def table(rows: Sequence[tuple[str, str]]) -> list[str]:
     """Lines of names and values, lined up."""
     width = max(len(name) for name, _ in rows)
