@@ -100,6 +100,7 @@ class _Node:
     said: Boot | None = None
     _now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
     _authority: pki.KeyedCertificate = field(init=False)
+    _node: client.Node | None = None
 
     def __post_init__(self) -> None:
         self._authority = pki.make_authority("benchmark", self._now)
@@ -110,17 +111,21 @@ class _Node:
         return dict(zip(CREDENTIALS, (self._authority.certificate, pair.certificate, pair.key), strict=True))
 
     def healthy(self, machine: Machine) -> bool:
-        """Whether every health check is well. A machine that ended is an error."""
-        pair = pki.issue_client(self._authority, "benchmark", Role.READER, self._now)
-        keys = pki.Credentials(self._authority.certificate, pair.certificate, pair.key)
+        """Whether every health check is well. Asked over one connection once the API is served, as `up` does."""
+        if self._node is None:
+            if not machine.console_log.exists() or b"the API is served" not in machine.console_log.read_bytes():
+                return False
+            pair = pki.issue_client(self._authority, "benchmark", Role.READER, self._now)
+            keys = pki.Credentials(self._authority.certificate, pair.certificate, pair.key)
+            self._node = client.connect(machine.address, keys, seconds=5.0)
         try:
-            with client.connect(machine.address, keys, seconds=5.0) as node:
-                if node.health().overall is not CheckState.OK:
-                    return False
-                self.said = node.boot()
-                return True
+            if self._node.health().overall is not CheckState.OK:
+                return False
+            self.said = self._node.boot()
         except (UnreachableError, BusyError):
             return False
+        self._node.close()
+        return True
 
 
 def _console(machine: Machine) -> str:
