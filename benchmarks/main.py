@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.conditions import conditions
 from benchmarks.mkosi import Mkosi
 from benchmarks.result import Result
-from benchmarks.rows import boot, build, footprint, identical, size
+from benchmarks.rows import agent, boot, build, footprint, identical, size
 
 ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "first": build.first,
@@ -25,6 +25,9 @@ ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "boot": boot.row,
     "memory": footprint.memory,
     "help": footprint.answer,
+    "agent-start": agent.start,
+    "agent-call": agent.call,
+    "agent-memory": agent.memory,
 }
 
 _FORMS = {None: report.text, "json": report.as_json, "markdown": report.markdown}

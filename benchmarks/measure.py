@@ -1,5 +1,6 @@
 """Figures: samples of one side of one row, what is printed of them, and the memory of running programs."""
 
+import math
 import os
 import statistics
 import threading
@@ -24,6 +25,11 @@ class Series:
         """The middle sample, or the mean of the middle two."""
         return statistics.median(self.samples)
 
+    def part(self, part: float) -> float:
+        """The sample that `part` of all do not exceed: 0.99 for the 99th percentile (nearest rank)."""
+        ordered = sorted(self.samples)
+        return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
+
     @property
     def least(self) -> float:
         """The smallest sample."""
@@ -40,6 +46,23 @@ def seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a process takes: `resident` bytes, of which `share` is its own part where pages are shared; `threads`."""
+
+    resident: int
+    share: int
+    threads: int
+
+
+def memory(pid: int) -> Memory:
+    """Memory of a process (proc_pid_smaps(5): Rss and Pss of all of it)."""
+    process = Path("/proc") / str(pid)
+    fields = dict(line.partition(":")[::2] for line in (process / "smaps_rollup").read_text().splitlines()[1:])
+    rss, pss = (int(fields[name].split()[0]) << 10 for name in ("Rss", "Pss"))
+    return Memory(rss, pss, len(list((process / "task").iterdir())))
 
 
 @dataclass(slots=True)

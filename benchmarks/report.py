@@ -91,6 +91,8 @@ def _figure(series: Series, unit: Unit) -> str:
 def _one(value: float, unit: Unit) -> str:
     if unit is Unit.BYTES:
         return f"{value / 1e6:.1f} MB"
+    if value < 0.01:
+        return f"{value * 1e3:.2f} ms"
     return f"{value:.3f} s" if value < 1 else f"{value:.1f} s"
 
 

@@ -76,18 +76,21 @@ def _services(file: FileDescriptorProto, said: _Comments) -> list[str]:
     for index, service in enumerate(file.service):
         parts.append(f"\n## Service {file.package}.{service.name}\n\nPort {PORT}. {said(6, index)}\n\n")
         parts.append("| method | roles | request | answer | meaning |\n|---|---|---|---|---|\n")
-        parts += [_method(method, said(6, index, 2, number)) for number, method in enumerate(service.method)]
+        name = f"{file.package}.{service.name}"
+        parts += [_method(name, method, said(6, index, 2, number)) for number, method in enumerate(service.method)]
     return parts
 
 
-def _method(method: MethodDescriptorProto, meaning: str) -> str:
+def _method(service: str, method: MethodDescriptorProto, meaning: str) -> str:
     from adamant.api.identity import Role  # noqa: PLC0415
-    from adamant.api.methods import BY_NAME  # noqa: PLC0415
+    from adamant.api.methods import ENROLMENT, METHODS  # noqa: PLC0415
 
-    if method.name not in BY_NAME:
+    table = {(row.service, row.name): row for row in (*METHODS, *ENROLMENT)}
+    if (service, method.name) not in table:
         raise Undocumented(f"{method.name} does not stand in adamant.api.methods")
-    allowed, star = BY_NAME[method.name].roles, " \\*" if BY_NAME[method.name].changes else ""
-    roles = "all" if allowed == frozenset(Role) else ", ".join(sorted(allowed))
+    found = table[service, method.name]
+    allowed, star = found.roles, " \\*" if found.changes else ""
+    roles = "all" if allowed == frozenset(Role) else ", ".join(sorted(allowed)) or "anybody"
     request, answer = (name.rpartition(".")[2] for name in (method.input_type, method.output_type))
     sent, got = "stream of " * method.client_streaming, "stream of " * method.server_streaming
     return f"| `{method.name}`{star} | {roles} | {sent}`{request}` | {got}`{answer}` | {meaning} |\n"

@@ -12,6 +12,8 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from grpc_tools import protoc
 
 FOLDER = "adamant/api"
+FOLDERS = (FOLDER, "adamant/node/containerd")
+"""Where .proto files are: the contract itself, and what the agent asks of others."""
 
 _MODULE = '''"""Messages of {name}.proto. Made by scripts/generate from {name}.proto: do not edit."""
 
@@ -22,7 +24,7 @@ DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
 {chunks})
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "adamant.api.{name}_pb2", globals())
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "{package}.{name}_pb2", globals())
 '''
 
 _TYPES = '''"""Types of the messages of {name}.proto. Made by scripts/generate from {name}.proto: do not edit."""
@@ -51,20 +53,21 @@ SCALARS = {
 
 def generate(root: Path) -> Mapping[str, bytes]:
     """A module and its types for each .proto file."""
-    files = parse(root / "src")
-    homes = {f".{file.package}.{thing.name}": _name(file) for file in files for thing in _things(file)}
     made = {}
-    for file in files:
-        made[f"src/{FOLDER}/{_name(file)}_pb2.py"] = _module(file).encode()
-        made[f"src/{FOLDER}/{_name(file)}_pb2.pyi"] = _types(file, homes).encode()
+    for folder in FOLDERS:
+        files = parse(root / "src", folder)
+        homes = {f".{file.package}.{thing.name}": _name(file) for file in files for thing in _things(file)}
+        for file in files:
+            made[f"src/{folder}/{_name(file)}_pb2.py"] = _module(file).encode()
+            made[f"src/{folder}/{_name(file)}_pb2.pyi"] = _types(file, homes).encode()
     return made
 
 
-def parse(source: Path) -> list[FileDescriptorProto]:
-    """The contract as protoc understands it, with comments: its files, each after those that it imports."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "contract"
-        contracts = sorted(str(path) for path in (source / FOLDER).glob("*.proto"))
+def parse(source: Path, folder: str = FOLDER) -> list[FileDescriptorProto]:
+    """The .proto files of a folder as protoc understands them, with comments: each after those that it imports."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "contract"
+        contracts = sorted(str(path) for path in (source / folder).glob("*.proto"))
         code = protoc.main(
             ["protoc", f"-I{source}", f"--descriptor_set_out={out}", "--include_source_info", *contracts]
         )
@@ -81,6 +84,11 @@ def entry(message: DescriptorProto, field: FieldDescriptorProto) -> DescriptorPr
 
 def _name(file: FileDescriptorProto) -> str:
     return Path(file.name).stem
+
+
+def _package(file: FileDescriptorProto) -> str:
+    """The Python package of a file's module, which is that of the files that it imports."""
+    return file.name.rpartition("/")[0].replace("/", ".")
 
 
 def _things(file: FileDescriptorProto) -> Sequence[DescriptorProto]:
@@ -101,12 +109,13 @@ def _module(file: FileDescriptorProto) -> str:
             field.ClearField("json_name")
     data = bare.SerializeToString(deterministic=True)
     chunks = "".join(f"    {data[at : at + 60]!r}\n" for at in range(0, len(data), 60))
-    imports = "".join(f"from adamant.api import {name} as _{name}\n" for name in _imports(file))
-    return _MODULE.format(name=_name(file), imports=imports and f"\n{imports}", chunks=chunks)
+    package = _package(file)
+    imports = "".join(f"from {package} import {name} as _{name}\n" for name in _imports(file))
+    return _MODULE.format(name=_name(file), package=package, imports=imports and f"\n{imports}", chunks=chunks)
 
 
 def _types(file: FileDescriptorProto, homes: Mapping[str, str]) -> str:
-    imports = "".join(f"from adamant.api import {name}\n" for name in _imports(file))
+    imports = "".join(f"from {_package(file)} import {name}\n" for name in _imports(file))
     parts = [_TYPES.format(name=_name(file), imports=imports and f"\n{imports}")]
     for enum in file.enum_type:
         parts.append(f"\nclass {enum.name}(int, metaclass=EnumTypeWrapper): ...\n\n")

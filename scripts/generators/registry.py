@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.generators import api, commands, contract, definition, errors
+from scripts.generators import api, commands, contract, documents, errors, released
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ GENERATORS: Mapping[str, Generator] = {
     "contract": contract.generate,
     "api": api.generate,
     "errors": errors.generate,
-    "definition": definition.generate,
+    "documents": documents.generate,
     "commands": commands.generate,
 }
 """Generators by the name that `scripts/generate NAME` takes, each after those whose files it imports."""
@@ -34,12 +34,22 @@ def main(arguments: Sequence[str]) -> int:
     """Write or check the generated files; 0 when all is well, 1 when `--check` finds a stale one."""
     parser = argparse.ArgumentParser(prog="scripts/generate", description=sys.modules[__name__].__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
+    parser.add_argument(
+        "--release-contract", action="store_true", help="freeze the contract of the API as it is now: part of a release"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of: {', '.join(GENERATORS)}")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in GENERATORS]
     if unknown:
         parser.error(f"no generator {unknown[0]}; there are: {', '.join(GENERATORS)}")
+    if options.release_contract:
+        (ROOT / released.PAGE).write_bytes(released.frozen(ROOT))
+        print(f"wrote {released.PAGE}")
+        return 0
     failed = False
+    for line in released.broken(ROOT):
+        print(f"the contract of the API has lost what was released: {line}", file=sys.stderr)
+        failed = True
     for name in options.names or GENERATORS:
         generated = GENERATORS[name](ROOT)
         for path in stale(ROOT, generated):

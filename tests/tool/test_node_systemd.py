@@ -11,18 +11,39 @@ import pytest
 from jeepney import HeaderFields, Message, Parser, new_error, new_method_return
 
 from adamant.model.errors import AdamantError
-from adamant.node.systemd import Systemd, notify
+from adamant.node.systemd import NAME, Systemd, notify
 
 UNITS = [("a.service", "", "loaded", "active", "running", "", "/unit/a", 0, "", "/")]
 PROPERTIES = {"Version": ("s", "257"), "NFailedUnits": ("u", 0)}
+
+JOBS: dict[str, int] = {}
+"""How often each job is still to be found, by its path."""
+CALLED: list[tuple[object, ...]] = []
 
 Behaviour = Callable[[socket.socket], None]
 
 
 def _answer(question: Message) -> Message:
     member = question.header.fields[HeaderFields.member]
+    if member == "ListUnitsByPatterns" and question.body[0] == ["failed"]:
+        failed = [("bad.service", "", "loaded", "failed", "failed", "", "/unit/b", 0, "", "/")]
+        return new_method_return(question, "a(ssssssouso)", (failed if question.body[1] == ["bad.service"] else [],))
     if member == "ListUnitsByPatterns":
         return new_method_return(question, "a(ssssssouso)", (UNITS,))
+    if member in {"StartUnit", "RestartUnit", "StopUnit", "ReloadOrRestartUnit", "StartTransientUnit"}:
+        if question.body[0] == "none.service":
+            return new_error(question, f"{NAME}.NoSuchUnit", "s", ("no such unit",))
+        CALLED.append((member, *question.body))
+        path = f"/job/{len(CALLED)}"
+        JOBS[path] = 2
+        return new_method_return(question, "o", (path,))
+    if member == "Reload":
+        CALLED.append((member,))
+        return new_method_return(question)
+    path = question.header.fields[HeaderFields.path]
+    if member == "Get" and JOBS.get(path, 0):
+        JOBS[path] -= 1
+        return new_method_return(question, "v", (("s", "running"),))
     if member == "Get" and question.body[1] in PROPERTIES:
         return new_method_return(question, "v", (PROPERTIES[question.body[1]],))
     return new_error(question, "org.freedesktop.DBus.Error.UnknownProperty", "s", ("no such property",))
@@ -134,6 +155,33 @@ def test_a_systemd_that_does_not_answer_is_an_error_within_the_deadline(
 
     with pytest.raises(AdamantError, match="systemd-silent"):
         ask()
+
+
+def test_an_action_is_over_when_its_job_is(start: Callable[[Behaviour], str]) -> None:
+    CALLED.clear()
+    with Systemd(start(_serve), seconds=5) as systemd:
+        systemd.act("restart", "a.service")
+        assert JOBS["/job/1"] == 0
+        systemd.act("stop", "a.service")
+        systemd.act("reload", "a.service")
+        systemd.daemon_reload()
+        systemd.run("once.service", ("/usr/bin/true", "x"))
+        assert systemd.manager("Version") == ["257"]
+    assert [call[:3] for call in CALLED] == [
+        ("RestartUnit", "a.service", "replace"),
+        ("StopUnit", "a.service", "replace"),
+        ("ReloadOrRestartUnit", "a.service", "replace"),
+        ("Reload",),
+        ("StartTransientUnit", "once.service", "replace"),
+    ]
+    properties = dict(CALLED[-1][3])  # type: ignore[call-overload]
+    assert properties["ExecStart"][1] == [("/usr/bin/true", ["/usr/bin/true", "x"], False)]
+
+
+@pytest.mark.parametrize(("unit", "reference"), [("none.service", "unit-refused"), ("bad.service", "unit-failed")])
+def test_an_action_that_fails_is_an_error(start: Callable[[Behaviour], str], unit: str, reference: str) -> None:
+    with Systemd(start(_serve), seconds=5) as systemd, pytest.raises(AdamantError, match=reference):
+        systemd.act("start", unit)
 
 
 def test_no_systemd_at_all_is_an_error(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from adamant.compose.merge import merge, relink
-from adamant.core import files, proc
+from adamant.core import files, proc, verity_tree
 from adamant.core.source import open_source
 from adamant.image import erofs, verity
 from adamant.model.definition import Profile
@@ -136,16 +136,16 @@ def test_the_verity_tree_is_the_one_that_the_kernel_checks(usr: Tree, tree: Tool
     assert verity.read_root_hash(out) == found.root_hash
     proc.run("verify", tree.argv("veritysetup", "verify", image, out, found.root_hash), environment=tree.environment)
     with open_source(out) as source:
-        made_tree = verity.read_tree(source, found.root_hash)
+        made_tree = verity_tree.read_tree(source, found.root_hash)
     with open_source(image) as source:
-        assert list(verity.broken_blocks(source, made_tree)) == []
+        assert list(verity_tree.broken_blocks(source, made_tree)) == []
     with out.open("rb") as file:
-        assert verity.read_superblock(file.read(BLOCK)) == verity.Superblock(UUID_, found.data_blocks, SALT)
+        assert verity_tree.read_superblock(file.read(BLOCK)) == verity_tree.Superblock(UUID_, found.data_blocks, SALT)
     data = bytearray(image.read_bytes())
     data[9 * BLOCK + 7] ^= 1
     image.write_bytes(data)
     with open_source(image) as source:
-        assert list(verity.broken_blocks(source, made_tree)) == [9]
+        assert list(verity_tree.broken_blocks(source, made_tree)) == [9]
     with pytest.raises(proc.ProgramFailed):
         proc.run("verify", tree.argv("veritysetup", "verify", image, out, found.root_hash))
 
@@ -173,6 +173,6 @@ def test_one_file_more_moves_few_blocks(usr: Tree, tree: ToolsTree, tmp_path: Pa
         made({**usr, **more}, Profile.RELEASE, tree, image)
         verity.make_verity(image, SALT, UUID_, tree, tmp_path / f"{name}.verity")
         with open_source(tmp_path / f"{name}.verity") as source:
-            leaves = verity.read_tree(source).leaves
+            leaves = verity_tree.read_tree(source).leaves
         known.append({leaves[i : i + 32] for i in range(0, len(leaves), 32)})
     assert len(known[1] - known[0]) < len(known[1]) / 50

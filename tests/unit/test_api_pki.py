@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from adamant.api import pki
+from adamant.api import fingerprint, pki
 from adamant.api.identity import Role, parse_subject
-from adamant.model.errors import BusyError, InputError
+from adamant.model.errors import BusyError, InputError, VerificationError
 
 NOW = datetime.datetime(2026, 6, 1, 12, 0, tzinfo=datetime.UTC)
 
@@ -57,11 +59,10 @@ def test_a_node_has_no_role(authority: pki.KeyedCertificate) -> None:
     assert not certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
 
 
-def test_certificates_hold_from_the_day_before_for_as_long_as_asked(authority: pki.KeyedCertificate) -> None:
+def test_certificates_end_when_asked_and_hold_for_a_clock_that_was_lost(authority: pki.KeyedCertificate) -> None:
     certificate = _parse(pki.issue_client(authority, "mary", Role.READER, NOW, days=7))
-    day = datetime.timedelta(days=1)
-    assert certificate.not_valid_before_utc == NOW - day
-    assert certificate.not_valid_after_utc == NOW + 7 * day
+    assert certificate.not_valid_before_utc.timestamp() == 0
+    assert certificate.not_valid_after_utc == NOW + datetime.timedelta(days=7)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a,O=admin", "a\n", "-a", "ä", "a" * 65, "a+b", "a/b"])
@@ -106,7 +107,84 @@ def test_no_key_is_overwritten(authority: pki.KeyedCertificate, tmp_path: Path, 
     assert (tmp_path / left).read_bytes() == b"mine"
 
 
-def test_a_fingerprint_is_that_of_the_certificate(authority: pki.KeyedCertificate) -> None:
-    shown = pki.fingerprint(authority.certificate)
-    assert len(shown) == 95
-    assert shown != pki.fingerprint(pki.make_authority("cluster", NOW).certificate)
+def test_the_facts_of_a_certificate_are_what_it_says(authority: pki.KeyedCertificate) -> None:
+    node = pki.facts(pki.issue_node(authority, ["m1", "192.0.2.7"], NOW).certificate)
+    assert (node.kind, node.name, node.role) == ("node", "m1", None)
+    assert node.names == ("m1", "192.0.2.7", "localhost", "127.0.0.1", "::1")
+    client = pki.facts(pki.issue_client(authority, "mary", Role.READER, NOW, days=3).certificate)
+    assert (client.kind, client.name, client.role) == ("client", "mary", Role.READER)
+    assert client.ends == NOW + datetime.timedelta(days=3)
+    assert pki.facts(authority.certificate).kind == "ca"
+    with pytest.raises(InputError, match="certificate-malformed"):
+        pki.facts(b"no certificate")
+
+
+def test_a_key_with_a_passphrase_opens_with_that_alone(authority: pki.KeyedCertificate) -> None:
+    closed = pki.encrypt(authority, b"open sesame")
+    assert pki.is_encrypted(closed.key)
+    assert not pki.is_encrypted(authority.key)
+    assert _parse(pki.decrypt(closed, b"open sesame")) == _parse(authority)
+    with pytest.raises(VerificationError, match="passphrase-wrong"):
+        pki.decrypt(closed, b"open barley")
+    with pytest.raises(InputError, match="authority-malformed"):
+        pki.issue_client(closed, "mary", Role.READER, NOW)
+
+
+def _request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.CertificateSigningRequest:
+    names = x509.SubjectAlternativeName([x509.DNSName("bank.example")])
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, "root"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "admin")]
+    )
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name).add_extension(names, critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
+def _pem_of(request: x509.CertificateSigningRequest) -> bytes:
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def _fingerprint(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> fingerprint.Fingerprint:
+    public = key.public_key()
+    return fingerprint.of(
+        public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+
+
+def test_a_request_gives_its_key_and_nothing_else(authority: pki.KeyedCertificate) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    signed = pki.sign_node(authority, _pem_of(_request(key)), _fingerprint(key), ["m1"], NOW)
+    facts = pki.facts(signed)
+    assert (facts.kind, facts.name, facts.role) == ("node", "m1", None)
+    assert "bank.example" not in facts.names
+    assert x509.load_pem_x509_certificate(signed).public_key() == key.public_key()
+
+
+def test_a_request_for_another_key_is_refused(authority: pki.KeyedCertificate) -> None:
+    key, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    with pytest.raises(VerificationError, match="request-other-key"):
+        pki.sign_node(authority, _pem_of(_request(key)), _fingerprint(other), ["m1"], NOW)
+
+
+def test_a_request_that_its_key_did_not_sign_is_refused(authority: pki.KeyedCertificate) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = bytearray(_request(key).public_bytes(serialization.Encoding.DER))
+    der[der.index(b"bank")] ^= 1
+    damaged = _pem_of(x509.load_der_x509_csr(bytes(der)))
+    with pytest.raises(VerificationError, match="request-malformed"):
+        pki.sign_node(authority, damaged, _fingerprint(key), ["m1"], NOW)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"", b"x" * 5000, b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"],
+)
+def test_what_is_no_request_is_refused(authority: pki.KeyedCertificate, request_: bytes) -> None:
+    with pytest.raises(VerificationError, match="request-malformed"):
+        pki.sign_node(authority, request_, fingerprint.of(b""), ["m1"], NOW)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "p384"])
+def test_a_request_for_a_key_of_another_kind_is_refused(authority: pki.KeyedCertificate, kind: str) -> None:
+    key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP384R1())
+    with pytest.raises(VerificationError, match="request-malformed"):
+        pki.sign_node(authority, _pem_of(_request(key)), _fingerprint(key), ["m1"], NOW)

@@ -1,6 +1,7 @@
 """The benchmark's arithmetic and words: a page of figures must say what was measured, and not be kinder than it."""
 
 import json
+import os
 
 import pytest
 
@@ -9,7 +10,7 @@ from adamant.model.arch import Arch
 from adamant.model.lock import Lock, Package, PackageSet
 from benchmarks import report
 from benchmarks.adamant import with_package
-from benchmarks.measure import Series, peak_memory
+from benchmarks.measure import Series, memory, peak_memory
 from benchmarks.result import Aim, Result, Table, Unit
 
 
@@ -81,3 +82,24 @@ def test_a_changed_package_takes_the_place_of_the_old_one() -> None:
     changed = with_package(Lock(image=packages, tools=packages), package("b", "2"))
     assert [(p.name, p.version) for p in changed.image.packages] == [("a", "1"), ("b", "2")]
     assert locks.decode(locks.encode(changed)) == changed
+
+
+def test_a_percentile_is_a_sample_that_so_many_do_not_exceed() -> None:
+    hundred = Series(tuple(float(number) for number in range(100, 0, -1)))
+    assert [hundred.part(part) for part in (0.0, 0.5, 0.99, 1.0)] == [1.0, 50.0, 99.0, 100.0]
+    assert Series((7.0,)).part(0.99) == 7.0
+
+
+def test_a_time_below_ten_milliseconds_is_told_in_milliseconds() -> None:
+    page = report.text({"load": "0"}, [Result("r", "R", Unit.SECONDS, Series((0.00123,)), Aim("a"))])
+    assert "1.23 ms" in page
+
+
+def test_memory_of_a_process_is_what_it_takes() -> None:
+    before = memory(os.getpid())
+    held = b"x" * (32 << 20)
+    after = memory(os.getpid())
+    assert 24 << 20 < after.resident - before.resident < 64 << 20
+    assert after.share <= after.resident
+    assert after.threads >= 1
+    assert len(held) == 32 << 20

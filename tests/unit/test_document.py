@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adamant.model import definition, document
 from adamant.model.definition import Image, KernelFlavour
 from adamant.model.errors import AdamantError, InputError
+from adamant.model.schema import json_schema
 
 PLAIN = "kind: Image\nname: example\nversion: '1'\npackages:\n  - containerd\n"
 
@@ -121,6 +122,6 @@ def test_any_value_for_any_key_gives_an_error_or_an_image(value: object) -> None
 
 
 def test_the_schema_knows_every_key() -> None:
-    schema = definition.json_schema().decode()
+    schema = json_schema(Image).decode()
     for key in ("apiVersion", "secureBoot", "flavour", "pockets"):
         assert f'"{key}"' in schema

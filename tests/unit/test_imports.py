@@ -14,10 +14,11 @@ ALLOWED = {
     "compose": {"model", "core", "packages"},
     "image": {"model", "core", "packages", "compose", "node"},
     "api": {"model", "core"},
-    "node": {"model", "core", "api"},
+    "node": {"model", "core", "api", "release"},
     "machine": {"model", "core", "packages", "api"},
-    "reading": {"model", "core", "packages", "compose", "image"},
-    "cli": {"model", "core", "packages", "compose", "image", "reading", "api", "machine", "node"},
+    "reading": {"model", "core", "packages", "compose", "image", "release"},
+    "release": {"model", "core"},
+    "cli": {"model", "core", "packages", "compose", "image", "reading", "release", "api", "machine", "node"},
 }
 MODULES = sorted(p for p in SOURCE.rglob("*.py") if not p.name.endswith("_pb2.py"))
 

@@ -166,3 +166,31 @@ def test_facts_of_a_machine_are_read_from_its_files(tmp_path: Path) -> None:
     facts = health.look(tmp_path, lambda: 7.0)
     assert (facts.network, facts.synchronised, facts.clock) == ("routable", True, 7.0)
     assert facts.free["/var"] > 0
+
+
+DAY = 86400
+ENDS = 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("clock", "state", "said"),
+    [
+        (ENDS - 100 * DAY, health.OK, "holds until 2027-01-15"),
+        (ENDS - 31 * DAY, health.OK, "holds until"),
+        (ENDS - 29 * DAY, health.OK, "in 29 days: adamant node renew"),
+        (ENDS - 1, health.OK, "in 0 days"),
+        (ENDS, health.FAILING, "ended on 2027-01-15: adamant node renew --expired"),
+        (0, health.OK, "holds until"),
+        (ENDS - 365 * DAY, health.OK, "holds until"),
+    ],
+)
+def test_a_certificate_is_warned_of_before_it_ends_and_fails_then(clock: float, state: int, said: str) -> None:
+    check = next(c for c in health.judge(GOOD._replace(certificate=ENDS, clock=clock)) if c.name == "certificate")
+    assert check.state == state
+    assert said in check.message
+
+
+def test_a_certificate_that_cannot_be_read_is_failing_and_one_that_is_not_known_is_no_check() -> None:
+    checks = {c.name: c for c in health.judge(GOOD._replace(certificate="this is no certificate"))}
+    assert checks["certificate"].state == health.FAILING
+    assert "certificate" not in {c.name for c in health.judge(GOOD)}

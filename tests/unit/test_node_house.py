@@ -109,9 +109,9 @@ def test_a_machine_has_only_those_sources_that_the_agent_imports() -> None:
     paths = {path.removeprefix(house.PYTHON + "/") for path in ENTRIES if path.startswith(house.PYTHON)}
     assert {"__init__.py", "node/agent.py", "api/node_pb2.py", "core/limits.py"} <= paths
     rooms = {path.partition("/")[0] for path in paths if "/" in path}
-    assert rooms == {"model", "core", "api", "node"}
+    assert rooms == {"model", "core", "api", "node", "release"}
     # Keys are made, nodes are called and images are built elsewhere.
-    assert not paths & {"api/pki.py", "api/client.py", "core/proc.py", "node/house.py"}
+    assert not paths & {"api/pki.py", "api/client.py", "api/cluster.py", "node/house.py"}
 
 
 def test_sources_of_a_machine_are_ours_byte_for_byte() -> None:
@@ -121,13 +121,22 @@ def test_sources_of_a_machine_are_ours_byte_for_byte() -> None:
             assert entry.content == (source / path.removeprefix(house.PYTHON + "/")).read_bytes()
 
 
-def test_the_agent_may_open_one_device_and_use_one_capability() -> None:
+def test_nobody_is_asked_to_log_in_at_the_console() -> None:
+    settings = _text(ENTRIES["usr/lib/systemd/logind.conf.d/10-adamant.conf"]).splitlines()
+    assert {"NAutoVTs=0", "ReserveVT=0"} <= set(settings)
+    paths = {entry.path for entry in house.house_files(Posture.OPEN, 1 << 30)}
+    assert not any("logind.conf.d" in path for path in paths)
+
+
+def test_the_agent_reads_one_device_writes_to_two_consoles_and_has_one_capability() -> None:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(_text(UNITS["adamant-agent.service"]))
     service = parser["Service"]
     assert service["CapabilityBoundingSet"] == "CAP_SYS_ADMIN"
-    assert (service["DevicePolicy"], service["DeviceAllow"]) == ("closed", "/dev/mapper/control rw")
+    assert service["DevicePolicy"] == "closed"
+    allowed = [line for line in _text(UNITS["adamant-agent.service"]).splitlines() if line.startswith("DeviceAllow=")]
+    assert allowed == [f"DeviceAllow=/dev/{device}" for device in ("mapper/control rw", "console w", "tty1 w")]
     assert service["NoNewPrivileges"] == service["MemoryDenyWriteExecute"] == service["RestrictNamespaces"] == "yes"
     assert (service["ProtectSystem"], service["SystemCallFilter"]) == ("strict", "@system-service")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adamant.core import verity_tree as verity
 from adamant.core.source import open_source
-from adamant.image import verity
 from adamant.model.digest import RootHash
 from adamant.model.errors import VerificationError
 from adamant.model.layout import BLOCK

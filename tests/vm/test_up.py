@@ -3,11 +3,12 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adamant.core import places
-from adamant.machine import up
+from adamant.machine import console, up
 from adamant.machine.machine import Machine, Stopped
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, Probed, node, probe_lines
@@ -32,6 +33,11 @@ def machine(probed: Probed) -> Machine:
     return probed.machines.get("probed")
 
 
+def boot_of_node() -> Any:
+    """What the node says of its boot."""
+    return node("get", "boot")["resources"][0]["actual"]
+
+
 def test_up_ends_with_a_machine_whose_every_check_is_ok(machine: Machine) -> None:
     health = node("health")
     assert health["overall"] == "ok"
@@ -40,7 +46,7 @@ def test_up_ends_with_a_machine_whose_every_check_is_ok(machine: Machine) -> Non
 
 
 def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
-    boot, version = node("get", "boot"), node("version")
+    boot, version = boot_of_node(), node("version")
     manifest = probed.example.manifest
     assert boot["root_hash"] == manifest.root_hash
     assert boot["slot"] == "usr-a"
@@ -55,6 +61,22 @@ def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
     assert version["posture"] == "guarded"
 
 
+def test_its_console_shows_who_it_is_once_and_no_complaint_of_the_agent(machine: Machine) -> None:
+    deadline = time.monotonic() + 120
+    while "reach it" not in (shown := "\n".join(console.tail(machine.console_log, 4 << 20))):
+        assert time.monotonic() < deadline, "the screen did not come"
+        time.sleep(1)
+    for row in (
+        "image       probed 1",
+        "posture     guarded",
+        "slot        usr-a",
+        "checks hold",
+        "addresses   10.0.2.15",
+    ):
+        assert shown.count(row) == 1
+    assert "Traceback" not in shown
+
+
 def test_a_reboot_brings_back_the_released_state_and_keeps_var(machine: Machine, probed: Probed) -> None:
     before = probe(machine)
     assert probed.machines.stop(machine.name, 120) is Stopped.SHUT_DOWN
@@ -62,7 +84,7 @@ def test_a_reboot_brings_back_the_released_state_and_keeps_var(machine: Machine,
     after = probe(machine)
     assert after["system"] == before["system"]
     assert int(after["boots"]) == int(before["boots"]) + 1
-    assert node("get", "boot")["root_hash"] == probed.example.manifest.root_hash
+    assert boot_of_node()["root_hash"] == probed.example.manifest.root_hash
 
 
 def test_arm64_boots_here_too(probed: Probed, tmp_path: Path) -> None:

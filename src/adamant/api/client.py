@@ -18,14 +18,15 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when gRPC is loaded; fai
 
 import grpc
 
-from adamant.api import events_pb2, methods
+from adamant.api import config as configs
+from adamant.api import config_pb2, events_pb2, methods, resources, tunnel
 from adamant.api import node_pb2 as pb
 from adamant.api import types as answers
 from adamant.api.handshake import explain
 from adamant.api.methods import Form
 from adamant.api.pki import Credentials
 from adamant.core import limits
-from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError
+from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -35,8 +36,8 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # a proxy could not do more than pass the bytes on, and localhost is behind none
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 200),
-    # Also the deadline of one attempt with its TLS handshake, which takes a second on a busy machine that is emulated.
-    ("grpc.min_reconnect_backoff_ms", 3000),
+    # In spite of its name, also what an attempt to connect may take: a TLS handshake with a node that is far or busy.
+    ("grpc.min_reconnect_backoff_ms", int(limits.HANDSHAKE_SECONDS * 1000)),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.use_local_subchannel_pool", 1),
 )
@@ -56,17 +57,27 @@ def parse_address(text: str) -> tuple[str, int]:
 class Node:
     """A connection to a node. It connects at the first call; close it, or use it as a context manager."""
 
-    def __init__(self, address: str, credentials: Credentials, seconds: float = limits.RPC_SECONDS) -> None:
+    def __init__(
+        self,
+        address: str,
+        credentials: Credentials,
+        seconds: float = limits.RPC_SECONDS,
+        *,
+        target: str = "",
+    ) -> None:
+        """`target` is the address of a tunnel (`api.tunnel`) to the node, where it is not reached by `address`."""
         self.host, self.port = parse_address(address)
         self._credentials = credentials
         self._seconds = seconds
+        self.adamant = ""
+        """Version of Adamant that the node runs, once a call has ended; empty before, and when it does not say."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         self.address = f"{host}:{self.port}"
-        self._channel = grpc.secure_channel(
-            self.address,
-            grpc.ssl_channel_credentials(credentials.ca, credentials.key, credentials.certificate),
-            options=_OPTIONS,
-        )
+        if target:
+            self._channel = grpc.insecure_channel(target, options=tunnel.OPTIONS)
+        else:
+            keys = grpc.ssl_channel_credentials(credentials.ca, credentials.key, credentials.certificate)
+            self._channel = grpc.secure_channel(self.address, keys, options=_OPTIONS)
         make = {
             Form.UNARY: self._channel.unary_unary,
             Form.STREAM: self._channel.unary_stream,
@@ -93,6 +104,10 @@ class Node:
         """End the connection."""
         self._channel.close()
 
+    def again(self) -> "Node":
+        """Another connection to the same node with the same keys."""
+        return Node(self.address, self._credentials, self._seconds)
+
     def version(self) -> answers.Version:
         """What runs on the node."""
         return answers.version_from(self.call("Version", pb.VersionRequest()))
@@ -115,12 +130,62 @@ class Node:
             for event in found:
                 yield answers.event_from(event)
 
+    def kinds(self) -> tuple[resources.Kind, ...]:
+        """The kinds of resources that the node can show."""
+        return tuple(resources.kind_from(kind) for kind in self.call("Kinds", pb.KindsRequest()).kinds)
+
+    def get(self, kind: str, names: Collection[str] = ()) -> resources.Resources:
+        """The resources of a kind, or those that are named."""
+        return resources.resources_from(self.call("Get", pb.GetRequest(kind=kind, names=names)))
+
+    def watch(self, kind: str, names: Collection[str] = ()) -> Generator[resources.Watched, None, None]:
+        """The resources of a kind, or those that are named, then each change, until it is closed."""
+        with closing(self.stream("Watch", pb.WatchRequest(kind=kind, names=names))) as found:
+            for change in found:
+                yield resources.watched_from(change)
+
+    def config(self, generation: int = 0) -> configs.Config:
+        """The config that runs, or that of a generation."""
+        return configs.config_from(self.call("Config", config_pb2.ConfigRequest(generation=generation)))
+
+    def config_history(self) -> configs.History:
+        """The generations of the config that are kept."""
+        return configs.history_from(self.call("ConfigHistory", config_pb2.ConfigHistoryRequest()))
+
+    def config_status(self) -> configs.Statuses:
+        """How the machine is compared with its config."""
+        return configs.statuses_from(self.call("ConfigStatus", config_pb2.ConfigStatusRequest()))
+
+    def config_plan(self, change: config_pb2.ConfigChange) -> configs.Plan:
+        """What a change of the config would do."""
+        return configs.plan_from(self.call("ConfigPlan", config_pb2.ConfigPlanRequest(change=change)))
+
+    def config_apply(
+        self, change: config_pb2.ConfigChange, mode: str = "now", seconds: float = 0, base: int | None = None
+    ) -> configs.Applied:
+        """Change the config: `now`, at the next `boot`, or to `try` it for `seconds`. It waits until that is done.
+
+        `base` is the generation that must run for it.
+        """
+        request = config_pb2.ConfigApplyRequest(
+            change=change, mode=configs.mode(mode), trial_usec=int(seconds * 1_000_000), base=base
+        )
+        return configs.applied_from(self.call("ConfigApply", request, limits.CONFIG_APPLY_SECONDS))
+
+    def config_confirm(self, *, cancel: bool = False) -> configs.Confirmed:
+        """Keep the config on trial, or with `cancel` go back from it."""
+        request = config_pb2.ConfigConfirmRequest(cancel=cancel)
+        return configs.Confirmed(self.call("ConfigConfirm", request, limits.CONFIG_APPLY_SECONDS).generation)
+
     def call(self, name: str, request: Any, seconds: float | None = None) -> Any:
         """The answer of the unary method `name`. `seconds` replaces the deadline of this connection."""
         try:
-            return self._calls[name](request, timeout=seconds or self._seconds)
+            answer, done = self._calls[name].with_call(request, timeout=seconds or self._seconds)
         except grpc.RpcError as error:
+            self._hear_version(error)
             raise self._error(name, error) from error
+        self._hear_version(done)
+        return answer
 
     def stream(self, name: str, request: Any, seconds: float | None = None) -> Generator[Any, None, None]:
         """The answers of the method `name`, as they come; for a dialogue, `request` is an iterator of requests.
@@ -130,18 +195,24 @@ class Node:
         running = self._calls[name](request, timeout=seconds)
         try:
             yield from running
+            self._hear_version(running)
         except grpc.RpcError as error:
             raise self._error(name, error) from error
         finally:
             running.cancel()
 
+    def _hear_version(self, call: Any) -> None:
+        for key, value in call.trailing_metadata() or ():
+            if key == methods.VERSION and isinstance(value, str):
+                self.adamant = value[:64]
+
     def _error(self, name: str, error: Any) -> AdamantError:
         """The error of this project for one of gRPC's."""
         code, details = error.code(), (error.details() or "").strip()
         where = f"{name} of {self.address}"
-        told = _told(error, where)
-        if told is not None:
-            return told
+        found = told(error, where)
+        if found is not None:
+            return found
         match code:
             case grpc.StatusCode.UNAVAILABLE:
                 return explain(self.host, self.port, self._credentials, details)
@@ -173,10 +244,11 @@ _CLASSES = {
     grpc.StatusCode.INVALID_ARGUMENT: InputError,
     grpc.StatusCode.FAILED_PRECONDITION: BusyError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: BusyError,
+    grpc.StatusCode.UNAUTHENTICATED: VerificationError,
 }
 
 
-def _told(error: Any, where: str) -> AdamantError | None:
+def told(error: Any, where: str) -> AdamantError | None:
     """The error that the node's agent raised, or None when the answer holds none."""
     found = [value for key, value in error.trailing_metadata() or () if key == methods.ERROR]
     if len(found) != 1:

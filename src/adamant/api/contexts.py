@@ -4,6 +4,8 @@ A context holds paths of key files, never keys. Relative paths are relative to t
 replace the file as a whole; the rest of it stays as it was.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,12 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from adamant.api import cluster
 from adamant.api.client import parse_address
 from adamant.api.pki import Credentials
 from adamant.core import files, limits, places
 from adamant.model.document import decode
-from adamant.model.errors import InputError
+from adamant.model.errors import BusyError, InputError
 
 FILE = "config.yaml"
 
@@ -59,21 +62,106 @@ def _write(contexts: Contexts) -> None:
     files.write_atomic(_path(), data, mode=0o600)
 
 
-def put(name: str, context: Context, *, current: bool = True) -> None:
-    """Add or replace the context `name`, and with `current` make it the one that is meant when none is named."""
+def put(name: str, context: Context, *, current: bool = True, replace: bool = True) -> None:
+    """Add the context `name`, and with `current` make it the one that is meant when none is named.
+
+    Raises BusyError when there is another of that name, unless it is to `replace` it.
+    """
     parse_address(context.address)
-    with files.locked(places.config() / ".lock", "the file of contexts"):
-        before = read()
+    with _changing() as before:
+        _check_free(before, name, context, replace)
         _write(Contexts({**before.contexts, name: context}, name if current else before.current))
+
+
+def check_free(name: str, context: Context, *, replace: bool) -> None:
+    """Raise what `put` would raise, before anything is done that cannot be undone."""
+    decode(yaml.safe_dump({"contexts": {name: msgspec.to_builtins(context)}}).encode(), Contexts, FILE)
+    _check_free(read(), name, context, replace)
+
+
+def _check_free(every: Contexts, name: str, context: Context, replace: bool) -> None:
+    if not replace and every.contexts.get(name, context) != context:
+        raise BusyError(
+            "context-exists", f"there is a context {name!r} already", hint="choose another name, or --replace"
+        )
+
+
+def of_cluster(address: str, named: str, client: str) -> Context:
+    """The context for a node at `address` with the keys of `client` in the cluster `named` (a name or a folder)."""
+    folder = cluster.place(named).absolute()
+    if folder.is_relative_to(places.config().absolute()):
+        folder = folder.relative_to(places.config().absolute())
+    return Context(
+        address,
+        ca=str(folder / f"{cluster.AUTHORITY}.crt"),
+        certificate=str(folder / f"{client}.crt"),
+        key=str(folder / f"{client}.key"),
+    )
 
 
 def remove(name: str) -> None:
     """Forget the context `name`, if it is there. Its key files stay."""
-    with files.locked(places.config() / ".lock", "the file of contexts"):
-        before = read()
+    with _changing() as before:
         rest = {key: value for key, value in before.contexts.items() if key != name}
         if len(rest) != len(before.contexts):
             _write(Contexts(rest, None if before.current == name else before.current))
+
+
+def use(name: str) -> None:
+    """Make the context `name` the one that is meant when none is named."""
+    with _changing() as before:
+        _known(before, name)
+        _write(Contexts(before.contexts, name))
+
+
+def rename(old: str, new: str) -> None:
+    """Give the context `old` the name `new`, which must be free."""
+    with _changing() as before:
+        _known(before, old)
+        if new in before.contexts:
+            raise BusyError("context-exists", f"there is a context {new!r} already", hint="choose another name")
+        renamed = {new if key == old else key: value for key, value in before.contexts.items()}
+        _write(Contexts(renamed, new if before.current == old else before.current))
+
+
+def merge(file: Path, *, replace: bool = False) -> list[str]:
+    """Take in the contexts of another such file, and return their names; the current one stays.
+
+    Its relative paths of keys are relative to its own folder, and become whole ones. Raises BusyError when a name is
+    taken by another context, unless it is to `replace` that.
+    """
+    theirs = decode(files.read_limited(file, limits.CONTEXTS_SIZE, "file of contexts"), Contexts, str(file))[0]
+    folder = file.resolve().parent
+    taken = {
+        name: Context(c.address, str(folder / c.ca), str(folder / c.certificate), str(folder / c.key))
+        for name, c in theirs.contexts.items()
+    }
+    for context in taken.values():
+        parse_address(context.address)
+    with _changing() as before:
+        clash = sorted(name for name in taken if before.contexts.get(name, taken[name]) != taken[name])
+        if clash and not replace:
+            raise BusyError(
+                "context-exists",
+                f"there are contexts of these names already, which differ: {', '.join(clash)}",
+                hint="rename yours first (adamant context rename), or take theirs with --replace",
+            )
+        _write(Contexts({**before.contexts, **taken}, before.current))
+    return sorted(taken)
+
+
+@contextmanager
+def _changing() -> Iterator[Contexts]:
+    """What there is now, while nobody else changes it."""
+    with files.locked(places.config() / ".lock", "the file of contexts"):
+        yield read()
+
+
+def _known(every: Contexts, name: str) -> Context:
+    if name not in every.contexts:
+        known = ", ".join(sorted(every.contexts)) or "none"
+        raise InputError("context-unknown", f"there is no context {name!r}", hint=f"known: {known}")
+    return every.contexts[name]
 
 
 def find(name: str | None = None) -> tuple[str, Context]:
@@ -87,10 +175,7 @@ def find(name: str | None = None) -> tuple[str, Context]:
                 "no node is named, and there is no current context",
                 hint="name one with -c CONTEXT; adamant up makes one for a machine on this computer",
             )
-    if name not in every.contexts:
-        known = ", ".join(sorted(every.contexts)) or "none"
-        raise InputError("context-unknown", f"there is no context {name!r}", hint=f"known: {known}")
-    return name, every.contexts[name]
+    return name, _known(every, name)
 
 
 def credentials(context: Context) -> Credentials:

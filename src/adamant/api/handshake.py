@@ -17,7 +17,15 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=credentials.ca.decode("ascii", "replace"))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
-    # Python takes a key only from a file; this one is in memory and has no name.
+    own_pair(context, credentials)
+    return context
+
+
+def own_pair(context: ssl.SSLContext, credentials: Credentials) -> None:
+    """Let `context` show the certificate of `credentials`. Python takes a key only from a file; this one has no name.
+
+    Raises ssl.SSLError or ValueError when they do not belong together.
+    """
     pair = os.memfd_create("pair", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(pair), "wb") as out:
@@ -25,7 +33,6 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
         context.load_cert_chain(f"/proc/self/fd/{pair}")
     finally:
         os.close(pair)
-    return context
 
 
 def _rejected(address: str, who: str, why: str, hint: str) -> VerificationError:

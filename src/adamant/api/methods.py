@@ -6,17 +6,24 @@ Server and client are made from it, and nothing else says who may call what. A m
 from enum import Enum
 from typing import Any, NamedTuple
 
+from adamant.api import config_pb2 as config
 from adamant.api import events_pb2 as events
+from adamant.api import keys_pb2 as keys
+from adamant.api import logs_pb2 as logs
 from adamant.api import node_pb2 as pb
+from adamant.api import update_pb2 as update
 from adamant.api.identity import Role
 
 SERVICE = "adamant.node.v1.Node"
 PORT = 4510
 ERROR = "adamant-error-bin"
 """Trailing metadata of a call that failed: a JSON object with reference, message, context and hint."""
+VERSION = "adamant-version"
+"""Trailing metadata of every call: the version of Adamant that the node runs."""
 
 ADMIN = frozenset({Role.ADMIN})
 OPERATORS = frozenset({Role.ADMIN, Role.OPERATOR})
+UPDATERS = frozenset({Role.ADMIN, Role.OPERATOR, Role.UPDATER})
 READERS = frozenset({Role.ADMIN, Role.OPERATOR, Role.READER})
 EVERYONE = frozenset(Role)
 
@@ -44,11 +51,12 @@ class Method(NamedTuple):
     roles: frozenset[Role] = ADMIN
     form: Form = Form.UNARY
     changes: bool = False
+    service: str = SERVICE
 
     @property
     def path(self) -> str:
         """The path of the call in HTTP/2 (gRPC over HTTP2, Requests)."""
-        return f"/{SERVICE}/{self.name}"
+        return f"/{self.service}/{self.name}"
 
 
 METHODS: tuple[Method, ...] = (
@@ -56,7 +64,31 @@ METHODS: tuple[Method, ...] = (
     Method("Health", pb.HealthRequest, pb.HealthResponse, EVERYONE),
     Method("Boot", pb.BootRequest, pb.BootResponse, EVERYONE),
     Method("Events", events.EventsRequest, events.Event, READERS, Form.STREAM),
+    Method("Config", config.ConfigRequest, config.ConfigResponse, READERS),
+    Method("ConfigHistory", config.ConfigHistoryRequest, config.ConfigHistoryResponse, READERS),
+    Method("ConfigStatus", config.ConfigStatusRequest, config.ConfigStatusResponse, READERS),
+    Method("ConfigPlan", config.ConfigPlanRequest, config.ConfigPlanResponse, READERS),
+    Method("ConfigApply", config.ConfigApplyRequest, config.ConfigApplyResponse, ADMIN, changes=True),
+    Method("ConfigConfirm", config.ConfigConfirmRequest, config.ConfigConfirmResponse, ADMIN, changes=True),
+    Method("Logs", logs.LogsRequest, logs.LogEntry, READERS, Form.STREAM),
+    Method("List", logs.ListRequest, logs.FileEntry, READERS, Form.STREAM),
+    Method("Read", logs.ReadRequest, logs.Chunk, OPERATORS, Form.STREAM),
+    Method("Upgrade", update.UpgradeRequest, update.UpgradeProgress, UPDATERS, Form.STREAM, changes=True),
+    Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),
+    Method("TakeCertificate", keys.TakeCertificateRequest, keys.TakeCertificateResponse, changes=True),
+    Method("KeepCertificate", keys.KeepCertificateRequest, keys.KeepCertificateResponse, changes=True),
+    Method("Kinds", pb.KindsRequest, pb.KindsResponse, READERS),
+    Method("Get", pb.GetRequest, pb.GetResponse, READERS),
+    Method("Watch", pb.WatchRequest, pb.WatchResponse, READERS, Form.STREAM),
 )
+
+ENROLMENT_SERVICE = "adamant.node.v1.Enrolment"
+ENROLMENT: tuple[Method, ...] = (
+    Method("Identify", keys.IdentifyRequest, keys.IdentifyResponse, frozenset(), service=ENROLMENT_SERVICE),
+    Method("Enroll", keys.EnrollRequest, keys.EnrollResponse, frozenset(), changes=True, service=ENROLMENT_SERVICE),
+)
+"""What a node without a certificate answers, to anybody, and all that it answers then. A node that has one answers none
+of it."""
 
 BY_PATH: dict[str, Method] = {method.path: method for method in METHODS}
 BY_NAME: dict[str, Method] = {method.name: method for method in METHODS}

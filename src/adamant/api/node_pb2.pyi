@@ -7,7 +7,12 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer,
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
+from adamant.api import config_pb2
 from adamant.api import events_pb2
+from adamant.api import keys_pb2
+from adamant.api import logs_pb2
+from adamant.api import resources_pb2
+from adamant.api import update_pb2
 
 DESCRIPTOR: FileDescriptor
 
@@ -39,6 +44,24 @@ VERITY_UNSPECIFIED: Verity
 VERITY_ABSENT: Verity
 VERITY_VERIFIED: Verity
 VERITY_CORRUPTED: Verity
+
+class Format(int, metaclass=EnumTypeWrapper): ...
+
+FORMAT_UNSPECIFIED: Format
+FORMAT_BYTES: Format
+FORMAT_TIME: Format
+FORMAT_DURATION: Format
+FORMAT_PERCENT: Format
+FORMAT_DIGEST: Format
+FORMAT_ID: Format
+
+class Change(int, metaclass=EnumTypeWrapper): ...
+
+CHANGE_UNSPECIFIED: Change
+CHANGE_ADDED: Change
+CHANGE_CHANGED: Change
+CHANGE_REMOVED: Change
+CHANGE_READY: Change
 
 class VersionRequest(Message):
     def __init__(self) -> None: ...
@@ -98,3 +121,80 @@ class UnitTime(Message):
     start_usec: int
     duration_usec: int
     def __init__(self, *, unit: str | None = ..., start_usec: int | None = ..., duration_usec: int | None = ...) -> None: ...
+
+class Spec(Message):
+    boot: BootResponse
+    health: HealthCheck
+    slot: resources_pb2.Slot
+    service: resources_pb2.Service
+    mount: resources_pb2.Mount
+    disk: resources_pb2.Disk
+    link: resources_pb2.Link
+    address: resources_pb2.Address
+    route: resources_pb2.Route
+    resolver: resources_pb2.Resolver
+    clock: resources_pb2.Clock
+    container: resources_pb2.Container
+    image: resources_pb2.Image
+    extension: resources_pb2.Extension
+    package: resources_pb2.Package
+    kernel_argument: resources_pb2.KernelArgument
+    module: resources_pb2.Module
+    sysctl: resources_pb2.Sysctl
+    certificate: resources_pb2.Certificate
+    config_generation: resources_pb2.ConfigGeneration
+    process: resources_pb2.Process
+    memory: resources_pb2.Memory
+    cpu: resources_pb2.Cpu
+    cgroup: resources_pb2.Cgroup
+    pressure: resources_pb2.Pressure
+    disk_usage: resources_pb2.DiskUsage
+    socket: resources_pb2.Socket
+    def __init__(self, *, boot: BootResponse | None = ..., health: HealthCheck | None = ..., slot: resources_pb2.Slot | None = ..., service: resources_pb2.Service | None = ..., mount: resources_pb2.Mount | None = ..., disk: resources_pb2.Disk | None = ..., link: resources_pb2.Link | None = ..., address: resources_pb2.Address | None = ..., route: resources_pb2.Route | None = ..., resolver: resources_pb2.Resolver | None = ..., clock: resources_pb2.Clock | None = ..., container: resources_pb2.Container | None = ..., image: resources_pb2.Image | None = ..., extension: resources_pb2.Extension | None = ..., package: resources_pb2.Package | None = ..., kernel_argument: resources_pb2.KernelArgument | None = ..., module: resources_pb2.Module | None = ..., sysctl: resources_pb2.Sysctl | None = ..., certificate: resources_pb2.Certificate | None = ..., config_generation: resources_pb2.ConfigGeneration | None = ..., process: resources_pb2.Process | None = ..., memory: resources_pb2.Memory | None = ..., cpu: resources_pb2.Cpu | None = ..., cgroup: resources_pb2.Cgroup | None = ..., pressure: resources_pb2.Pressure | None = ..., disk_usage: resources_pb2.DiskUsage | None = ..., socket: resources_pb2.Socket | None = ...) -> None: ...
+
+class Resource(Message):
+    name: str
+    actual: Spec
+    desired: Spec
+    reason: str
+    def __init__(self, *, name: str | None = ..., actual: Spec | None = ..., desired: Spec | None = ..., reason: str | None = ...) -> None: ...
+
+class Column(Message):
+    title: str
+    field: str
+    format: Format
+    def __init__(self, *, title: str | None = ..., field: str | None = ..., format: Format | None = ...) -> None: ...
+
+class Kind(Message):
+    name: str
+    description: str
+    columns: RepeatedCompositeFieldContainer[Column]
+    def __init__(self, *, name: str | None = ..., description: str | None = ..., columns: Iterable[Column] | None = ...) -> None: ...
+
+class KindsRequest(Message):
+    def __init__(self) -> None: ...
+
+class KindsResponse(Message):
+    kinds: RepeatedCompositeFieldContainer[Kind]
+    def __init__(self, *, kinds: Iterable[Kind] | None = ...) -> None: ...
+
+class GetRequest(Message):
+    kind: str
+    names: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, kind: str | None = ..., names: Iterable[str] | None = ...) -> None: ...
+
+class GetResponse(Message):
+    kind: Kind
+    resources: RepeatedCompositeFieldContainer[Resource]
+    def __init__(self, *, kind: Kind | None = ..., resources: Iterable[Resource] | None = ...) -> None: ...
+
+class WatchRequest(Message):
+    kind: str
+    names: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, kind: str | None = ..., names: Iterable[str] | None = ...) -> None: ...
+
+class WatchResponse(Message):
+    change: Change
+    resource: Resource
+    kind: Kind
+    def __init__(self, *, change: Change | None = ..., resource: Resource | None = ..., kind: Kind | None = ...) -> None: ...

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from adamant.cli import cluster
 from adamant.cli.options import json_option
 from adamant.image import keys
 from adamant.image.project import DEFINITION
@@ -21,7 +22,10 @@ Examples:
 
 @click.group("keys", epilog="Example: adamant keys init keys")
 def group() -> None:
-    """Make the keys that sign images."""
+    """Make the keys that sign images, and those of clusters."""
+
+
+group.add_command(cluster.group)
 
 
 @group.command("init", epilog=_EPILOG)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from adamant.cli import failure
 from adamant.cli.lazy import LazyGroup
 from adamant.core import files, places
 from adamant.model.errors import AdamantError, ExitCode
@@ -22,11 +23,13 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("adamant.cli.build:command", "Build the image of a definition"),
     "inspect": ("adamant.cli.inspect:command", "Say what an image, a UKI or a build folder holds"),
     "diff": ("adamant.cli.diff:command", "Compare two builds: packages, files, sizes, blocks to update"),
-    "keys": ("adamant.cli.keys:group", "Make the keys that sign images"),
+    "keys": ("adamant.cli.keys:group", "Keys that sign images, and those of clusters"),
     "up": ("adamant.cli.up:command", "Build an image and boot it until its API answers"),
     "machine": ("adamant.cli.machine:group", "Machines on this computer"),
     "node": ("adamant.cli.node.group:group", "Talk to a running machine"),
-    "config": ("adamant.cli.config:group", "Schema and checks of documents"),
+    "context": ("adamant.cli.context:group", "Which nodes you know, and the keys for each"),
+    "repo": ("adamant.cli.repo:group", "Publish releases in a repository signed with TUF"),
+    "config": ("adamant.cli.config:group", "Write, check and explain definitions and machine configs"),
     "completion": ("adamant.cli.completion:command", "Print tab completion for a shell"),
     "version": ("adamant.cli.version:command", "Print the version of adamant"),
 }
@@ -88,22 +91,9 @@ def _print_json(value: Any) -> None:
 
 def _show(error: AdamantError, as_json: bool) -> None:
     if as_json:
-        _print_json(
-            {
-                "error": {
-                    "reference": error.reference,
-                    "message": error.message,
-                    "context": error.context,
-                    "hint": error.hint,
-                }
-            }
-        )
-        return
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message} [{error.reference}]", err=True)
-    for line in error.context.splitlines():
-        click.echo(f"  {line}", err=True)
-    for number, line in enumerate(error.hint.splitlines()):
-        click.echo((f"{click.style('hint:', fg='cyan')} " if number == 0 else "      ") + line, err=True)
+        _print_json({"error": failure.as_object(error)})
+    else:
+        failure.show(error)
 
 
 def _bug(error: Exception) -> int:

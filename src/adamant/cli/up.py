@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from adamant.api import fingerprint
+from adamant.api.fingerprint import Fingerprint
 from adamant.cli.options import json_option
 from adamant.cli.progress import human_size, progress
 from adamant.core import files, limits, places
@@ -15,6 +17,7 @@ from adamant.image import project as projects
 from adamant.image.build import Built, build
 from adamant.image.locking import lock_project
 from adamant.image.project import Project
+from adamant.machine import maintenance as waiting
 from adamant.machine import up as bring_up
 from adamant.machine.console import Phase
 from adamant.machine.machine import Machines, Options, Status
@@ -42,6 +45,7 @@ Examples:
 @click.option("--cpus", type=click.IntRange(1, 64), default=2, show_default=True, help="Processors.")
 @click.option("--secure-boot", is_flag=True, help="Enrol the definition's Secure Boot key and enforce it.")
 @click.option("--tpm", is_flag=True, help="Give the machine a TPM.")
+@click.option("--maintenance", is_flag=True, help="Give it no keys: it waits for adamant node enroll.")
 @click.option("--seconds", type=float, default=limits.BOOT_SECONDS, show_default=True, help="How long it may take.")
 @json_option
 def command(
@@ -53,6 +57,7 @@ def command(
     cpus: int,
     secure_boot: bool,
     tpm: bool,
+    maintenance: bool,
     seconds: float,
     as_json: bool,
 ) -> None:
@@ -78,13 +83,17 @@ def command(
             tpm=tpm,
             certificate=_certificate(project) if secure_boot else None,
         )
-        bring_up.create(machines, name, _disk(built), options)
+        bring_up.create(machines, name, _disk(built), options, keys=not maintenance)
         tree = tools.open_tools(locked.tools, places.cache(), watch)
 
         def reached(phase: Phase) -> None:
             if not as_json:
                 click.echo(f"boot: {phase.value}")
 
+        if maintenance:
+            key = waiting.start(machines, name, tree, places.cache(), reached, seconds)
+            _say_how_to_enroll(name, machines.get(name).address, key, as_json)
+            return
         up = bring_up.start(machines, name, tree, places.cache(), reached, seconds)
     if as_json:
         click.echo(json.dumps(_as_object(name, up, built)))
@@ -150,6 +159,14 @@ def _disk(built: Built) -> Path:
             hint=f"add {OutputFormat.RAW.value} to outputs in the definition",
         )
     return path
+
+
+def _say_how_to_enroll(name: str, address: str, key: Fingerprint, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"machine": name, "address": address, "fingerprint": key}))
+        return
+    click.echo(f"{name} waits to be enrolled at {address}; its console shows the fingerprint of its key. Next:")
+    click.echo(f"  adamant node enroll {address} --name {name} --cluster local --fingerprint {fingerprint.show(key)}")
 
 
 def _as_object(name: str, up: Up, built: Built) -> dict[str, object]:

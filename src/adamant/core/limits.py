@@ -139,6 +139,101 @@ USR_FILE_SIZE = 64 << 20
 INSPECT_SECONDS = 120.0
 """A tool that reads a foreign image."""
 
+# Access: contexts, keys, enrolment.
+NODES_AT_ONCE = 32
+"""Nodes that one command asks at the same time."""
+KEY_SECONDS = 60.0
+"""A key or a request that a node makes; under emulation a program takes its time to start."""
+STATE_SECONDS = 100.0
+"""Until the state partition is mounted, for a node that needs it to know who it is; systemd gives a disk 60, and the
+agent 180 until it serves."""
+ENROLMENT_MESSAGE_SIZE = 256 << 10
+"""A message that a node takes while it has no certificate: from anybody."""
+ENROLMENT_CALLS = 8
+ENROLMENT_SECONDS = 60.0
+"""From the certificate that a node got until it answers with it."""
+RENEWAL_SECONDS = 120.0
+"""How long a node serves with a certificate that nobody has confirmed."""
+EXPIRY_DAYS = 30
+"""How long before a certificate ends it is warned of."""
+
+# Config of a node.
+JOURNAL_SIZE = 64 << 10
+GENERATION_SIZE = 4 << 20
+"""A generation's file: the document as a JSON text, and who and when."""
+GENERATIONS_KEPT = 20
+CONFIG_SETTLE_SECONDS = 60.0
+"""What a machine has, after a config was put in place, until its health is judged."""
+CONFIG_STEADY_SECONDS = 5.0
+"""How long health must hold before it counts: services and links say the old state for a moment."""
+TRIAL_SECONDS = 3600.0
+"""The longest trial."""
+UNIT_SECONDS = 90.0
+"""A job of systemd: a service that starts, stops or reads its config again."""
+CONFIG_STEADY_NETWORK_SECONDS = 12.0
+"""The same when the network changed: a neighbour that has gone is believed for eight seconds more."""
+GATEWAY_SECONDS = 1.0
+"""An answer of the default gateway."""
+CONFIG_TEND_SECONDS = 30.0
+"""How often the agent looks whether what a config has made is as it was made."""
+CONFIG_BOOT_SECONDS = 120.0
+"""How long the agent waits for the service that renders a config at boot."""
+TUF_METADATA_SIZE = 4 << 20
+"""One file of metadata of a repository, or an index of releases."""
+ROOT_KEYS = 16
+"""Root keys of one repository."""
+ORIGIN_SECONDS = 30.0
+"""How long a repository may say nothing."""
+ORIGIN_BYTES_PER_SECOND = 1000
+"""A repository that gives less is given up (slow retrieval)."""
+CONFIG_APPLY_SECONDS = 400.0
+"""What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
+
+DASHBOARD_SECONDS = 5.0
+"""An answer to the dashboard, which tells a node that is slower than this as down."""
+
+HEALTHY_SECONDS = 300.0
+"""How long a release on trial may take to become healthy."""
+
+# Logs and files of a node
+COMPLETION_SECONDS = 2.0
+"""How long tab completion waits for a node."""
+BOOTS_BACK = 1000
+"""How many boots back a person may ask for logs."""
+LOG_MESSAGE = 64 << 10
+"""Characters of one message of the journal."""
+LOG_LINE = 1 << 20
+"""Bytes of one line that a program prints for us to read."""
+FILE_CHUNK = 64 << 10
+"""Bytes of a file in one message."""
+KEYS_SOUGHT = 1 << 20
+"""How much of a file's begin is looked at for a private key before any part of it is given."""
+FILE_READ = 1 << 30
+"""Bytes of one file that a node gives."""
+FILES_LISTED = 50_000
+"""Files that one listing names."""
+LIST_DEPTH = 16
+# Resources of a node.
+RESOURCES = 50_000
+"""Resources of one kind that a node answers with."""
+RESOURCE_NAMES = 1000
+"""Names that one question may ask for."""
+COMMAND_LINE_READ = 16 << 10
+"""How much of a process's command line is read."""
+COMMAND_LINE_SHOWN = 1000
+"""Characters of it that are shown."""
+CGROUPS = 10_000
+SYSCTL_SIZE = 64 << 10
+"""A file of /proc/sys: the kernel makes a buffer as large as what is asked for, and refuses large ones."""
+DPKG_STATUS_SIZE = 64 << 20
+NETLINK_SECONDS = 5.0
+NETLINK_SIZE = 16 << 20
+"""All answers of the kernel to one question over netlink."""
+CONTAINERD_SECONDS = 5.0
+CONTAINERD_SIZE = 16 << 20
+"""One answer of containerd."""
+NAMES_SECONDS = 3.0
+"""What completion waits for a node."""
 # Boot.
 
 POWER_BUTTON_SECONDS = 5.0

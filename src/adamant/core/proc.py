@@ -4,12 +4,13 @@ Every call has a purpose, an explicit environment (C.UTF-8, UTC), no standard in
 A failure carries the tail of standard error and a command line that can be pasted into a shell.
 """
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,3 +197,57 @@ def spawn(
             ) from error
     process.returncode = 0  # it is not ours to wait for; keep the interpreter from warning at exit
     return process.pid
+
+
+class Lines:
+    """The lines that a running program prints, as they come. `close` ends the program, from any thread."""
+
+    def __init__(self, purpose: str, argv: Sequence[Argument], environment: Mapping[str, str] | None = None) -> None:
+        self._purpose = purpose
+        self._line = command_line(argv, environment, None)
+        self._closed = threading.Event()
+        try:
+            self._process = subprocess.Popen(
+                [str(a) for a in argv],
+                env=_environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ProgramFailed(
+                "program-not-started",
+                f"cannot {purpose}: {error.strerror}",
+                code=127,
+                stderr="",
+                context=f"command: {self._line}",
+            ) from error
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The lines, without their ends. Raises ProgramFailed when the program ended with an error of its own."""
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        with self._process.stdout as out:
+            while data := out.readline(limits.LOG_LINE):
+                yield data.rstrip(b"\n")
+        stderr = self._process.stderr.read(limits.STDERR_TAIL)
+        code = self._process.wait()
+        if code != 0 and not self._closed.is_set():
+            raise _failed(self._purpose, self._line, Result(code, b"", stderr), f"exit code {code}")
+
+    def close(self) -> None:
+        """End the program, if it runs, and forget it."""
+        self._closed.set()
+        if self._process.poll() is None:
+            _kill_group(self._process)
+        self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None and not stream.closed:
+                with contextlib.suppress(ValueError, OSError):
+                    stream.close()
+
+
+def lines(purpose: str, argv: Sequence[Argument], *, environment: Mapping[str, str] | None = None) -> Lines:
+    """Start a program whose lines are read as they come; whoever reads them closes it."""
+    return Lines(purpose, argv, environment)

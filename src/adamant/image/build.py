@@ -16,7 +16,7 @@ from adamant.compose import entries
 from adamant.compose.check import Finding
 from adamant.compose.compose import ComposeRequest, Composition
 from adamant.compose.identity import tree_identity
-from adamant.core import events
+from adamant.core import events, verity_tree
 from adamant.core.sources import sources_digest
 from adamant.core.store import Step, Store
 from adamant.image import artifacts, erofs, esp, initrd, keys, uki, verity
@@ -130,7 +130,7 @@ class _Chain:
             packed = pool.submit(initrd.make_initrd, system, image.arch, composed.kernel, tree_of_tools, self.store)
             usr = self._usr(composed.tree, tree_of_tools)
             program = packed.result()
-        root_hash = verity.read_root_hash(usr.path / artifacts.VERITY)
+        root_hash = verity_tree.read_root_hash(usr.path / artifacts.VERITY)
         line = uki.command_line(image.arch, root_hash, image.kernel.arguments, bpf=composed.restricts_file_systems)
         boot = self._uki(composed, program, line, tree_of_tools)
         made = artifacts.Made(

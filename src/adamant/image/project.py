@@ -66,7 +66,11 @@ def write_template(folder: Path, name: str) -> Path:
     path = folder / DEFINITION
     if path.exists():
         raise BusyError("definition-exists", f"{path} is there already", hint="choose another folder")
-    template = resources.files("adamant.image").joinpath("data/adamant.yaml").read_text()
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_atomic(path, template.replace("@NAME@", name).encode())
+    files.write_atomic(path, template(name).encode())
     return path
+
+
+def template(name: str) -> str:
+    """A commented definition that builds as it is."""
+    return resources.files("adamant.image").joinpath("data/adamant.yaml").read_text().replace("@NAME@", name)

@@ -11,21 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adamant.api import contexts, pki
+from adamant.api import cluster, contexts, pki
 from adamant.api.client import Node, connect
 from adamant.api.contexts import Context
 from adamant.api.identity import Role
+from adamant.api.pki import KeyedCertificate
 from adamant.api.types import CheckState, Health
 from adamant.core import files, limits, places
 from adamant.machine import console, fault
 from adamant.machine.console import Phase, Reached
 from adamant.machine.fault import Explanation
 from adamant.machine.machine import Machine, Machines, Options, Status
-from adamant.model.errors import AdamantError, UnreachableError
+from adamant.model.errors import AdamantError, InputError, UnreachableError
 from adamant.packages.tools import ToolsTree
 
-_FOLDER = "local"
-_AUTHORITY = "ca"
 _CLIENT = "admin"
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
@@ -58,44 +57,48 @@ class NotHealthy(AdamantError):
 
 
 def local_keys() -> Path:
-    """The folder with the CA and the admin's keys for machines on this computer; made at the first call."""
-    folder = places.config() / _FOLDER
-    with files.locked(places.config() / f".{_FOLDER}.lock", "the keys of local machines"):
+    """The cluster of the machines on this computer, with a client of the role admin; made at the first call."""
+    folder = cluster.place(cluster.LOCAL)
+    with files.locked(places.config() / f".{cluster.LOCAL}.lock", "the keys of local machines"):
         if not (folder / f"{_CLIENT}.crt").exists():
             now = datetime.now(UTC)
-            if (folder / f"{_AUTHORITY}.crt").exists():
-                authority = pki.load(folder, _AUTHORITY)
-            else:
-                authority = pki.make_authority("adamant-local", now)
-                pki.save(folder, _AUTHORITY, authority)
-            pki.save(folder, _CLIENT, pki.issue_client(authority, _CLIENT, Role.ADMIN, now))
+            if not (folder / f"{cluster.AUTHORITY}.crt").exists():
+                cluster.init(folder, "adamant-local", now)
+            cluster.add_client(folder, _unlock(folder), _CLIENT, Role.ADMIN, now)
     return folder
+
+
+def _unlock(folder: Path) -> KeyedCertificate:
+    def refuse() -> bytes:
+        raise InputError("local-passphrase", "the CA of local machines must have no passphrase", context=str(folder))
+
+    return cluster.unlock(folder, refuse)
 
 
 def node_credentials(name: str) -> dict[str, bytes]:
     """The credentials that make a machine serve its API: a fresh key and certificate, and the CA's certificate."""
-    authority = pki.load(local_keys(), _AUTHORITY)
+    folder = local_keys()
+    authority = _unlock(folder)
     pair = pki.issue_node(authority, [name], datetime.now(UTC))
-    return {
-        "adamant.ca": authority.certificate,
-        "adamant.cert": pair.certificate,
-        "adamant.key": pair.key,
-        "system.hostname": name.encode(),
-    }
+    cluster.record(folder, pair.certificate)
+    return {**cluster.node_credentials(authority.certificate, pair), **naming(name)}
+
+
+def naming(name: str) -> dict[str, bytes]:
+    """The credential that tells a machine its host name."""
+    return {"system.hostname": name.encode()}
 
 
 def context_of(machine: Machine) -> Context:
     """How the person's commands reach the machine."""
-    return Context(
-        address=machine.address,
-        ca=f"{_FOLDER}/{_AUTHORITY}.crt",
-        certificate=f"{_FOLDER}/{_CLIENT}.crt",
-        key=f"{_FOLDER}/{_CLIENT}.key",
-    )
+    return contexts.of_cluster(machine.address, cluster.LOCAL, _CLIENT)
 
 
-def create(machines: Machines, name: str, image: Path, options: Options) -> Machine:
-    """A machine with keys of its own, whose context becomes the current one."""
+def create(machines: Machines, name: str, image: Path, options: Options, *, keys: bool = True) -> Machine:
+    """A machine with keys of its own, whose context becomes the current one; or without `keys`, and no context."""
+    if not keys:
+        local_keys()
+        return machines.create(name, image, replace(options, credentials={**naming(name), **options.credentials}))
     whole = replace(options, credentials={**node_credentials(name), **options.credentials})
     machine = machines.create(name, image, whole)
     contexts.put(name, context_of(machine))
@@ -133,9 +136,9 @@ def start(
                 if health is not None and health.overall is CheckState.OK:
                     return Up(machine, health, time.monotonic() - begin, tuple(phases))
             if machines.get(name).status is not Status.RUNNING:
-                raise _not_healthy(machine, f"the machine {name} ended before it was healthy.", health)
+                raise not_healthy(machine, f"the machine {name} ended before it was healthy.", health)
             time.sleep(_POLL_SECONDS)
-    raise _not_healthy(machine, f"the machine {name} was not healthy within {seconds:.0f} s.", health)
+    raise not_healthy(machine, f"the machine {name} was not healthy within {seconds:.0f} s.", health)
 
 
 def _pause(phases: list[Reached]) -> float:
@@ -152,7 +155,8 @@ def _ask(node: Node) -> Health | None:
         return None
 
 
-def _not_healthy(machine: Machine, message: str, health: Health | None) -> NotHealthy:
+def not_healthy(machine: Machine, message: str, health: Health | None = None) -> NotHealthy:
+    """The error for a machine whose boot went wrong, with what its console says."""
     failing = [c for c in health.checks if c.state is not CheckState.OK] if health else []
     if failing:
         message += " Not ok: " + ", ".join(f"{c.name} ({c.message})" for c in failing) + "."

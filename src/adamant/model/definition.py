@@ -6,9 +6,8 @@ stands in its type; what several values must be together stands in `check`.
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from adamant.model.arch import Arch
@@ -235,18 +234,3 @@ def check(image: Image) -> None:
 
 def _content_or_source(where: str) -> InputError:
     return InputError("content-or-source", "exactly one of content and source must be given", context=where)
-
-
-def json_schema() -> bytes:
-    """JSON Schema (2020-12) of the definition, for editors. The bytes do not depend on the version of msgspec."""
-    return msgspec.json.format(msgspec.json.encode(_settled(msgspec.json.schema(Image))), indent=2)
-
-
-def _settled(schema: Any) -> Any:
-    """The schema with its alternatives in an order of their own: msgspec has changed its order before."""
-    if isinstance(schema, dict):
-        settled = {key: _settled(value) for key, value in schema.items()}
-        if "anyOf" in settled:
-            settled["anyOf"].sort(key=msgspec.json.encode)
-        return settled
-    return [_settled(item) for item in schema] if isinstance(schema, list) else schema

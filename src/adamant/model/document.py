@@ -5,6 +5,7 @@ document, no anchors, no tags, no key twice; a value that YAML reads as a number
 with the cure, because `version: 1.10` silently becomes 1.1.
 """
 
+import bisect
 import difflib
 import re
 from collections.abc import Sequence
@@ -19,8 +20,11 @@ from adamant.model.errors import InputError
 T = TypeVar("T")
 
 _DEPTH = 32
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
+_AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
+_TEXT_TAG = "tag:yaml.org,2002:str"
+_NUMBER_LENGTH = 64
+"""Characters of a number. Long ones take PyYAML minutes (in base 60) or cannot be shown (in base 16)."""
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
@@ -90,6 +94,8 @@ def parse_yaml(data: bytes, name: str) -> Located:
             return [plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(node.value)]
         if node.tag not in _PLAIN_TAGS:
             return node.value  # a date, for one, is text here
+        if node.tag != _TEXT_TAG and len(node.value) > _NUMBER_LENGTH:
+            raise InputError("yaml-malformed", f"{name}, line {line}: a number of too many digits", context=path)
         try:
             return loader.construct_object(node)
         except (ValueError, yaml.YAMLError) as error:
@@ -204,6 +210,10 @@ def _allowed(annotated: inspect.Type | None) -> str:
         return f"allowed: a text that matches {shape.pattern}" if shape.pattern else "allowed: a text"
     if isinstance(shape, inspect.BoolType):
         return "allowed: true, false"
+    if isinstance(shape, inspect.IntType | inspect.FloatType):
+        bounds = {"from": shape.ge, "above": shape.gt, "up to": shape.le, "below": shape.lt}
+        words = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+        return " ".join(["allowed: a number", *words])
     if isinstance(shape, inspect.CollectionType):
         return "allowed: a list"
     return ""
@@ -215,25 +225,66 @@ def _explain(message: str, kind: type[Any], name: str, located: Located) -> Inpu
     what, path = match["what"], match["path"] or "$"
     shape = _shape_at(path, kind)
     hint = _allowed(_annotated_at(path, kind))
+    where, value = _resolve(message, path, kind, located.value)
     unknown = _UNKNOWN.search(what)
-    if unknown and isinstance(shape, inspect.StructType):
+    if match["key"] and isinstance(shape, inspect.DictType):
+        where, key = _failing_key(message, path, kind, located.value)
+        what, hint = f"{key[:80]!r} cannot be a key here", _allowed(shape.key_type)
+    elif unknown and isinstance(shape, inspect.StructType):
         field = unknown["field"]
-        path = f"{path}.{field}"
+        where = f"{where}.{field}"
         near = difflib.get_close_matches(field, [f.encode_name for f in shape.fields], n=1)
         what = f"there is no key {field}"
         hint = f"did you mean {near[0]}? {hint}" if near else hint
-    elif isinstance(shape, inspect.StrType | inspect.EnumType):
-        value = _value_at(path, located.value)
+    elif _takes_text(shape):
         if isinstance(value, bool | int | float):
             what = f"{value!r} is read as a {type(value).__name__} here, and a text is wanted"
-            hint = f"put it in quotes; {hint}"
-        elif value is not None:
-            what = f"{str(value)[:80]!r} is not allowed"
+            hint = f"put it in quotes; {hint}".removesuffix("; ")
+        elif isinstance(value, str):
+            what = f"{value[:80]!r} is not allowed"
     elif path == "$.kind":
-        what, hint = f"kind {_value_at(path, located.value)!r} does not belong here", f"allowed: {_tag(kind)}"
+        what, hint = f"kind {value!r} does not belong here", f"allowed: {_tag(kind)}"
     elif match := re.fullmatch(r"Object missing required field `([^`]*)`", what):
         what = f"the key {match[1]} is missing"
-    line = located.line(path)
+    line = located.line(where)
     return InputError(
-        "document-invalid", f"{name}, line {line}: {what}", context=f"at {path[2:] or 'the top'}", hint=hint
+        "document-invalid", f"{name}, line {line}: {what}", context=f"at {where[2:] or 'the top'}", hint=hint
     )
+
+
+def _takes_text(shape: inspect.Type | None) -> bool:
+    if isinstance(shape, inspect.UnionType):
+        return any(_takes_text(_bare(one)) for one in shape.types)
+    return isinstance(shape, inspect.StrType | inspect.EnumType)
+
+
+def _resolve(message: str, path: str, kind: type[Any], document: Any) -> tuple[str, Any]:
+    """A path of msgspec's as the document has it, with the value there: `[...]` becomes the key that it stands for."""
+    prefix, found, rest = path.partition("[...]")
+    if not found:
+        return path, _value_at(path, document)
+    where, key = _failing_key(message, prefix, kind, document)
+    return where + rest, _value_at(f"${rest}", _value_at(prefix, document)[key])
+
+
+def _failing_key(message: str, path: str, kind: type[Any], document: Any) -> tuple[str, str]:
+    """The path and the key of what is wrong in the mapping at `path`: the last of the fewest that give the error."""
+    mapping = _value_at(path, document)
+    items = list(mapping.items())
+
+    def fails(count: int) -> bool:
+        mapping.clear()
+        mapping.update(items[:count])
+        try:
+            msgspec.convert(document, type=kind, strict=True)
+        except msgspec.ValidationError as error:
+            return str(error) == message
+        return False
+
+    try:
+        count = bisect.bisect_left(range(1, len(items)), True, key=fails) + 1
+    finally:
+        mapping.clear()
+        mapping.update(items)
+    key = items[count - 1][0]
+    return f"{path}.{key}", key

@@ -1,12 +1,13 @@
 """The agent: the program on a machine that answers the API.
 
-    python3 -m adamant.node.agent [--address HOST:PORT]      (on a machine: adamant.node.launch)
+    python3 -m adamant.node.agent [--address HOST:PORT] [--console] [--state FOLDER]    (machines: adamant.node.launch)
 
-It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), tells systemd that it is ready only
-once it serves, and ends at SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that there are no keys:
-trying again would not help. It imports model, core and api of this project, and of those only what needs no
-cryptography of its own. What it holds are named tuples: a data class takes six times as long to make, and under
-emulation the agent's start is counted in seconds.
+It takes its keys from systemd credentials (systemd.exec(5), CREDENTIALS_DIRECTORY), or else from the state partition,
+or else waits in maintenance until it is enrolled. It tells systemd that it is ready only once it serves, and ends at
+SIGTERM after the calls under way. Exit code 78 (EX_CONFIG) says that its keys are damaged: trying again would not help.
+It imports model, core and api of this project, and of those only what needs no cryptography of its own. What it holds
+are named tuples: a data class takes six times as long to make, and under emulation the agent's start is counted in
+seconds.
 """
 
 import os
@@ -14,45 +15,28 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from adamant.api.events_pb2 import EVENT_KIND_AGENT
 from adamant.api.methods import PORT
-from adamant.core import limits
 from adamant.model.errors import AdamantError
-from adamant.node import server
+from adamant.node import identity, server
+from adamant.node.configuring import CREDENTIAL as CONFIG
+from adamant.node.configuring import Configuring
 from adamant.node.events import Events
+from adamant.node.handlers import Machine, Revoked, table
 from adamant.node.health import Health
+from adamant.node.identity import Keys, Store
+from adamant.node.renewal import Renewal
+from adamant.node.renewal import handlers as renewing
+from adamant.node.screen import Screen
 from adamant.node.systemd import notify
 
-CREDENTIALS = ("adamant.ca", "adamant.cert", "adamant.key")
 EX_CONFIG = 78
 GRACE_SECONDS = 5.0
-
-
-def read_credentials(folder: str) -> tuple[bytes, bytes, bytes]:
-    """CA, certificate and key. Raises AdamantError `node-keys` that names what is missing."""
-    found = []
-    for name in CREDENTIALS:
-        try:
-            with (Path(folder) / name).open("rb") as source:
-                data = source.read(limits.PEM_SIZE + 1)
-        except OSError as error:
-            raise AdamantError(
-                "node-keys",
-                f"the machine got no credential {name}",
-                context=str(error),
-                hint="adamant up passes them to machines of this computer",
-            ) from error
-        if not data or len(data) > limits.PEM_SIZE:
-            raise AdamantError("node-keys", f"the credential {name} is empty or larger than {limits.PEM_SIZE} bytes")
-        found.append(data)
-    return found[0], found[1], found[2]
-
-
-def _now() -> int:
-    return time.monotonic_ns() // 1000
+_CONSOLE_SECONDS = 15.0
+"""From serving to the console's screen: the boot goes first."""
 
 
 def _process_began() -> int:
@@ -62,40 +46,68 @@ def _process_began() -> int:
     return ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-def _version(root: Path) -> Any:
-    from adamant.node import version  # noqa: PLC0415 - nobody waits for it at boot
+def _keys(
+    root: Path,
+    address: str,
+    state: Path | None,
+    events: Events,
+    ended: threading.Event,
+    show: Callable[[str, int], None],
+) -> tuple[Keys, Store] | None:
+    """Who this machine is: credentials, or else what the state partition keeps, or else what an enrolment brings.
 
-    return version.answer(root)
+    None when the agent was told to end before that is known.
+    """
+    keys = identity.passed(os.environ.get("CREDENTIALS_DIRECTORY", ""))
+    if keys is not None:
+        return keys, Store(state or root / "state")
+    found = state or identity.await_state(root, ended.is_set)
+    if found is None:
+        return None
+    store = Store(found)
+    keys = store.load()
+    if keys is None:
+        from adamant.node import maintenance  # noqa: PLC0415 - once in a machine's life
+
+        keys = maintenance.wait(store, root, events, address, ended, show)
+    return None if keys is None else (keys, store)
 
 
-def _boot(root: Path, begin: int, ready: int) -> Any:
-    from adamant.node import boot  # noqa: PLC0415 - nobody waits for it at boot
+def run(root: Path, address: str, *, console: bool = False, state: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, and with `console` show the machine's screen on its terminals.
 
-    return boot.answer(root, boot.Served(begin, ready), _now())
-
-
-def run(root: Path, address: str) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    `state` stands in for the state partition, which is not waited for then.
+    """
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    ca, certificate, key = read_credentials(os.environ.get("CREDENTIALS_DIRECTORY", ""))
     events = Events()
-    health = Health(root)
-    served = (_process_began(), 0)
-    handlers: dict[str, server.Handler] = {
-        "Version": lambda _request, _call: _version(root),
-        "Health": lambda _request, _call: health.answer(),
-        "Boot": lambda _request, _call: _boot(root, *served),
-        "Events": lambda request, call: events.follow(
-            request.after, request.kinds, request.last, wait=request.follow, alive=call.alive
-        ),
-    }
-    serving, port = server.start(handlers, events, address, ca, certificate, key)
-    served = (served[0], _now())
+    renewal: Renewal | None = None
+    health = Health(root, ends=lambda: renewal.ends() if renewal else None)
+    screen = Screen(root, health.answer) if console else None
+
+    def waits(key: str, port: int) -> None:
+        if screen:
+            screen.say(lambda: key, f"port {port}: adamant node enroll ADDRESS --fingerprint KEY", 0)
+
+    known = _keys(root, address, state, events, ended, waits)
+    if known is None:
+        return
+    renewal = Renewal(*known, events)
+    began, ready = _process_began(), 0
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
+    machine = Machine(root, events, health, configuring, lambda: renewal.keys, lambda: (began, ready))
+    served = {**table(machine), **renewing(renewal)}
+    revoked = Revoked(configuring)
+    serving, port = server.start(served, events, address, *renewal.keys, fetch=renewal.fetch, revoked=revoked)
+    ready = time.monotonic_ns() // 1000
     notify("READY=1")
     events.publish(EVENT_KIND_AGENT, f"the API is served on port {port}")
     sys.stderr.flush()
+    if screen:
+        screen.say(renewal.key, f"port {port}, from another computer: adamant node -c CONTEXT health", _CONSOLE_SECONDS)
+    configuring.start()
     ended.wait()
     notify("STOPPING=1")
     serving.stop(GRACE_SECONDS).wait()
@@ -103,17 +115,23 @@ def run(root: Path, address: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """The program. Its words go to standard error with a priority for the journal (sd-daemon(3))."""
-    address = f"[::]:{PORT}"
-    if arguments[:1] == ["--address"] and len(arguments) == 2:
-        address = arguments[1]
-    elif arguments:
-        sys.stderr.write("<3>usage: agent [--address HOST:PORT]\n")
+    options = {"--address": f"[::]:{PORT}", "--state": ""}
+    rest = list(arguments)
+    console = "--console" in rest
+    if console:
+        rest.remove("--console")
+    while len(rest) >= 2 and rest[0] in options:
+        options[rest[0]] = rest[1]
+        del rest[:2]
+    if rest:
+        sys.stderr.write("<3>usage: agent [--address HOST:PORT] [--console] [--state FOLDER]\n")
         return 2
+    state = Path(options["--state"]) if options["--state"] else None
     try:
-        run(Path("/"), address)
+        run(Path("/"), options["--address"], console=console, state=state)
     except AdamantError as error:
         sys.stderr.write("".join(f"<3>{line}\n" for line in str(error).splitlines()))
-        return EX_CONFIG if error.reference == "node-keys" else int(error.exit_code)
+        return EX_CONFIG if error.reference in {"node-keys", "identity-damaged"} else int(error.exit_code)
     return 0
 
 

@@ -32,7 +32,8 @@ def parse_flag(data: bytes) -> bool | None:
     return data[4] == 1 if len(data) == 5 and data[4] in (0, 1) else None
 
 
-def _read(root: Path, name: str, vendor: str) -> bytes:
+def read(root: Path, name: str, vendor: str) -> bytes:
+    """The bytes of a variable's file; none when there is no such variable, or it is too large."""
     try:
         with (root / FOLDER / f"{name}-{vendor}").open("rb") as source:
             data = source.read(limits.EFI_VARIABLE_SIZE + 1)
@@ -49,7 +50,7 @@ def uki_name(path: str) -> str:
 def uki(root: Path) -> str:
     """The UKI that was started: as its own stub says it, else as the loader does; empty when neither does."""
     for name in ("StubImageIdentifier", "LoaderEntrySelected"):
-        text = parse_text(_read(root, name, LOADER))
+        text = parse_text(read(root, name, LOADER))
         if text:
             return uki_name(text)
     return ""
@@ -57,9 +58,9 @@ def uki(root: Path) -> str:
 
 def secure_boot(root: Path) -> pb.SecureBoot:
     """What the firmware says of Secure Boot (UEFI specification, 3.3)."""
-    enabled = parse_flag(_read(root, "SecureBoot", GLOBAL))
+    enabled = parse_flag(read(root, "SecureBoot", GLOBAL))
     if enabled is None:
         return pb.SECURE_BOOT_UNSUPPORTED
     if enabled:
         return pb.SECURE_BOOT_ENABLED
-    return pb.SECURE_BOOT_SETUP if parse_flag(_read(root, "SetupMode", GLOBAL)) else pb.SECURE_BOOT_DISABLED
+    return pb.SECURE_BOOT_SETUP if parse_flag(read(root, "SetupMode", GLOBAL)) else pb.SECURE_BOOT_DISABLED

@@ -50,6 +50,8 @@ class Facts(NamedTuple):
     """Operational state of networkd."""
     clock: float = 0.0
     synchronised: bool = False
+    certificate: int | str | None = None
+    """When the node's certificate ends, in seconds since the Unix epoch; None where nothing is known of one."""
 
 
 class Check(NamedTuple):
@@ -71,6 +73,8 @@ def judge(facts: Facts) -> list[Check]:
     ]
     checks.append(_network(facts, starting))
     checks.append(_time(facts))
+    if facts.certificate is not None:
+        checks.append(_certificate(facts.certificate, facts.clock))
     if facts.containerd is not None:
         checks.append(_containerd(facts.containerd, starting))
     checks.append(_systemd(facts))
@@ -139,6 +143,20 @@ def _time(facts: Facts) -> Check:
     return Check(name, OK, f"the clock is {how}")
 
 
+def _certificate(ends: int | str, clock: float) -> Check:
+    """Ok while it holds, saying so ahead when it ends soon: a machine that works is not unhealthy for what will be."""
+    name = "certificate"
+    if isinstance(ends, str):
+        return Check(name, FAILING, ends)
+    day = time.strftime("%Y-%m-%d", time.gmtime(ends))
+    days = int((ends - clock) // 86400)
+    if clock >= ends:
+        return Check(name, FAILING, f"the node's certificate ended on {day}: adamant node renew --expired")
+    if days < limits.EXPIRY_DAYS:
+        return Check(name, OK, f"the node's certificate ends on {day}, in {days} days: adamant node renew")
+    return Check(name, OK, f"the node's certificate holds until {day}")
+
+
 def _containerd(unit: Unit, starting: bool) -> Check:
     name = "containerd"
     if unit.active == "active":
@@ -159,7 +177,9 @@ def _systemd(facts: Facts) -> Check:
     return Check(name, FAILING, f"the system is {facts.system}" if facts.system else "systemd does not answer")
 
 
-def look(root: Path, clock: Callable[[], float] = time.time) -> Facts:
+def look(
+    root: Path, clock: Callable[[], float] = time.time, ends: Callable[[], int | str | None] = lambda: None
+) -> Facts:
     """Collect the facts of this machine. It raises nothing: what cannot be asked for is a fact too."""
     mounts = _mounts(root)
     try:
@@ -179,6 +199,7 @@ def look(root: Path, clock: Callable[[], float] = time.time) -> Facts:
         network=_network_state(root),
         clock=clock(),
         synchronised=(root / CLOCK_SYNCHRONISED).exists(),
+        certificate=ends(),
     )
 
 
@@ -218,15 +239,18 @@ def _network_state(root: Path) -> str:
 class Health:
     """The checks with their memory: since when each has the state it has."""
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, root: Path, clock: Callable[[], float] = time.time, ends: Callable[[], int | str | None] = lambda: None
+    ) -> None:
         self._root = root
+        self._ends = ends
         self._clock = clock
         self._since: dict[str, tuple[pb.CheckState, int]] = {}
         self._lock = threading.Lock()
 
     def answer(self) -> pb.HealthResponse:
         """The answer to Health: every check, run now."""
-        checks = judge(look(self._root, self._clock))
+        checks = judge(look(self._root, self._clock, self._ends))
         return pb.HealthResponse(overall=overall(checks), checks=[self._remember(check) for check in checks])
 
     def _remember(self, check: Check) -> pb.HealthCheck:

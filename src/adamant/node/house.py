@@ -19,13 +19,19 @@ from adamant.model.layout import verity_size
 from adamant.model.posture import RULES, Posture
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Kind
+from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-AGENT = "adamant.node.launch"
+PROGRAMS = ("adamant.node.launch", "adamant.node.config.boot", "adamant.node.healthy", "adamant.node.update.run")
+"""Modules that units start: the agent, what makes the config's files at boot, what judges a release on trial, and what
+updates."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
+    "adamant-boot-deadline.timer": "ends a release on trial that hangs",
+    "adamant-healthy.service": "finds a release on trial good, or ends its boot",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
+    "adamant-config.service": "the machine's config",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",
@@ -84,6 +90,7 @@ MASKED: dict[str, str] = {
 """The same, of units that other units ask for by name."""
 
 GENERATORS: dict[str, str] = {
+    "systemd-bless-boot-generator": "adamant-healthy.service has a boot blessed",
     "systemd-cryptsetup-generator": "disks of crypttab(5)",
     "systemd-fstab-generator": "/usr is mounted by the initrd, all else by units of ours",
     "systemd-gpt-auto-generator": "mounts what a partition table says; here, units do",
@@ -151,10 +158,13 @@ def _imported(source: bytes) -> set[str]:
 
 
 def agent_files() -> list[Entry]:
-    """The agent's sources and those that it imports, directly or not: no other module of ours is on a machine."""
+    """The sources of PROGRAMS and those that they import, directly or not: no other module of ours is on a machine.
+
+    Collectors of resources stand in a table, by name.
+    """
     package = resources.files(adamant)
     found: dict[str, Entry] = {}
-    todo = [AGENT]
+    todo = [*PROGRAMS, *sorted({kind.module for kind in KINDS.values()})]
     seen: set[str] = set()
     while todo:
         name = todo.pop()

@@ -4,10 +4,11 @@ Whoever has no certificate of the cluster's CA does not get past the handshake. 
 What a handler raises becomes a status with a text for people; a bug becomes INTERNAL and a line in the journal.
 """
 
+import binascii
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,11 @@ from adamant.api import events_pb2, methods
 from adamant.api.identity import Identity, parse_subject
 from adamant.api.methods import Form, Method
 from adamant.core import limits
-from adamant.model.errors import AdamantError, BusyError, InputError
+from adamant.model.errors import AdamantError, BusyError, InputError, VerificationError
+from adamant.model.version import ADAMANT
 from adamant.node.calls import Call, Gate, Watchdog
 from adamant.node.events import Events
+from adamant.node.identity import Keys
 
 if TYPE_CHECKING:
     _GenericHandler = grpc.GenericRpcHandler[Any, Any]
@@ -42,6 +45,8 @@ OPTIONS = (
     ("grpc.keepalive_timeout_ms", 20_000),
 )
 
+_VERSION = ((methods.VERSION, ADAMANT),)
+
 
 def client(context: grpc.ServicerContext) -> Identity | None:
     """Who calls, by the certificate that the handshake has verified."""
@@ -50,11 +55,21 @@ def client(context: grpc.ServicerContext) -> Identity | None:
     return parse_subject(subjects[0].decode("utf-8", "replace")) if len(subjects) == 1 else None
 
 
+def fingerprint(context: grpc.ServicerContext) -> str:
+    """SHA-256 of the certificate of who calls, in its DER form."""
+    import hashlib  # noqa: PLC0415 - loads OpenSSL's part of Python, which no start waits for
+
+    known: Mapping[str, Any] = context.auth_context()
+    pem: bytes = next(iter(known.get("x509_pem_cert", ())), b"")
+    return hashlib.sha256(binascii.a2b_base64(b"".join(pem.splitlines()[1:-1]))).hexdigest()
+
+
 class _Door:
     """What stands before every handler: the role, the limits, the audit log, and what becomes of errors."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, revoked: Callable[[], Collection[str]] = frozenset) -> None:
         self._events = events
+        self._revoked = revoked
         self._gate = Gate()
         self._watchdog = Watchdog()
 
@@ -75,6 +90,7 @@ class _Door:
                 key = id(context)
                 try:
                     for answer in answers:
+                        self._check_not_revoked(context)
                         # gRPC asks for the next answer once the client's flow control has let this one through.
                         self._watchdog.sending(key, context.cancel)
                         yield answer
@@ -94,12 +110,16 @@ class _Door:
         assert who is not None  # abort raised
         made = Call(who, context.peer(), context.is_active, context.add_callback)
         outcome = "failed"
+        context.set_trailing_metadata(_VERSION)
         try:
+            self._check_not_revoked(context)
             with self._gate.passing(who.name, stream=method.form is not Form.UNARY):
                 yield made
             outcome = "done"
         except AdamantError as error:
-            _abort(context, error)
+            if error.reference == "certificate-revoked":
+                outcome = "refused"
+            abort(context, error)
         except GeneratorExit:
             outcome = "ended by the client"
             raise
@@ -110,6 +130,14 @@ class _Door:
             context.abort(grpc.StatusCode.INTERNAL, f"{method.name} failed by a bug of the agent; its log says more")
         finally:
             self._audit(method, who, context, outcome)
+
+    def _check_not_revoked(self, context: grpc.ServicerContext) -> None:
+        """Cheap while nothing is revoked: a certificate is looked at only then."""
+        listed = self._revoked()
+        if listed and fingerprint(context) in listed:
+            raise VerificationError(
+                "certificate-revoked", "the client's certificate was revoked", hint="have a new one made"
+            )
 
     def _audit(self, method: Method, who: Identity | None, context: grpc.ServicerContext, outcome: str) -> None:
         """A line in the audit log for what changes the node, and for what was refused."""
@@ -125,16 +153,18 @@ class _Door:
         self._events.publish(events_pb2.EVENT_KIND_CALL, f"{method.name} was called", fields)
 
 
-def _abort(context: grpc.ServicerContext, error: AdamantError) -> None:
+def abort(context: grpc.ServicerContext, error: AdamantError) -> None:
     """End a call with an error: its text for every client, and the whole of it for ours."""
     code = "UNKNOWN"
-    if isinstance(error, InputError):
+    if isinstance(error, VerificationError):
+        code = "UNAUTHENTICATED"
+    elif isinstance(error, InputError):
         code = "INVALID_ARGUMENT"
     elif isinstance(error, BusyError):
         code = "RESOURCE_EXHAUSTED" if error.reference == "call-limit" else "FAILED_PRECONDITION"
     names = ("reference", "message", "context", "hint")
     parts = {name: getattr(error, name)[: limits.RPC_ERROR_SIZE] for name in names}
-    context.set_trailing_metadata(((methods.ERROR, json.dumps(parts).encode()),))
+    context.set_trailing_metadata((*_VERSION, (methods.ERROR, json.dumps(parts).encode())))
     context.abort(grpc.StatusCode[code], str(error)[: limits.RPC_ERROR_SIZE])
 
 
@@ -163,25 +193,53 @@ class _Table(_GenericHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def start(
-    handlers: Mapping[str, Handler], events: Events, address: str, ca: bytes, certificate: bytes, key: bytes
-) -> tuple[grpc.Server, int]:
-    """Serve `handlers` (by the names of the table) at `address`, HOST:PORT. Returns the server and its port.
-
-    Raises AdamantError `api-port` when the port cannot be had, or `api-keys` when the keys are no keys.
-    """
-    credentials = grpc.ssl_server_credentials([(key, certificate)], root_certificates=ca, require_client_auth=True)
-    server = grpc.server(
-        ThreadPoolExecutor(max_workers=limits.RPC_WORKERS + limits.RPC_STREAMS_OPEN, thread_name_prefix="call"),
-        handlers=[_Table(handlers, _Door(events))],
-        options=OPTIONS,
-        maximum_concurrent_rpcs=limits.RPC_CALLS,
-    )
+def bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials) -> int:
+    """The port that `server` got at `address`, HOST:PORT. Raises AdamantError `api-port` when it cannot be had."""
     try:
         port = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise AdamantError("api-port", f"cannot serve at {address}", hint="is another program there?") from error
     if port == 0:
         raise AdamantError("api-port", f"cannot serve at {address}", hint="is another program there?")
+    return port
+
+
+def _credentials(keys: Keys, fetch: Callable[[], Keys | None]) -> grpc.ServerCredentials:
+    """Mutual TLS with the keys that `fetch` says at each handshake; it says None while they stay as they are."""
+
+    def configuration(now: Keys) -> Any:
+        return grpc.ssl_server_certificate_configuration([(now.key, now.certificate)], root_certificates=now.ca)
+
+    def changed() -> Any:
+        now = fetch()
+        return configuration(now) if now else None
+
+    return grpc.dynamic_ssl_server_credentials(configuration(keys), changed, require_client_authentication=True)
+
+
+def start(
+    handlers: Mapping[str, Handler],
+    events: Events,
+    address: str,
+    ca: bytes,
+    certificate: bytes,
+    key: bytes,
+    *,
+    fetch: Callable[[], Keys | None] = lambda: None,
+    revoked: Callable[[], Collection[str]] = frozenset,
+) -> tuple[grpc.Server, int]:
+    """Serve `handlers` (by the names of the table) at `address`, HOST:PORT. Returns the server and its port.
+
+    `fetch` is asked for other keys at each handshake; None means that they stay. `revoked` says which certificates of
+    clients, by the SHA-256 of their DER form, are refused: it is asked at each call, and in a stream at each message.
+    Raises AdamantError `api-port` when the port cannot be had.
+    """
+    server = grpc.server(
+        ThreadPoolExecutor(max_workers=limits.RPC_WORKERS + limits.RPC_STREAMS_OPEN, thread_name_prefix="call"),
+        handlers=[_Table(handlers, _Door(events, revoked))],
+        options=OPTIONS,
+        maximum_concurrent_rpcs=limits.RPC_CALLS,
+    )
+    port = bind(server, address, _credentials(Keys(ca, certificate, key), fetch))
     server.start()
     return server, port

@@ -8,9 +8,10 @@ serves before it.
 import os
 import socket
 import struct
+import time
 import types
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError
@@ -24,6 +25,18 @@ _MANAGER = "/org/freedesktop/systemd1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
+_JOB_SECONDS = 0.1
+"""How often it is looked whether a job is done."""
+
+Verb = Literal["start", "stop", "restart", "reload"]
+_VERBS: dict[Verb, str] = {
+    "start": "StartUnit",
+    "stop": "StopUnit",
+    "restart": "RestartUnit",
+    "reload": "ReloadOrRestartUnit",
+}
+
+
 class Unit(NamedTuple):
     """A unit as systemd lists it. `load`, `active` and `sub` are its states, `path` is its object's."""
 
@@ -32,6 +45,7 @@ class Unit(NamedTuple):
     active: str
     sub: str
     path: str
+    description: str = ""
 
 
 class Systemd:
@@ -132,7 +146,54 @@ class Systemd:
         body = self._ask_all([question])[0]
         if not body:
             raise AdamantError("systemd-silent", "systemd does not list its units")
-        return [Unit(name=u[0], load=u[2], active=u[3], sub=u[4], path=u[6]) for u in body[0]]
+        return [Unit(name=u[0], load=u[2], active=u[3], sub=u[4], path=u[6], description=u[1]) for u in body[0]]
+
+    def act(self, verb: Verb, unit: str) -> None:
+        """Start, stop, restart or reload a unit, and wait until that is done.
+
+        Raises AdamantError `unit-refused`, `unit-failed`, `unit-slow`.
+        """
+        self._job(_VERBS[verb], unit, "ss", (unit, "replace"))
+
+    def daemon_reload(self) -> None:
+        """Have systemd read its unit files again."""
+        self._call("Reload", "", ())
+
+    def run(self, unit: str, argv: Sequence[str]) -> None:
+        """Run a program as the service `unit`, which is made for it, and wait for its end."""
+        properties = [
+            ("Type", ("s", "oneshot")),
+            ("ExecStart", ("a(sasb)", [(argv[0], list(argv), False)])),
+            ("CollectMode", ("s", "inactive-or-failed")),
+        ]
+        self._job("StartTransientUnit", unit, "ssa(sv)a(sa(sv))", (unit, "replace", properties, []))
+
+    def _call(self, member: str, signature: str, body: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """The answer of the manager to a call that changes something; None when it refuses."""
+        from jeepney import HeaderFields, MessageType, new_method_call  # noqa: PLC0415
+
+        self._serial += 1
+        question = new_method_call(self._address(_MANAGER, f"{NAME}.Manager"), member, signature, body)
+        try:
+            self._socket.sendall(question.serialise(serial=self._serial))
+            while True:
+                answer = self._receive()
+                if answer.header.fields.get(HeaderFields.reply_serial) == self._serial:
+                    return None if answer.header.message_type is MessageType.error else answer.body
+        except (OSError, ValueError, LookupError, struct.error) as error:
+            raise AdamantError("systemd-silent", f"systemd does not answer: {error}") from error
+
+    def _job(self, member: str, unit: str, signature: str, body: tuple[Any, ...]) -> None:
+        answer = self._call(member, signature, body)
+        if answer is None:
+            raise AdamantError("unit-refused", f"systemd refuses {member} of {unit}", hint="is there such a unit?")
+        end = time.monotonic() + limits.UNIT_SECONDS
+        while self.get([(answer[0], "Job", "State")])[0] is not None:
+            if time.monotonic() > end:
+                raise AdamantError("unit-slow", f"{unit} was not done within {limits.UNIT_SECONDS:.0f} s")
+            time.sleep(_JOB_SECONDS)
+        if member != "StopUnit" and any(found.active == "failed" for found in self.units(["failed"], [unit])):
+            raise AdamantError("unit-failed", f"{unit} failed", hint=f"adamant node logs {unit} says why")
 
 
 def notify(message: str) -> None:

@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 
 from msgspec import Struct
 
-from adamant.core import files
+from adamant.core import files, verity_tree
 from adamant.core.source import Source
-from adamant.image import verity
 from adamant.model import layout
 from adamant.model.digest import Sha256
 from adamant.model.errors import InputError
@@ -26,9 +24,7 @@ from adamant.reading import listing, usr_contents
 from adamant.reading.inspect import Parts, describe, open_image
 from adamant.reading.inspection import FoundPackage, FoundUki, Inspection, printable
 from adamant.reading.listing import Listed
-
-MERGED_GAP = 64 << 10
-"""Ranges this close to one another are fetched as one: a request costs more than the bytes between them."""
+from adamant.release import delta
 
 
 class ChangeKind(StrEnum):
@@ -120,7 +116,7 @@ class _Side:
     found: Inspection
     image: Source | None
     listed: dict[str, Listed]
-    tree: verity.Tree | None
+    tree: verity_tree.Tree | None
     tree_blocks: tuple[bytes, ...]
 
     @property
@@ -176,7 +172,7 @@ def _side(parts: Parts, found: Inspection) -> _Side:
     _, image, tree_source = parts.slots[0]
     if tree_source is None:
         return _Side(found, image, listing.list_image(image), None, ())
-    tree = verity.read_tree(tree_source)
+    tree = verity_tree.read_tree(tree_source)
     image = image.part(image.name, 0, min(image.size, tree.superblock.data_blocks * layout.BLOCK))
     blocks = tuple(tree_source.exactly(offset, layout.BLOCK) for offset in range(layout.BLOCK, tree.size, layout.BLOCK))
     return _Side(found, image, listing.list_image(image), tree, blocks)
@@ -285,9 +281,9 @@ def _package_changes(
 def _update(old: _Side, new: _Side) -> Update | None:
     if old.tree is None or new.tree is None:
         return None
-    moved = moved_blocks(old.tree, new.tree)
-    ranges = merged(moved, 1)
-    wide = merged(moved, MERGED_GAP // layout.BLOCK + 1)
+    moved = delta.moved(new.tree, [old.tree])
+    ranges = delta.merged(moved, 1)
+    wide = delta.merged(moved, delta.GAP // layout.BLOCK + 1)
     known = set(old.tree_blocks)
     uki_moves = new.uki is not None and (old.uki is None or old.uki.sha256 != new.uki.sha256)
     return Update(
@@ -301,25 +297,3 @@ def _update(old: _Side, new: _Side) -> Update | None:
         uki_size=new.uki.size if new.uki is not None and uki_moves else 0,
         whole=old.tree.superblock.salt != new.tree.superblock.salt,
     )
-
-
-def moved_blocks(old: verity.Tree, new: verity.Tree) -> list[int]:
-    """Numbers of the blocks of the new image that are neither in the old one nor zeros, in order."""
-    known = {verity.zero_leaf(new.superblock.salt)}
-    if old.superblock.salt == new.superblock.salt:
-        known.update(_leaves(old))
-    return [number for number, leaf in enumerate(_leaves(new)) if leaf not in known]
-
-
-def _leaves(tree: verity.Tree) -> Iterator[bytes]:
-    return (tree.leaves[at : at + verity.DIGEST] for at in range(0, len(tree.leaves), verity.DIGEST))
-
-
-def merged(numbers: list[int], reach: int) -> list[tuple[int, int]]:
-    """Ranges (first, one behind the last) over sorted `numbers`; neighbours up to `reach` apart fall into one."""
-    if not numbers:
-        return []
-    cuts = [(a, b) for a, b in pairwise(numbers) if b - a > reach]
-    starts = [numbers[0], *(b for _, b in cuts)]
-    ends = [*(a + 1 for a, _ in cuts), numbers[-1] + 1]
-    return list(zip(starts, ends, strict=True))

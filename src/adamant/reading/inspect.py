@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adamant.compose.etc import parse_os_release
-from adamant.core import files, limits
+from adamant.core import files, limits, verity_tree
 from adamant.core.source import Source, open_source
-from adamant.image import gpt, verity
+from adamant.image import gpt
 from adamant.image.uki import USRHASH
 from adamant.model import layout, manifest
 from adamant.model.arch import NAMES
@@ -233,11 +233,11 @@ def _text(source: Source, program: pe.Program, name: str) -> str:
 
 
 def _usr(label: str, image: Source, tree_source: Source | None, tools: ToolsTree | None, work: Path) -> FoundUsr:
-    tree = verity.read_tree(tree_source) if tree_source is not None else None
+    tree = verity_tree.read_tree(tree_source) if tree_source is not None else None
     if tree is not None:
         # The slot is larger than the image in it.
         image = image.part(label, 0, min(image.size, tree.superblock.data_blocks * layout.BLOCK))
-    broken = sum(1 for _ in verity.broken_blocks(image, tree)) if tree is not None else 0
+    broken = sum(1 for _ in verity_tree.broken_blocks(image, tree)) if tree is not None else 0
     listed = listing.list_image(image)
     posture = packages = None
     if tools is not None:

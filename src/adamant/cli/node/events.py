@@ -24,17 +24,17 @@ Examples:
 @click.option("--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Only this kind; may be repeated.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, follow: bool, last: int, after: int, kinds: tuple[str, ...], as_json: bool) -> None:
+def command(ctx: click.Context, follow: bool, last: int, after: int, kinds: tuple[str, ...], as_json: bool) -> int:
     """Show what happened on the machine, and with -f what happens: JSON lines with --json."""
     from adamant.api.types import EventKind  # noqa: PLC0415 - imports the contract
 
-    with reach.connect(ctx) as node:
-        wanted = [EventKind(kind) for kind in kinds]
-        for event in node.events(after=after, last=last, kinds=wanted, follow=follow):
-            if as_json:
-                reach.show_json(event)
-            else:
-                click.echo(_line(event))
+    wanted = [EventKind(kind) for kind in kinds]
+    return reach.follow(
+        ctx,
+        lambda node: node.events(after=after, last=last, kinds=wanted, follow=follow),
+        _line,
+        as_json=as_json,
+    )
 
 
 def _line(event: Any) -> str:

@@ -1,29 +1,212 @@
-"""`adamant node get`."""
+"""`adamant node get` and `adamant node ps`."""
 
-from typing import Any
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adamant.cli.node import reach
-from adamant.cli.options import json_option
+from adamant.model.errors import InputError
+
+if TYPE_CHECKING:
+    from adamant.api.client import Node
+    from adamant.api.resources import Kind, Resources, Watched
+
+_OUTPUTS = ("table", "yaml", "json")
+
+_EPILOG = """\b
+Examples:
+  adamant node get                              the kinds there are
+  adamant node get services                     all of a kind
+  adamant node get services containerd.service -o yaml
+  adamant node get sysctls net.ipv4.ip_forward  any setting, by name
+  adamant node get health -w                    what changes, as it comes
+"""
+_PS_EPILOG = """\b
+Examples:
+  adamant node ps                    those that used most processor time first
+  adamant node ps --sort memory
+"""
 
 
-@click.group("get", epilog="Example: adamant node get boot")
-def group() -> None:
-    """Show what the machine knows of itself."""
+def _asked(ctx: click.Context) -> "Node":
+    """A connection for completion: to the first machine that is meant, with little patience.
+
+    Nothing ran the group then, so its options are read here.
+    """
+    from adamant.api import client, contexts  # noqa: PLC0415 - gRPC is slow to import
+    from adamant.core import limits  # noqa: PLC0415
+
+    given = ctx.parent.params if ctx.parent else {}
+    names = [name for part in given.get("named") or () for name in part.split(",") if name]
+    context = contexts.find(names[0] if names else None)[1]
+    return client.connect(context.address, contexts.credentials(context), limits.NAMES_SECONDS)
 
 
-@group.command("boot", epilog="Example: adamant node get boot --json")
-@json_option
+def _complete_kinds(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    try:
+        with _asked(ctx) as node:
+            return [kind.name for kind in node.kinds() if kind.name.startswith(incomplete)]
+    except Exception:  # a shell that completes shows no errors
+        return []
+
+
+def _complete_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    given = ctx.params.get("names") or ()
+    try:
+        with _asked(ctx) as node:
+            found = node.get(ctx.params.get("kind") or "").resources
+        return [item.name for item in found if item.name.startswith(incomplete) and item.name not in given]
+    except Exception:
+        return []
+
+
+@click.command("get", epilog=_EPILOG)
+@click.argument("kind", required=False, shell_complete=_complete_kinds)
+@click.argument("names", nargs=-1, metavar="NAME", shell_complete=_complete_names)
+@click.option("-w", "--watch", is_flag=True, help="Show what changes, as it comes.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(_OUTPUTS),
+    default="table",
+    show_default=True,
+    help="A table for people, or all fields as YAML or JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 @click.pass_context
-def boot(ctx: click.Context, as_json: bool) -> None:
-    """Show the slot, its verity state, and how long each phase of the boot took."""
-    with reach.connect(ctx) as node:
-        answer = node.boot()
-    if as_json:
-        reach.show_json(answer)
-        return
-    reach.show_table(
+def command(
+    ctx: click.Context, kind: str | None, names: tuple[str, ...], watch: bool, output: str, as_json: bool
+) -> int:
+    """Show what the machine knows of itself: resources of a KIND, or without one, the kinds there are."""
+    output = "json" if as_json else output
+    if kind is None:
+        if watch:
+            raise InputError("kind-missing", "-w needs a kind", hint="adamant node get lists them")
+        return reach.ask(ctx, lambda node: _kinds(node, output), _text, as_json=output == "json")
+    if watch:
+        return _watch(ctx, kind, names, output)
+    return reach.ask(ctx, lambda node: _get(node, kind, names, output), _text, as_json=output == "json")
+
+
+def _text(answer: Any) -> list[str]:
+    """Lines that an answer already is."""
+    found: list[str] = answer
+    return found
+
+
+def _width() -> int:
+    """How wide lines may be: as the terminal, if there is one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def _yaml(value: Any) -> list[str]:
+    import yaml  # noqa: PLC0415
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
+    return text.rstrip("\n").split("\n")
+
+
+def _kinds(node: "Node", output: str) -> Any:
+    """The kinds, in the form that is shown."""
+    found = node.kinds()
+    if output == "table":
+        width = max((len(kind.name) for kind in found), default=0)
+        return [f"{kind.name:<{width}}  {kind.description}" for kind in found]
+    value = {"kinds": [{"name": kind.name, "description": kind.description} for kind in found]}
+    return value if output == "json" else _yaml(value)
+
+
+def _get(node: "Node", kind: str, names: Sequence[str], output: str) -> Any:
+    """Resources of a kind of one node, in the form that is shown."""
+    from adamant.cli.node import table  # noqa: PLC0415 - imports the contract
+
+    if output == "table" and kind == "boot":
+        return _boot(node.boot())
+    found = node.get(kind, names)
+    if output == "table":
+        return table.lines(found.kind, found.resources, _width())
+    value = _plain(found)
+    return value if output == "json" else _yaml(value)
+
+
+def _plain(found: "Resources") -> dict[str, Any]:
+    """The documented object: the kind's name, and its resources with all their fields."""
+    from msgspec import to_builtins  # noqa: PLC0415
+
+    return {"kind": found.kind.name, "resources": to_builtins(found.resources)}
+
+
+def _watch(ctx: click.Context, kind: str, names: Sequence[str], output: str) -> int:
+    from msgspec import to_builtins  # noqa: PLC0415
+
+    from adamant.api.resources import Change  # noqa: PLC0415 - imports the contract
+    from adamant.cli.node import table  # noqa: PLC0415
+
+    def changes(node: "Node") -> Iterator[Any]:
+        known: Kind | None = None
+        first: list[Watched] = []
+        ready = False
+        for item in node.watch(kind, names):
+            known = item.kind or known
+            assert known is not None  # the first message has it
+            if output == "json":
+                yield {"kind": known.name, "change": item.change.value, "resource": to_builtins(item.resource)}
+            elif output == "yaml":
+                if item.resource is not None:
+                    yield "\n".join(["---", *_yaml({"change": item.change.value, **to_builtins(item.resource)})])
+            elif item.change is Change.READY:
+                ready = True
+                found = [seen.resource for seen in first if seen.resource is not None]
+                yield "\n".join(table.lines(known, found, _width()))
+            elif not ready:
+                first.append(item)
+            elif item.resource is not None:
+                yield table.cut(f"{item.change.value:<7}  " + "  ".join(_cells(known, item)), _width())
+
+    return reach.follow(ctx, changes, str, as_json=output == "json")
+
+
+def _cells(kind: "Kind", item: "Watched") -> list[str]:
+    """What a line about a change says: the name, each column with its heading, and why it is not as it should be."""
+    from adamant.cli.node import table  # noqa: PLC0415
+
+    assert item.resource is not None
+    if item.change.value == "removed":
+        return [item.resource.name]
+    name, *cells = table.row(kind.columns, item.resource)
+    shown = [f"{column.title.lower()}={text}" for column, text in zip(kind.columns, cells, strict=True) if text != "-"]
+    return [name, *shown, *([item.resource.reason] if item.resource.reason else [])]
+
+
+@click.command("ps", epilog=_PS_EPILOG)
+@click.option(
+    "--sort", type=click.Choice(["cpu", "memory", "pid"]), default="cpu", show_default=True, help="What comes first."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.pass_context
+def ps(ctx: click.Context, sort: str, as_json: bool) -> int:
+    """Show the processes of the machine."""
+    field = {"cpu": "cpu_usec", "memory": "memory_bytes"}.get(sort)
+
+    def processes(node: "Node") -> Any:
+        from msgspec.structs import replace  # noqa: PLC0415
+
+        from adamant.cli.node import table  # noqa: PLC0415
+
+        found = node.get("processes")
+        if field:
+            ordered = sorted(found.resources, key=lambda item: -(item.actual or {}).get(field, 0))
+            found = replace(found, resources=tuple(ordered))
+        return _plain(found) if as_json else table.lines(found.kind, found.resources, _width())
+
+    return reach.ask(ctx, processes, _text, as_json=as_json)
+
+
+def _boot(answer: Any) -> list[str]:
+    found = reach.table(
         [
             ("slot", f"{answer.slot} ({answer.disk})"),
             ("root hash", answer.root_hash),
@@ -33,14 +216,12 @@ def boot(ctx: click.Context, as_json: bool) -> None:
             ("boot id", answer.boot_id),
         ]
     )
-    click.echo(f"\nthe agent answered after {answer.total_usec / 1e6:.2f} s; phases:")
+    found += ["", f"the agent answered after {answer.total_usec / 1e6:.2f} s; phases:"]
     for phase in answer.phases:
-        click.echo(_phase(phase.name, phase))
-        for part in phase.parts:
-            click.echo(_phase(f"  {part.name}", part))
-    click.echo("\nslowest units")
-    for unit in answer.slowest_units:
-        click.echo(f"  {unit.duration_usec / 1e6:7.2f} s  {unit.unit}")
+        found.append(_phase(phase.name, phase))
+        found += [_phase(f"  {part.name}", part) for part in phase.parts]
+    found += ["", "slowest units"]
+    return found + [f"  {unit.duration_usec / 1e6:7.2f} s  {unit.unit}" for unit in answer.slowest_units]
 
 
 def _phase(name: str, phase: Any) -> str:

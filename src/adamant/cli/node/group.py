@@ -3,37 +3,62 @@
 import click
 
 from adamant.cli.lazy import LazyGroup
+from adamant.cli.node.reach import Choice
 
 _COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("adamant.cli.node.version:command", "Say what runs on the machine"),
     "health": ("adamant.cli.node.health:command", "Run every health check"),
-    "get": ("adamant.cli.node.get:group", "Show what the machine knows of itself"),
+    "get": ("adamant.cli.node.get:command", "Show what the machine knows of itself"),
+    "ps": ("adamant.cli.node.get:ps", "Show the processes of the machine"),
+    "enroll": ("adamant.cli.node.enroll:command", "Give a machine in maintenance its certificate"),
+    "renew": ("adamant.cli.node.renew:command", "Give a machine a new key and certificate"),
+    "logs": ("adamant.cli.node.logs:logs", "Show the journal of the machine, or of units"),
+    "dmesg": ("adamant.cli.node.logs:dmesg", "Show what the kernel said"),
+    "ls": ("adamant.cli.node.files:ls", "List files of the machine"),
+    "cat": ("adamant.cli.node.files:cat", "Print a file of the machine"),
+    "upgrade": ("adamant.cli.node.upgrade:upgrade", "Stage a release, which the next boot tries"),
+    "rollback": ("adamant.cli.node.upgrade:rollback", "Have the next boot start the release before"),
     "events": ("adamant.cli.node.events:command", "Show what happened on the machine, and what happens"),
+    "apply": ("adamant.cli.node.apply:apply", "Put a machine config in place"),
+    "diff": ("adamant.cli.node.apply:diff", "Show what a machine config would change"),
+    "confirm": ("adamant.cli.node.apply:confirm", "Keep the config that is on trial"),
+    "unset": ("adamant.cli.node.apply:unset", "Take keys out of the machine's config"),
+    "config": ("adamant.cli.node.config:group", "Show the machine's config and its generations"),
+    "dashboard": ("adamant.cli.node.dashboard.command:command", "Watch machines on one screen"),
 }
 
 _EPILOG = """\b
 Examples:
   adamant node version              the machine of the current context
   adamant node -c example health    the machine of the context example
-  adamant node get boot --json
+  adamant node -c a,b,c health      three machines at once; each line begins with the machine's name
+  adamant node --all version --json
 """
 
 
 def _context_names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Contexts that begin as typed so far; what stands before a comma stays."""
     from adamant.api import contexts  # noqa: PLC0415 - only completion pays for it
 
-    return [name for name in contexts.read().contexts if name.startswith(incomplete)]
+    before, comma, begun = incomplete.rpartition(",")
+    return [before + comma + name for name in contexts.read().contexts if name.startswith(begun)]
 
 
 @click.group("node", cls=LazyGroup, commands_at=_COMMANDS, epilog=_EPILOG)
 @click.option(
     "-c",
     "--context",
-    metavar="CONTEXT",
+    "named",
+    metavar="CONTEXT[,...]",
+    multiple=True,
+    envvar="ADAMANT_CONTEXT",
+    show_envvar=True,
     shell_complete=_context_names,
-    help="Which machine; without it, the current context.",
+    help="Which machines; may be repeated. Without it, that of the current context.",
 )
+@click.option("--all", "every", is_flag=True, help="The machines of all contexts.")
 @click.pass_context
-def group(ctx: click.Context, context: str | None) -> None:
-    """Talk to a running machine."""
-    ctx.obj = context
+def group(ctx: click.Context, named: tuple[str, ...], every: bool) -> None:
+    """Talk to a running machine, or to several at once."""
+    names = tuple(dict.fromkeys(name for part in named for name in part.split(",") if name))
+    ctx.obj = Choice(() if every else names, every)

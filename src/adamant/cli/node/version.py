@@ -1,5 +1,7 @@
 """`adamant node version`."""
 
+from typing import Any
+
 import click
 
 from adamant.cli.node import reach
@@ -9,21 +11,21 @@ from adamant.cli.options import json_option
 @click.command("version", epilog="Example: adamant node version")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, as_json: bool) -> int:
     """Say what runs on the machine."""
-    with reach.connect(ctx) as node:
-        answer = node.version()
-    if as_json:
-        reach.show_json(answer)
-        return
+    return reach.ask(ctx, lambda node: node.version(), _lines, as_json=as_json)
+
+
+def _lines(answer: Any) -> list[str]:
     posture = answer.posture.value if answer.posture else "unknown"
-    rows = [
-        ("image", f"{answer.image} {answer.image_version}"),
-        ("posture", posture),
-        ("adamant", answer.adamant),
-        ("kernel", f"{answer.kernel} ({answer.arch})"),
-        ("systemd", answer.systemd),
-        ("hostname", answer.hostname),
-        ("machine id", answer.machine_id),
-    ]
-    reach.show_table(rows)
+    return reach.table(
+        [
+            ("image", f"{answer.image} {answer.image_version}"),
+            ("posture", posture),
+            ("adamant", answer.adamant),
+            ("kernel", f"{answer.kernel} ({answer.arch})"),
+            ("systemd", answer.systemd),
+            ("hostname", answer.hostname),
+            ("machine id", answer.machine_id),
+        ]
+    )

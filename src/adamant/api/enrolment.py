@@ -1,0 +1,146 @@
+"""Enrolment, on the person's side: give a machine in maintenance its certificate.
+
+The machine is known by the fingerprint of its key, which its console shows, so whoever stands in between can pass bytes
+on or cut them off, and nothing else. The key never leaves the machine and the CA's key never leaves the person: what
+travels is a request and certificates.
+"""
+
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from adamant.api import client, methods, pki
+from adamant.api import fingerprint as fingerprints
+from adamant.api import keys_pb2 as pb
+from adamant.api import tunnel as tunnels
+from adamant.api.fingerprint import Fingerprint
+from adamant.api.pki import Credentials
+from adamant.api.tunnel import Tunnel
+from adamant.api.types import Version
+from adamant.core import limits
+from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
+
+_POLL_SECONDS = 0.5
+_TRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A machine in maintenance: its key's fingerprint, proved by TLS, and what it says of itself, which is not."""
+
+    key: Fingerprint
+    request: bytes
+    machine_id: str
+    hostname: str
+    image: str
+
+
+Sign = Callable[[Waiting], bytes]
+"""Makes the certificate (PEM) for a machine, on the person's side."""
+
+
+def enroll(address: str, pinned: Fingerprint | None, ca: bytes, sign: Sign) -> Waiting:
+    """Enroll the machine at `address`, and return what it said. `pinned` is the fingerprint that its console shows.
+
+    Without one, whatever machine answers is trusted: only for networks where nobody else can. Raises VerificationError
+    `fingerprint-differs` or `request-other-key`, BusyError `node-enrolled`, or UnreachableError. Nothing has changed on
+    the machine when it raises, but for `enrolment-unanswered`, which says so.
+    """
+    host, port = client.parse_address(address)
+    with Tunnel(host, port, _anybody()) as tunnel:
+        _check_waits(tunnel.certificate, address, ca)
+        key = pki.key_fingerprint(tunnel.certificate)
+        if pinned is not None and key != pinned:
+            raise VerificationError(
+                "fingerprint-differs",
+                f"what answers at {address} has another key than the one that you expect",
+                context=f"expected {fingerprints.show(pinned)}\nfound    {fingerprints.show(key)}",
+                hint="is the address right, and the fingerprint that of this machine's console? Otherwise somebody "
+                "stands between you and the machine: nothing was sent to them",
+            )
+        with grpc.insecure_channel(tunnel.target, options=tunnels.OPTIONS) as channel:
+            told = _call(channel, "Identify", pb.IdentifyRequest(), address)
+            waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
+            signed = sign(waiting)
+            _call(channel, "Enroll", pb.EnrollRequest(certificate=signed, ca=ca), address)
+    return waiting
+
+
+def await_serving(
+    address: str, credentials: Credentials, key: Fingerprint, seconds: float = limits.ENROLMENT_SECONDS
+) -> Version:
+    """The version of the machine, once it answers with its certificate; `key` is that of the enrolment.
+
+    Raises AdamantError `enrolment-unanswered` when it does not within `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with client.connect(address, credentials, _TRY_SECONDS) as node:
+                return node.version()
+        except (UnreachableError, VerificationError) as error:
+            if time.monotonic() > deadline:
+                raise AdamantError(
+                    "enrolment-unanswered",
+                    "the machine took its certificate, and does not answer with it",
+                    context=f"key {fingerprints.show(key)}\n{error}",
+                    hint="try again: adamant context add NAME --address ADDRESS --cluster NAME\n"
+                    "when it never does, look at its console",
+                ) from error
+        time.sleep(_POLL_SECONDS)
+
+
+def _anybody() -> ssl.SSLContext:
+    """TLS with whoever answers. That the other side has the key of its certificate is proved by the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check_waits(certificate: bytes, address: str, ca: bytes) -> None:
+    """A machine in maintenance shows a certificate that it signed itself; another has an owner."""
+    if pki.is_self_signed(certificate):
+        return
+    if pki.is_issued_by(certificate, ca):
+        raise BusyError(
+            "node-enrolled",
+            f"the machine at {address} has been enrolled in this cluster already",
+            hint="reach it by a context: adamant context add NAME --address ADDRESS --cluster NAME",
+        )
+    raise BusyError(
+        "node-enrolled",
+        f"the machine at {address} obeys another CA, not yours",
+        context=f"its certificate was issued by {pki.issuer(certificate)}",
+        hint="when that is nobody you know, somebody was faster: do not use the machine, reset it from its image, and "
+        "enroll it in a network of your own",
+    )
+
+
+def _call(channel: grpc.Channel, name: str, request: Any, address: str) -> Any:
+    method = next(entry for entry in methods.ENROLMENT if entry.name == name)
+    call = channel.unary_unary(
+        method.path,
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.response.FromString,
+    )
+    try:
+        return call(request, timeout=limits.RPC_SECONDS)
+    except grpc.RpcError as error:
+        where = f"{name} of {address}"
+        told = client.told(error, where)
+        if told is not None:
+            raise told from error
+        details = str(getattr(error, "details", lambda: "")() or "")[:400]
+        code = getattr(error, "code", lambda: None)()
+        if code is grpc.StatusCode.UNIMPLEMENTED:
+            raise InputError(
+                "enrolment-unknown", "what answers there does not enroll", context=where, hint="is the address right?"
+            ) from error
+        raise UnreachableError(
+            "node-unreachable", "the machine broke off the enrolment", context=f"{where}\n{details}", hint="try again"
+        ) from error

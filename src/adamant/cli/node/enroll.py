@@ -1,0 +1,94 @@
+"""`adamant node enroll`."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from adamant.cli.cluster import cluster_option, passphrase, passphrase_option
+from adamant.cli.options import json_option
+from adamant.model.errors import InputError
+
+_EPILOG = """\b
+Examples:
+  adamant node enroll 192.0.2.7 --fingerprint 9f86:d081:... --name m1
+  adamant node enroll m1.example --fingerprint 9f86:d081:... --cluster lab --client mary
+"""
+
+
+@click.command("enroll", epilog=_EPILOG)
+@click.argument("address", metavar="HOST[:PORT]")
+@click.option("--fingerprint", "typed", metavar="F", help="The fingerprint that the console of the machine shows.")
+@click.option(
+    "--trust-on-first-use", is_flag=True, help="Trust whatever answers. Only where nobody else can be in the network."
+)
+@click.option("--name", help="Name of the machine.  [default: the host of ADDRESS]")
+@click.option("--address", "others", multiple=True, help="One more address or name it is reached by; may be repeated.")
+@click.option("--context", "context_name", metavar="NAME", help="Name of the context.  [default: the machine's name]")
+@click.option("--client", default="admin", show_default=True, metavar="NAME", help="The client of the context.")
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is valid.")
+@click.option("--replace", is_flag=True, help="In place of a context of that name.")
+@cluster_option
+@passphrase_option
+@json_option
+def command(
+    address: str,
+    typed: str | None,
+    trust_on_first_use: bool,
+    name: str | None,
+    others: tuple[str, ...],
+    context_name: str | None,
+    client: str,
+    days: int,
+    replace: bool,
+    named: str,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Give a machine that waits in maintenance its certificate, and make a context for it.
+
+    The machine is known by the fingerprint on its console: without it, nothing is sent.
+    """
+    from adamant.api import cluster, contexts, enrolment, fingerprint  # noqa: PLC0415 - gRPC is slow to import
+    from adamant.api.client import parse_address  # noqa: PLC0415
+
+    host, _ = parse_address(address)
+    pinned = fingerprint.parse(typed) if typed is not None else None
+    if pinned is None and not trust_on_first_use:
+        raise InputError(
+            "fingerprint-needed",
+            "a machine is enrolled only when you say which key it has",
+            hint="read the fingerprint on the machine's console, and say it with --fingerprint\n"
+            "in a network that nobody else is in, --trust-on-first-use does without",
+        )
+    folder = cluster.place(named)
+    context = contexts.of_cluster(address, named, client)
+    credentials = contexts.credentials(context)
+    name = name or host
+    context_name = context_name or name
+    contexts.check_free(context_name, context, replace=replace)
+    authority = cluster.unlock(folder, passphrase(passphrase_file))
+    names = list(dict.fromkeys([name, host, *others]))
+
+    def sign(waiting: enrolment.Waiting) -> bytes:
+        return cluster.sign_request(folder, authority, waiting.request, waiting.key, names, datetime.now(UTC), days)
+
+    waiting = enrolment.enroll(address, pinned, authority.certificate, sign)
+    contexts.put(context_name, context)
+    version = enrolment.await_serving(address, credentials, waiting.key)
+    if as_json:
+        shown = {
+            "name": name,
+            "address": address,
+            "context": context_name,
+            "fingerprint": waiting.key,
+            "machine_id": version.machine_id,
+            "image": version.image,
+            "image_version": version.image_version,
+        }
+        click.echo(json.dumps(shown))
+        return
+    click.echo(f"enrolled {name}: key {fingerprint.show(waiting.key)}")
+    click.echo(f"it runs {version.image} {version.image_version} (machine id {version.machine_id})")
+    click.echo(f"the context {context_name} is the current one now. Try next: adamant node health")

@@ -1,0 +1,67 @@
+"""`adamant node upgrade` and `adamant node rollback`."""
+
+import json
+from typing import Any
+
+import click
+
+from adamant.cli.node import reach
+from adamant.cli.options import json_option
+from adamant.cli.progress import human_size
+from adamant.model.errors import ExitCode
+
+_EPILOG = """\b
+Examples:
+  adamant node upgrade --repository http://10.0.2.2:8080 --estimate
+  adamant node upgrade --repository https://releases.example.org --channel beta
+"""
+
+
+@click.command("upgrade", epilog=_EPILOG)
+@click.option("--repository", required=True, metavar="URL", help="Address of the repository, as the machine sees it.")
+@click.option("--channel", default="stable", show_default=True)
+@click.option("--version", default="", metavar="VERSION", help="This release and no other.")
+@click.option("--estimate", is_flag=True, help="Say what would be fetched, and change nothing.")
+@click.option("--force", is_flag=True, help="Also an older version, the same one, or one that failed there.")
+@click.option("--ignore-waves", is_flag=True, help="Do not wait for the machine's wave.")
+@click.option("--bandwidth", type=click.IntRange(min=0), default=0, metavar="BYTES", help="Most bytes a second.")
+@json_option
+@click.pass_context
+def upgrade(ctx: click.Context, /, as_json: bool, estimate: bool, **options: Any) -> int:
+    """Stage a release: fetch the blocks that the machine has not, write and check them. The next boot tries it.
+
+    Exit code 6 when a release is staged: a reboot is needed.
+    """
+    from adamant.api import update_pb2 as pb  # noqa: PLC0415 - imports protobuf
+
+    action = pb.UPGRADE_ACTION_ESTIMATE if estimate else pb.UPGRADE_ACTION_STAGE
+    request = pb.UpgradeRequest(action=action, **options)
+    _run(ctx, request, as_json=as_json)
+    return int(ExitCode.DONE if estimate else ExitCode.REBOOT_NEEDED)
+
+
+@click.command("rollback", epilog="Example: adamant node rollback")
+@json_option
+@click.pass_context
+def rollback(ctx: click.Context, as_json: bool) -> int:
+    """Have the next boot start the release before. Exit code 6: a reboot is needed."""
+    from adamant.api import update_pb2 as pb  # noqa: PLC0415
+
+    _run(ctx, pb.UpgradeRequest(action=pb.UPGRADE_ACTION_ROLLBACK), as_json=as_json)
+    return int(ExitCode.REBOOT_NEEDED)
+
+
+def _run(ctx: click.Context, request: Any, *, as_json: bool) -> None:
+    shown = ""
+    with reach.connect(ctx) as node:
+        for progress in node.stream("Upgrade", request):
+            if as_json:
+                names = ("step", "done", "total", "version", "finished", "message", "fetched", "requests")
+                click.echo(json.dumps({name: getattr(progress, name) for name in names}))
+            elif progress.finished:
+                click.echo(progress.message)
+                if progress.fetched:
+                    click.echo(f"{human_size(progress.fetched)} in {progress.requests} requests")
+            elif progress.step != shown:
+                click.echo(f"{progress.version} {progress.step}".strip())
+                shown = progress.step

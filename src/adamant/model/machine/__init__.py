@@ -1,0 +1,1 @@
+"""The machine config, `kind: Machine`: how one machine runs. Its types, checks, secrets, paths and consequences."""

@@ -1,0 +1,1 @@
+"""The node's side of config: generations, applying, trials and the return to what was good."""

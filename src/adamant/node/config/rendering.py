@@ -1,0 +1,115 @@
+"""From a machine config to what it is on this machine. The table of what is made of each section.
+
+Pure but for secrets that lie elsewhere. A section that this version makes nothing of is refused, never passed over.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from adamant.core import files, limits
+from adamant.model.errors import AdamantError, InputError
+from adamant.model.machine import paths
+from adamant.model.machine.document import Machine
+from adamant.model.machine.secret import Secret, SecretAt
+from adamant.model.machine.wire import from_wire, to_wire
+from adamant.model.posture import Posture
+from adamant.node.config import network, registries
+from adamant.node.config.rendered import UNITS, File, Rendered, with_sysctls
+from adamant.node.reading import read_line
+
+POSTURE = "usr/lib/adamant/posture"
+CREDENTIALS = "run/credentials/@system"
+_TIMESYNCD = "run/systemd/timesyncd.conf.d/50-adamant-config.conf"
+_MODULES = "run/modules-load.d/adamant-config.conf"
+_NOT_BUILT: Mapping[str, Callable[[Machine], object]] = {
+    "time.zone": lambda machine: machine.time.zone != "UTC",
+    "users": lambda machine: machine.users,
+    "kernel.arguments": lambda machine: machine.kernel.arguments,
+    "volumes": lambda machine: machine.volumes,
+    "files": lambda machine: machine.files,
+    "certificates.trusted": lambda machine: machine.certificates.trusted,
+    "containers": lambda machine: machine.containers,
+}
+"""What this version cannot put in place. health, update, and the rest of certificates are read where they are used."""
+
+
+def read_posture(root: Path) -> Posture:
+    """The posture that the image was built for."""
+    word = read_line(root / POSTURE)
+    return Posture(word) if word in set(Posture) else Posture.GUARDED
+
+
+def read(data: bytes, posture: Posture) -> Machine:
+    """A config that this machine can run. Raises InputError."""
+    machine = from_wire(data, posture)
+    for path, given in _NOT_BUILT.items():
+        if given(machine):
+            raise InputError("config-not-built", f"this version of Adamant does nothing with {path} yet", context=path)
+    return machine
+
+
+def renderer(root: Path) -> Callable[[bytes], Rendered]:
+    """What renders the documents of the machine below `root`."""
+    posture = read_posture(root)
+
+    def reveal(secret: Secret) -> str:
+        return secret if isinstance(secret, str) else _read_secret(root, secret)
+
+    return lambda data: render(read(data, posture), reveal)
+
+
+def _read_secret(root: Path, secret: SecretAt) -> str:
+    path = root / CREDENTIALS / secret.credential if secret.credential else root / (secret.file or "")[1:]
+    try:
+        return files.read_limited(path, limits.PEM_SIZE, "secret").decode().rstrip("\n")
+    except (AdamantError, UnicodeDecodeError) as error:
+        name = f"the credential {secret.credential}" if secret.credential else f"the file {secret.file}"
+        raise InputError("secret-missing", f"{name}, which the config names, cannot be read") from error
+
+
+def render(machine: Machine, reveal: Callable[[Secret], str]) -> Rendered:
+    """The files and variables of a config. `reveal` gives the text of a secret."""
+    made: dict[str, File] = {}
+    made |= network.files(machine.network)
+    made |= network.resolver(machine.network)
+    if machine.time.servers:
+        made[_TIMESYNCD] = File(f"[Time]\nNTP={' '.join(machine.time.servers)}\n".encode())
+    if machine.kernel.modules:
+        made[_MODULES] = File("".join(f"{name}\n" for name in machine.kernel.modules).encode())
+    made |= registries.files(machine.registries, reveal)
+    started = set()
+    for unit in machine.units:
+        if unit.content is not None:
+            made[f"{UNITS}/{unit.name}"] = File(unit.content.encode())
+            started |= {unit.name} if unit.enable else set()
+        elif unit.drop_in is not None:
+            made[f"{UNITS}/{unit.name}.d/50-adamant-config.conf"] = File(unit.drop_in.encode())
+    sysctls = {name.replace(".", "/"): value for name, value in machine.kernel.sysctls.items()}
+    if machine.hostname is not None:
+        sysctls["kernel/hostname"] = machine.hostname
+    return with_sysctls(Rendered(made, sysctls, frozenset(started), network.netdevs(machine.network)))
+
+
+def canonical(data: bytes, posture: Posture | None = None) -> bytes:
+    """The form in which a document is kept. Raises InputError for what is no machine config."""
+    return to_wire(from_wire(data, posture))
+
+
+def masked(data: bytes) -> bytes:
+    """A document without its secrets, as JSON."""
+    return msgspec.json.encode(paths.masked(from_wire(data)))
+
+
+def unset(data: bytes, taken: Sequence[str]) -> bytes:
+    """A document without what stands at some paths."""
+    machine = from_wire(data) if data else Machine()
+    for path in taken:
+        machine = paths.unset(machine, path)
+    return to_wire(machine)
+
+
+def differences(old: bytes, new: bytes) -> list[paths.Change]:
+    """What differs between two documents, masked; an empty one is no config."""
+    return paths.changes(from_wire(old) if old else Machine(), from_wire(new))

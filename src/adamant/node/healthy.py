@@ -1,0 +1,82 @@
+"""The program that finds a boot on trial good, or ends it (adamant-healthy.service).
+
+    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py
+
+It runs only while the boot loader counts. Healthy is: every health check of the agent is ok, and the agent makes a TLS
+handshake. Then systemd-bless-boot drops the counter. When that does not come within the deadline it fails, and
+the machine reboots (adamant-boot-failed.service); sd-boot has counted the try.
+
+The counter must be that of the UKI that runs: after firmware refused one UKI, sd-boot's variable still names that one
+(reference: systemd, Automatic Boot Assessment), and blessing would bless what never ran.
+"""
+
+import contextlib
+import re
+import socket
+import ssl
+import sys
+import time
+from pathlib import Path
+
+_PACKAGES = "/usr/lib/python3/dist-packages"
+if _PACKAGES not in sys.path:  # started without `site`, which would load what nobody needs
+    sys.path.append(_PACKAGES)
+
+from adamant.api.methods import PORT  # noqa: E402
+from adamant.core import limits  # noqa: E402
+from adamant.model.errors import AdamantError  # noqa: E402
+from adamant.node import efivars, health  # noqa: E402
+from adamant.node.systemd import Systemd  # noqa: E402
+
+_POLL_SECONDS = 2.0
+_BLESS = "systemd-bless-boot.service"
+
+
+def same_entry(root: Path) -> bool:
+    """Whether the boot counter is that of the UKI that was started."""
+    counted = efivars.parse_text(efivars.read(root, "LoaderBootCountPath", efivars.LOADER))
+    started = efivars.parse_text(efivars.read(root, "StubImageIdentifier", efivars.LOADER))
+    names = [re.split(r"[\\/]", text)[-1].lower() for text in (counted, started) if text]
+    return len(names) == 2 and names[0] == names[1]
+
+
+def unhealthy(root: Path) -> str:
+    """What is not healthy yet, in words; empty when all is."""
+    ill = [c for c in health.judge(health.look(root)) if c.state != health.OK and c.name != "systemd"]
+    if ill:
+        return ", ".join(f"{check.name} ({check.message})" for check in ill)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", PORT), timeout=limits.HANDSHAKE_SECONDS) as plain,
+            context.wrap_socket(plain),
+        ):
+            return ""
+    except OSError as error:
+        return f"agent ({error})"
+
+
+def main(root: Path = Path("/")) -> int:
+    """The program: 0 when the boot was found good or is not on trial, 1 when it is to end."""
+    if not same_entry(root):
+        sys.stderr.write("<5>the boot counter is not that of the release that runs: nothing is decided\n")
+        return 0
+    end = time.monotonic() + limits.HEALTHY_SECONDS
+    said = ""
+    while (why := unhealthy(root)) and time.monotonic() < end:
+        if why != said:
+            sys.stderr.write(f"<6>not healthy yet: {why}\n")
+            said = why
+        time.sleep(_POLL_SECONDS)
+    if why:
+        sys.stderr.write(f"<3>this release was not found good: {why}\n")
+        return 1
+    with contextlib.suppress(AdamantError), Systemd() as systemd:
+        systemd.act("start", _BLESS)
+        sys.stderr.write("<5>this release was found good\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Maintenance: a machine without an identity waits until somebody enrols it.
+
+It serves over TLS with a key that it made itself, to anybody, and nothing but the two methods of the table
+`methods.ENROLMENT`. Nobody can prove to it who they are: the first who brings a certificate for its key becomes its
+owner, and it obeys nobody else from then on. A person knows the machine by the fingerprint of its key, which the
+console and the journal show; it stays the same over reboots until the machine is enrolled.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from adamant.api import fingerprint, methods
+from adamant.api import keys_pb2 as pb
+from adamant.api.events_pb2 import EVENT_KIND_KEYS
+from adamant.api.fingerprint import Fingerprint
+from adamant.api.methods import Method
+from adamant.core import limits
+from adamant.model.errors import AdamantError, BusyError
+from adamant.node import certificate, identity, key, server, version
+from adamant.node.events import Events
+from adamant.node.identity import Keys, Store
+from adamant.node.systemd import notify
+
+if TYPE_CHECKING:
+    _GenericHandler = grpc.GenericRpcHandler[Any, Any]
+else:
+    _GenericHandler = grpc.GenericRpcHandler
+
+_GRACE_SECONDS = 2.0
+_TURN_SECONDS = 0.5
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", limits.ENROLMENT_MESSAGE_SIZE),
+    ("grpc.max_send_message_length", limits.ENROLMENT_MESSAGE_SIZE),
+    ("grpc.max_concurrent_streams", limits.ENROLMENT_CALLS),
+    ("grpc.max_metadata_size", 8 << 10),
+    ("grpc.max_connection_idle_ms", 30_000),
+    ("grpc.max_connection_age_ms", 120_000),
+    ("grpc.server_handshake_timeout_ms", int(limits.HANDSHAKE_SECONDS * 1000)),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class Enrolment:
+    """The two methods, and the identity that came of them."""
+
+    def __init__(self, own_key: bytes, request: bytes, store: Store, about: dict[str, str]) -> None:
+        self._own_key = own_key
+        self._store = store
+        self._answer = pb.IdentifyResponse(request=request, **about)
+        self._lock = threading.Lock()
+        self.enrolled = threading.Event()
+        self.keys: Keys | None = None
+
+    def identify(self, _request: pb.IdentifyRequest, _context: grpc.ServicerContext) -> pb.IdentifyResponse:
+        """Who this machine is: made once, so that asking costs nothing."""
+        return self._answer
+
+    def enroll(self, request: pb.EnrollRequest, context: grpc.ServicerContext) -> pb.EnrollResponse:
+        """Take the certificate and the CA, when they fit; exactly once."""
+        keys = Keys(request.ca, request.certificate, self._own_key)
+        with self._lock:
+            if self.enrolled.is_set():
+                raise BusyError("node-enrolled", "the node has been enrolled already")
+            for pem in (request.certificate, request.ca):
+                certificate.read_pem(pem)
+            identity.prove(keys)
+            self._store.enroll(keys)
+            self.keys = keys
+            self.enrolled.set()
+        ca = certificate.read_pem(request.ca)
+        sys.stderr.write(f"<5>enrolled from {context.peer()} by the CA {fingerprint.show(ca.own)}\n")
+        return pb.EnrollResponse()
+
+
+def _guarded(
+    handle: Callable[[Any, grpc.ServicerContext], Any],
+) -> Callable[[Any, grpc.ServicerContext], Any]:
+    """`handle`, whose errors become a status as those of the API do."""
+
+    def call(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return handle(request, context)
+        except AdamantError as error:
+            server.abort(context, error)
+
+    return call
+
+
+class _Table(_GenericHandler):
+    def __init__(self, enrolment: Enrolment) -> None:
+        handles: dict[str, Callable[[Any, grpc.ServicerContext], Any]] = {
+            "Identify": enrolment.identify,
+            "Enroll": enrolment.enroll,
+        }
+        self._handlers = {method.path: _handler(method, _guarded(handles[method.name])) for method in methods.ENROLMENT}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        return self._handlers.get(handler_call_details.method)
+
+
+def _handler(method: Method, handle: Callable[[Any, grpc.ServicerContext], Any]) -> Any:
+    return grpc.unary_unary_rpc_method_handler(
+        handle,
+        request_deserializer=method.request.FromString,
+        response_serializer=method.response.SerializeToString,
+    )
+
+
+def serve(enrolment: Enrolment, own_certificate: bytes, own_key: bytes, address: str) -> tuple[grpc.Server, int]:
+    """Serve the two methods at `address`. Returns the server and its port. Raises AdamantError `api-port`."""
+    running = grpc.server(
+        ThreadPoolExecutor(max_workers=2, thread_name_prefix="enrolment"),
+        handlers=[_Table(enrolment)],
+        options=_OPTIONS,
+        maximum_concurrent_rpcs=limits.ENROLMENT_CALLS,
+    )
+    port = server.bind(running, address, grpc.ssl_server_credentials([(own_key, own_certificate)]))
+    running.start()
+    return running, port
+
+
+def wait(
+    store: Store,
+    root: Path,
+    events: Events,
+    address: str,
+    ended: threading.Event,
+    show: Callable[[Fingerprint, int], None],
+) -> Keys | None:
+    """Wait in maintenance until the machine is enrolled; None when `ended` before.
+
+    `show` gets the fingerprint of the key and the port, for the screen.
+    """
+    own_key = store.own_key()
+    own_certificate = key.self_signed(own_key)
+    own_fingerprint = certificate.read_pem(own_certificate).key
+    shown = fingerprint.show(own_fingerprint)
+    store.show(shown)
+    told = version.answer(root)
+    about = {name: getattr(told, name) for name in ("machine_id", "hostname", "adamant", "image", "image_version")}
+    enrolment = Enrolment(own_key, key.request(own_key), store, about)
+    running, port = serve(enrolment, own_certificate, own_key, address)
+    show(own_fingerprint, port)
+    notify(f"READY=1\nSTATUS=Maintenance: waits to be enrolled, key {shown}")
+    events.publish(EVENT_KIND_KEYS, f"the machine has no identity and waits to be enrolled on port {port}")
+    _say(
+        "This machine waits to be enrolled. The fingerprint of its key is",
+        shown,
+        "On your computer: adamant node enroll ADDRESS --fingerprint FINGERPRINT",
+    )
+    while not enrolment.enrolled.wait(_TURN_SECONDS):
+        if ended.is_set():
+            break
+    running.stop(_GRACE_SECONDS).wait()
+    if enrolment.keys is not None:
+        notify("STATUS=Enrolled")
+        events.publish(EVENT_KIND_KEYS, "the machine was enrolled")
+    return enrolment.keys
+
+
+def _say(*lines: str) -> None:
+    sys.stderr.write("".join(f"<5>{line}\n" for line in lines))
+    sys.stderr.flush()

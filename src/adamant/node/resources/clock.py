@@ -1,0 +1,67 @@
+"""The clock: what it says, in which zone, and who set it (systemd-timesyncd.service(8)).
+
+timesyncd writes the file /run/systemd/timesync/synchronized each time a server set the clock, and tells systemd
+in words which server it talks to.
+"""
+
+import re
+import time
+from pathlib import Path
+
+from adamant.api import resources_pb2 as pb
+from adamant.model.errors import AdamantError
+from adamant.node.resources import processes
+from adamant.node.resources.found import Found, Sources
+from adamant.node.systemd import Systemd
+
+SYNCHRONISED = "run/systemd/timesync/synchronized"
+UNIT = "systemd-timesyncd.service"
+_SERVER = re.compile(r"(?:server|synchronization to time server) ([^ ]+)(?: \(([^)]*)\))?", re.IGNORECASE)
+
+
+def parse_server(status: str) -> str:
+    """The server in the words of timesyncd; empty when they name none."""
+    match = _SERVER.search(status)
+    if match is None:
+        return ""
+    address = match[1].rstrip(".")
+    name = (match[2] or "").rstrip(".")
+    return f"{name} ({address})" if name else address
+
+
+def zone(root: Path) -> str:
+    """The time zone by its name: where /etc/localtime points to (localtime(5)); UTC without one."""
+    try:
+        target = str((root / "etc/localtime").readlink())
+    except OSError:
+        return "UTC"
+    return target.partition("zoneinfo/")[2] or "UTC"
+
+
+def _status() -> str:
+    try:
+        with Systemd() as systemd:
+            unit = next(iter(systemd.units([], [UNIT])), None)
+            return str(systemd.get([(unit.path, "Service", "StatusText")])[0] or "") if unit else ""
+    except AdamantError:
+        return ""
+
+
+def collect(sources: Sources) -> list[Found]:
+    """One resource, `clock`."""
+    root = sources.root
+    try:
+        when = int((root / SYNCHRONISED).stat().st_mtime * 1_000_000)
+    except OSError:
+        when = 0
+    status = _status()
+    clock = pb.Clock(
+        time_usec=time.time_ns() // 1000,
+        zone=zone(root),
+        synchronized=when > 0,
+        synchronized_usec=when,
+        server=parse_server(status),
+        status=status,
+        boot_usec=processes.booted_usec(root),
+    )
+    return [Found("clock", clock)]

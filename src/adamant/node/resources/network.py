@@ -1,0 +1,169 @@
+"""Links, addresses and routes, as the kernel has them (rtnetlink(7); include/uapi/linux/if_link.h, rtnetlink.h)."""
+
+import socket
+import struct
+from collections.abc import Callable, Iterable, Mapping
+
+from adamant.api import resources_pb2 as pb
+from adamant.node.resources import netlink
+from adamant.node.resources.found import Found, Sources
+
+_GET_LINK, _GET_ADDRESS, _GET_ROUTE = 18, 22, 26
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBI")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_STATISTICS = struct.Struct("=8Q")
+_TYPES = {1: "ether", 768: "tunnel", 772: "loopback", 776: "sit", 778: "gre", 65534: "none"}
+_STATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
+_SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
+_PERMANENT = 0x80
+_FOREVER = 0xFFFFFFFF
+_LOCAL_TABLE = 255
+_CLONED = 0x200
+
+
+def links(answers: Iterable[bytes]) -> list[Found]:
+    """Links from answers to RTM_GETLINK."""
+    found = []
+    names = {}
+    masters = {}
+    for body in answers:
+        if len(body) < _LINK.size:
+            continue
+        _, kind, index, _, _ = _LINK.unpack_from(body)
+        fields = netlink.attributes(body[_LINK.size :])
+        name = netlink.text(fields.get(3))
+        if not name or index <= 0:
+            continue
+        names[index] = name
+        state = netlink.number(fields.get(16))
+        address = fields.get(1, b"") if kind != 772 else b""
+        link = pb.Link(
+            index=index,
+            type=_TYPES.get(kind, str(kind)),
+            kind=netlink.text(netlink.attributes(fields.get(18, b"")).get(1)),
+            address=address[:20].hex(":") if address else "",
+            state=_STATES[state] if state < len(_STATES) else str(state),
+            carrier=netlink.number(fields.get(33)) == 1,
+            mtu_bytes=netlink.number(fields.get(4)) & _FOREVER,
+        )
+        counters = fields.get(23, b"")
+        if len(counters) >= _STATISTICS.size:
+            rx, tx, rx_bytes, tx_bytes, rx_errors, tx_errors, rx_dropped, tx_dropped = _STATISTICS.unpack_from(counters)
+            link.received_packets, link.sent_packets = rx, tx
+            link.received_bytes, link.sent_bytes = rx_bytes, tx_bytes
+            link.errors = min(rx_errors + tx_errors, (1 << 64) - 1)
+            link.dropped = min(rx_dropped + tx_dropped, (1 << 64) - 1)
+        masters[name] = netlink.number(fields.get(10))
+        found.append(Found(name, link))
+    for item in found:
+        item.actual.master = names.get(masters[item.name], "")
+    return found
+
+
+def names(answers: Iterable[bytes]) -> dict[int, str]:
+    """Names of links by number."""
+    return {item.actual.index: item.name for item in links(answers)}
+
+
+def addresses(answers: Iterable[bytes], link: Mapping[int, str]) -> list[Found]:
+    """Addresses from answers to RTM_GETADDR."""
+    found = []
+    for body in answers:
+        if len(body) < _ADDRESS.size:
+            continue
+        family, length, short_flags, scope, index = _ADDRESS.unpack_from(body)
+        fields = netlink.attributes(body[_ADDRESS.size :])
+        text = _ip(family, fields.get(2) or fields.get(1))
+        if not text:
+            continue
+        flags = netlink.number(fields.get(8)) or short_flags
+        cache = fields.get(6, b"")
+        valid = struct.unpack_from("=I", cache, 4)[0] if len(cache) >= 8 else _FOREVER
+        name = link.get(index, str(index))
+        address = pb.Address(
+            link=name,
+            address=f"{text}/{length}",
+            family=_family(family),
+            scope=_SCOPES.get(scope, str(scope)),
+            valid_seconds=0 if valid == _FOREVER else valid,
+            dynamic=not flags & _PERMANENT,
+        )
+        found.append(Found(f"{name}/{text}/{length}", address))
+    return found
+
+
+def routes(answers: Iterable[bytes], link: Mapping[int, str]) -> list[Found]:
+    """Routes from answers to RTM_GETROUTE, but for those to the machine's own addresses."""
+    found: dict[str, Found] = {}
+    for body in answers:
+        if len(body) < _ROUTE.size:
+            continue
+        family, length, _, _, table, protocol, scope, kind, flags = _ROUTE.unpack_from(body)
+        fields = netlink.attributes(body[_ROUTE.size :])
+        table = netlink.number(fields.get(15)) or table
+        if table == _LOCAL_TABLE or flags & _CLONED or kind > 9 or _family(family) == 0:
+            continue
+        target = _ip(family, fields.get(1))
+        destination = f"{target}/{length}" if target else "default"
+        name = link.get(netlink.number(fields.get(4)), "")
+        metric = netlink.number(fields.get(6)) & _FOREVER
+        via = _via(fields.get(18, b""))
+        route = pb.Route(
+            destination=destination,
+            gateway=_ip(family, fields.get(5)) or via,
+            link=name,
+            source=_ip(family, fields.get(7)),
+            metric=metric,
+            protocol=_PROTOCOLS.get(protocol, str(protocol)),
+            scope=_SCOPES.get(scope, str(scope)),
+            family=_family(family),
+            table=table,
+        )
+        title = f"{'default6' if destination == 'default' and family == socket.AF_INET6 else destination}@{name}"
+        parts = [title, f"metric-{metric}", f"table-{table}", route.gateway or "direct", route.source or "any"]
+        # The shortest name that no other route has: most have one of their own by network and link.
+        key = next((":".join(parts[:n]) for n in range(1, 6) if ":".join(parts[:n]) not in found), "")
+        if key:
+            found[key] = Found(key, route)
+    return list(found.values())
+
+
+def _via(data: bytes) -> str:
+    """The gateway of RTA_VIA: its family, then the address."""
+    return _ip(netlink.number(data[:2]), data[2:]) if len(data) > 2 else ""
+
+
+def _family(family: int) -> int:
+    return {socket.AF_INET: 4, socket.AF_INET6: 6}.get(socket.AddressFamily(family), 0) if family in (2, 10) else 0
+
+
+def _ip(family: int, data: bytes | None) -> str:
+    """The address in an attribute; empty when it is none of its family."""
+    size = {2: 4, 10: 16}.get(family, -1)
+    return socket.inet_ntop(family, data) if data is not None and len(data) == size else ""
+
+
+def _dump(kind: int) -> list[bytes]:
+    # The body of each question is a header of zeros: of any family (rtnetlink(7)).
+    return netlink.dump(netlink.ROUTE, kind, bytes(16 if kind == _GET_LINK else 12))
+
+
+def collect_links(_sources: Sources) -> list[Found]:
+    """Every network interface."""
+    return links(_dump(_GET_LINK))
+
+
+def _with_links(parse: Callable[[Iterable[bytes], Mapping[int, str]], list[Found]], kind: int) -> list[Found]:
+    return parse(_dump(kind), names(_dump(_GET_LINK)))
+
+
+def collect_addresses(_sources: Sources) -> list[Found]:
+    """Every address of every link."""
+    return _with_links(addresses, _GET_ADDRESS)
+
+
+def collect_routes(_sources: Sources) -> list[Found]:
+    """Every route of every table but the local one."""
+    return _with_links(routes, _GET_ROUTE)

@@ -1,0 +1,56 @@
+"""Slots: the two places for a usr image, which of them runs, and what the other holds."""
+
+import contextlib
+from collections.abc import Sequence
+
+from adamant.api import resources_pb2 as pb
+from adamant.core import limits
+from adamant.model.errors import AdamantError
+from adamant.node import mounts as table
+from adamant.node import record, verity, version
+from adamant.node.reading import read_text
+from adamant.node.resources import disks
+from adamant.node.resources.found import Found, Sources
+
+LABELS = ("usr-a", "usr-b")
+
+
+def judge(partitions: Sequence[pb.Partition], running: str, root_hash: str, release: str) -> list[Found]:
+    """The slots among `partitions` of the boot disk. `root_hash` and `release` are those of the slot `running`."""
+    by_label = {part.label: part for part in partitions}
+    found = []
+    for label in LABELS:
+        data, tree = by_label.get(label), by_label.get(f"{label}-verity")
+        if data is None:
+            continue
+        here = label == running
+        slot = pb.Slot(
+            device=f"/dev/{data.name}",
+            verity_device=f"/dev/{tree.name}" if tree else "",
+            size_bytes=data.size_bytes,
+            running=here,
+            content=data.file_system,
+            root_hash=root_hash if here else "",
+            version=release if here else "",
+        )
+        found.append(Found(label, slot))
+    return found
+
+
+def collect(sources: Sources) -> list[Found]:
+    """The slots of the disk that the system was started from; none on a machine that was started another way."""
+    root = sources.root
+    try:
+        made = record.read(root)
+    except AdamantError:
+        return []
+    mounts = table.read(root)
+    disk = next((found.actual for found in disks.read(root, mounts) if found.name == made.disk), pb.Disk())
+    root_hash, release = "", ""
+    with contextlib.suppress(AdamantError):  # Health says what is wrong with it
+        below = verity.look(mounts, root)
+        root_hash = below.root_hash if below else ""
+    with contextlib.suppress(AdamantError):
+        fields = version.parse_release(read_text(root / version.RELEASE, limits.SYSTEM_FILE_SIZE))
+        release = fields.get("IMAGE_VERSION", "")
+    return judge(disk.partitions, made.slot, root_hash, release)

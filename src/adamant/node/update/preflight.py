@@ -1,0 +1,62 @@
+"""What must hold before an update begins: named reasons, each with what to do. Pure, on facts that were collected.
+
+"No update" always says why (rivals' agents say it when their disk is full, and people search for days).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from adamant.model.errors import BusyError
+from adamant.node.update.entries import Entry
+from adamant.release.index import Release
+
+_SPARE = 1 << 20
+"""Bytes that stay free on the ESP."""
+
+
+class Facts(NamedTuple):
+    """What was seen. `running` is the entry of this boot, or None when no entry fits; `free` are bytes on the ESP."""
+
+    entries: Sequence[Entry]
+    running: Entry | None
+    free: int
+    trial: bool
+    """A config is on trial."""
+    failed: Sequence[str] = ()
+    """Versions that were tried on this machine and not found good."""
+
+
+def check(facts: Facts, release: Release, running_size: int, *, force: bool) -> None:
+    """Raises BusyError that names the first reason against staging `release`, if there is one.
+
+    `running_size` is the size of the running UKI; all entries but that one make room for the new one.
+    """
+    if facts.running is None:
+        raise BusyError(
+            "boot-entry-missing",
+            "the entry that this machine was started from is not on its ESP",
+            hint="the machine was not started by the boot menu: reboot it first",
+        )
+    if not facts.running.good:
+        raise BusyError(
+            "boot-on-trial",
+            f"{facts.running.name} is still on trial: a release is not replaced before it was found good",
+            hint="adamant node health says what it waits for",
+        )
+    if facts.trial:
+        raise BusyError(
+            "config-on-trial", "a config is on trial", hint="confirm it, or wait until it has gone back by itself"
+        )
+    if release.version in facts.failed and not force:
+        raise BusyError(
+            "release-failed-here",
+            f"{release.version} was tried on this machine and not found good",
+            hint="adamant node logs --boot -1 says why; --force tries it again",
+        )
+    free = facts.free + sum(release.uki.size for e in facts.entries if e.name != facts.running.name)
+    if free < release.uki.size + _SPARE and facts.free < release.uki.size + _SPARE:
+        raise BusyError(
+            "esp-full",
+            f"the ESP has {facts.free >> 20} MiB free, and the new UKI needs {(release.uki.size >> 20) + 1} MiB",
+            hint="remove what else lies on the ESP",
+        )

@@ -1,0 +1,194 @@
+"""The program that updates: a short-lived process with rights that the agent has not (adamant-update.service).
+
+    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/update/run.py
+
+It reads a request from /run, writes how far it is to /run, and ends. It alone writes slots and the ESP; killed at any
+moment it leaves a machine that boots, and done again it goes on (stage.py). It holds a lock: there is one at a time.
+"""
+
+import os
+import random
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+_PACKAGES = "/usr/lib/python3/dist-packages"
+if _PACKAGES not in sys.path:  # started without `site`, which would load what nobody needs
+    sys.path.append(_PACKAGES)
+
+from msgspec.structs import replace  # noqa: E402
+
+from adamant.core import files, limits  # noqa: E402
+from adamant.model.arch import NAMES  # noqa: E402
+from adamant.model.errors import AdamantError, BusyError, InputError  # noqa: E402
+from adamant.model.layout import SLOT_LABELS  # noqa: E402
+from adamant.model.posture import Posture  # noqa: E402
+from adamant.model.version_order import compare  # noqa: E402
+from adamant.node import efivars, record  # noqa: E402
+from adamant.node.reading import read_line, read_text  # noqa: E402
+from adamant.node.update import entries, preflight, state, trust  # noqa: E402
+from adamant.node.update.devices import BlockDevice, Slot  # noqa: E402
+from adamant.node.update.entries import Entry  # noqa: E402
+from adamant.node.update.esp import EspFolder  # noqa: E402
+from adamant.node.update.origin import HttpOrigin, Limited, Origin  # noqa: E402
+from adamant.node.update.stage import Progress, Staging  # noqa: E402
+from adamant.node.version import POSTURE, RELEASE, parse_release  # noqa: E402
+from adamant.release import index as releases  # noqa: E402
+from adamant.release.index import SEEDS, Index, Machine, Release  # noqa: E402
+
+_TELL_SECONDS = 0.5
+
+
+class Host:
+    """This machine, as far as an update is concerned. `root` is `/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        fields = parse_release(read_text(root / RELEASE, limits.SYSTEM_FILE_SIZE))
+        self.image, self.version = fields.get("IMAGE_ID", ""), fields.get("IMAGE_VERSION", "")
+        self.posture = Posture(read_line(root / POSTURE))
+        machine = os.uname().machine
+        self.arch = next(arch for arch, names in NAMES.items() if names.kernel == machine)
+        self.esp = EspFolder(root / "efi")
+        self.active = record.read(root).slot
+
+    def entry(self) -> Entry | None:
+        """The entry of this boot, as it is named now."""
+        name = efivars.uki(self.root)
+        return next((e for e in self.esp.entries() if e._replace(left=None, done=0).name == name), None)
+
+    def slot(self, label: str) -> Slot:
+        """The devices of a slot."""
+        folder = self.root / "dev/disk/by-partlabel"
+        return Slot(label, BlockDevice(folder / label), BlockDevice(folder / f"{label}-verity"))
+
+    def other(self) -> str:
+        """Label of the slot that is not in use."""
+        return next(label for label in SLOT_LABELS if label != self.active)
+
+
+class Update:
+    """One request."""
+
+    def __init__(self, host: Host, request: state.Request) -> None:
+        self._host = host
+        self._request = request
+        self._told = 0.0
+        self._version = ""
+
+    def run(self) -> state.Progress:
+        """Do it; what is said at the end."""
+        if self._request.action == "rollback":
+            return self._rollback()
+        http = HttpOrigin(self._request.repository)
+        try:
+            root = trust.carried_root(self._host.root)
+            kept = self._host.root / "state/adamant/repository"
+            found = trust.read_index(self._host.image, self._request.repository, root, kept, http)
+            release = self._choose(found)
+            self._version = release.version
+            origin: Origin = Limited(http, self._request.bandwidth) if self._request.bandwidth else http
+            return self._stage(found, release, origin)
+        finally:
+            http.close()
+
+    def _choose(self, found: Index) -> Release:
+        request, host = self._request, self._host
+        if request.version:
+            release = releases.find(found, request.version, host.arch)
+            if release.withdrawn and not request.force:
+                raise BusyError("release-withdrawn", f"{release.version} was withdrawn: {release.withdrawn}")
+            if release.posture is not host.posture:
+                raise InputError("posture-differs", f"{release.version} has the posture {release.posture.value}")
+            if compare(release.version, host.version) <= 0 and not request.force:
+                raise BusyError(
+                    "version-not-newer",
+                    f"{release.version} is not newer than {host.version}, which runs",
+                    hint="--force stages it all the same",
+                )
+            return release
+        machine = Machine(host.version, host.arch, host.posture, request.channel, self._seed())
+        choice = releases.choose(found, machine, datetime.now(UTC), ignore_waves=request.ignore_waves)
+        if choice.release is None:
+            raise BusyError("no-update", f"no update: {choice.why}")
+        return choice.release
+
+    def _seed(self) -> int:
+        kept = state.read(self._host.root)
+        if kept.seed < 0:
+            kept = replace(kept, seed=random.SystemRandom().randrange(SEEDS))
+            state.write(self._host.root, kept)
+        return kept.seed
+
+    def _stage(self, found: Index, release: Release, origin: Origin) -> state.Progress:
+        host, esp = self._host, self._host.esp
+        running = host.entry()
+        kept = self._note_failed()
+        facts = preflight.Facts(esp.entries(), running, esp.free(), trial=False, failed=kept.failed)
+        size = esp.read(running).size if running else 0
+        preflight.check(facts, release, size, force=self._request.force)
+        assert running is not None  # preflight refused without one
+        old = next((r for r in found.releases if r.key == (host.version, host.arch)), None)
+        slot, active = host.slot(host.other()), host.slot(host.active)
+        staging = Staging(release, old, slot, active, esp, origin, running, self._watch)
+        if self._request.action == "estimate":
+            fetched, requests = staging.estimate()
+            whole = release.usr.size + release.uki.size
+            text = f"{release.version} needs {fetched} bytes in {requests} requests, of {whole} bytes in all"
+            return self._done(text, staging.fetched + fetched, staging.requests + requests)
+        esp.tidy()
+        staging.run(entries.fresh(host.image, release.version))
+        failed = tuple(version for version in kept.failed if version != release.version)
+        state.write(host.root, replace(kept, staged=release.version, before=host.version, failed=failed))
+        text = f"{release.version} is staged in {slot.label}; the next boot tries it"
+        return self._done(text, staging.fetched, staging.requests)
+
+    def _note_failed(self) -> state.Record:
+        """Remember which releases used up their tries, before their entries are removed."""
+        kept = state.read(self._host.root)
+        used_up = {entry.version for entry in self._host.esp.entries() if entry.failed}
+        if used_up - set(kept.failed):
+            kept = replace(kept, failed=tuple(sorted({*kept.failed, *used_up})))
+            state.write(self._host.root, kept)
+        return kept
+
+    def _rollback(self) -> state.Progress:
+        """Have the next boot start the release before: the running one counts as tried and not found good."""
+        esp, running = self._host.esp, self._host.entry()
+        others = [entry for entry in entries.order(esp.entries()) if entry != running and not entry.failed]
+        if running is None or not others:
+            raise BusyError("rollback-nothing", "there is no other release on this machine to go back to")
+        esp.rename(running, running._replace(left=0, done=entries.TRIES))
+        return self._done(f"the next boot starts {others[0].version}", 0, 0)
+
+    def _done(self, message: str, fetched: int, requests: int) -> state.Progress:
+        return state.Progress("done", version=self._version, fetched=fetched, requests=requests, message=message)
+
+    def _watch(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._told < _TELL_SECONDS and progress.done != progress.total:
+            return
+        self._told = now
+        told = state.Progress("running", progress.step, progress.done, progress.total, self._version)
+        state.tell(self._host.root, told)
+
+
+def main(root: Path = Path("/")) -> int:
+    """The program. Its words go to /run and to the journal."""
+    try:
+        with files.locked(root / "run/adamant/update/lock", "the update of this machine", wait=False):
+            last = Update(Host(root), state.read_request(root)).run()
+    except AdamantError as error:
+        text = f"{error.message}: {error.context}" if error.context else error.message
+        last = state.Progress("failed", message=text, reference=error.reference, hint=error.hint)
+    except Exception:
+        state.tell(root, state.Progress("failed", message="a bug: the log of adamant-update.service has it"))
+        raise
+    state.tell(root, last)
+    sys.stderr.write(f"<{6 if last.state == 'done' else 4}>{last.message}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+"""Stages a release: writes its image and tree into a slot that is not in use, and its UKI, on trial, on the ESP.
+
+What stays true at every moment, whatever is cut: the running release boots, and an entry of the boot menu whose slot is
+not whole does not exist. So the order is: take from the menu what boots from the slot; make its tree unreadable; write
+blocks, each checked before; check all of them again as the disk gives them back; write the tree, its first blocks last;
+write the UKI under a name that the boot loader does not look at; rename it. Each step is flushed before the next. No
+partition table is written.
+
+Done again after an interruption, it finds what is there by its hashes: no block is fetched twice.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from adamant.core import verity_tree
+from adamant.core.source import Source
+from adamant.core.verity_tree import DIGEST, Tree, hashes, read_tree
+from adamant.model.digest import RootHash
+from adamant.model.errors import AdamantError, VerificationError
+from adamant.model.layout import BLOCK
+from adamant.node.update.devices import Slot, source
+from adamant.node.update.entries import Entry
+from adamant.node.update.origin import Origin
+from adamant.release import delta
+from adamant.release.delta import Plan, Request
+from adamant.release.index import File, Part, Release
+
+_AT_ONCE = 256
+"""Blocks that are read and hashed at once: 1 MiB."""
+
+
+class Esp(Protocol):
+    """The folder of UKIs on the ESP."""
+
+    def entries(self) -> list[Entry]:
+        """What is there."""
+        ...
+
+    def remove(self, entry: Entry) -> None:
+        """Take an entry away, durably."""
+        ...
+
+    def read(self, entry: Entry) -> Source:
+        """The bytes of an entry."""
+        ...
+
+    def put(self, entry: Entry, chunks: Iterator[bytes]) -> None:
+        """Write a file whole and durably, under a name that is none of an entry, and then give it its name."""
+        ...
+
+
+class Progress(NamedTuple):
+    """How far it is: `done` of `total` of a step, in blocks or bytes."""
+
+    step: str
+    done: int
+    total: int
+
+
+class Staging:
+    """One release on its way into one slot.
+
+    `running` is the entry that the machine was started from, and `old` its release, when the repository knows it: then
+    sections that both UKIs have are not fetched.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        old: Release | None,
+        slot: Slot,
+        active: Slot,
+        esp: Esp,
+        origin: Origin,
+        running: Entry,
+        watch: Callable[[Progress], None],
+    ) -> None:
+        self._release = release
+        self._old = old
+        self._slot = slot
+        self._active = active
+        self._esp = esp
+        self._origin = origin
+        self._running = running
+        self._watch = watch
+        self.fetched = 0
+        """Bytes that came from the origin."""
+        self.requests = 0
+
+    def run(self, entry: Entry) -> None:
+        """Do all of it; at the end `entry` is on the ESP. Raises AdamantError, and can then be done again."""
+        tree_bytes, tree = self._tree()
+        self._fits(tree_bytes)
+        self._clear_menu()
+        present = self._present(tree)
+        plan = self.plan(tree, present)
+        self._invalidate()
+        self._write(tree, plan, present)
+        self._slot.data.flush()
+        self._sweep(tree)
+        self._write_tree(tree_bytes)
+        self._esp.put(entry, self._uki())
+
+    def estimate(self) -> tuple[int, int]:
+        """Bytes and requests that `run` will need from now on, after the tree, which this fetches."""
+        _, tree = self._tree()
+        plan = self.plan(tree, self._present(tree))
+        missing = self._uki_missing()
+        size = plan.fetched_size + sum(end - first for first, end in missing)
+        return size, len(plan.requests) + len(missing)
+
+    # -- the usr image -------------------------------------------------------------------------------------------------
+
+    def _fetch(self, file: File, first: int, size: int) -> Iterator[bytes]:
+        self.requests += 1
+        for data in self._origin.read(_target(file), first, size):
+            self.fetched += len(data)
+            yield data
+
+    def _tree(self) -> tuple[bytes, Tree]:
+        """The new verity tree: whole, and as the root hash says."""
+        file = self._release.verity
+        data = b"".join(self._fetch(file, 0, file.size))
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            raise VerificationError("release-file", f"{file.path} is not as its release says")
+        tree = read_tree(Source(file.path, len(data), lambda at, n: data[at : at + n]), _root_hash(self._release))
+        if tree.superblock.data_blocks != self._release.data_blocks or tree.size != len(data):
+            raise VerificationError("release-file", f"{file.path} is not the tree of its release")
+        return data, tree
+
+    def _fits(self, tree_bytes: bytes) -> None:
+        need = self._release.data_blocks * BLOCK
+        if need > self._slot.data.size or len(tree_bytes) > self._slot.tree.size:
+            raise AdamantError(
+                "release-too-large",
+                f"the release needs {need >> 20} MiB, and a slot of this machine has {self._slot.data.size >> 20} MiB",
+                hint="reinstall the machine with larger slots",
+            )
+
+    def _clear_menu(self) -> None:
+        """Take every entry but the running one from the boot menu: one of them boots from the slot."""
+        for entry in self._esp.entries():
+            if entry.image == self._running.image and entry.version != self._running.version:
+                self._esp.remove(entry)
+
+    def _present(self, tree: Tree) -> bytearray:
+        """For each block 1 when the slot holds it in its place already, else 0."""
+        salt = bytes.fromhex(tree.superblock.salt)
+        total = tree.superblock.data_blocks
+        present = bytearray(total)
+        for first in range(0, total, _AT_ONCE):
+            count = min(_AT_ONCE, total - first)
+            found = hashes(self._slot.data.read(first * BLOCK, count * BLOCK), salt)
+            for index in range(len(found) // DIGEST):
+                at = (first + index) * DIGEST
+                present[first + index] = found[index * DIGEST : (index + 1) * DIGEST] == tree.leaves[at : at + DIGEST]
+            self._watch(Progress("compare", first + count, total))
+        return present
+
+    def plan(self, tree: Tree, present: bytearray) -> Plan:
+        """Where what is not present comes from."""
+        active = read_tree(source(self._active.label, self._active.tree))
+        return delta.plan(tree, [active], present)
+
+    def _invalidate(self) -> None:
+        """Make the slot one that no root hash finds: superblock and top block of its tree become zeros."""
+        self._slot.tree.write(0, bytes(2 * BLOCK))
+        self._slot.tree.flush()
+
+    def _write(self, tree: Tree, plan: Plan, present: bytearray) -> None:
+        total = plan.blocks
+        done = sum(present)
+        for block in plan.zeros():
+            self._put(tree, block, bytes(BLOCK))
+            done += 1
+        for copy in plan.copies():
+            self._put(tree, copy.block, self._active.data.read(copy.source * BLOCK, BLOCK))
+            done += 1
+            if not done % _AT_ONCE:
+                self._watch(Progress("write", done, total))
+        for request in plan.requests:
+            for block, data in self._blocks(request):
+                if plan.wanted(block):
+                    self._put(tree, block, data)
+                    done += 1
+            self._watch(Progress("write", done, total))
+
+    def _blocks(self, request: Request) -> Iterator[tuple[int, bytes]]:
+        """The blocks of an answer, as they come."""
+        rest = bytearray()
+        block = request.first
+        for data in self._fetch(self._release.usr, request.first * BLOCK, request.size):
+            rest += data
+            while len(rest) >= BLOCK:
+                yield block, bytes(rest[:BLOCK])
+                del rest[:BLOCK]
+                block += 1
+
+    def _put(self, tree: Tree, block: int, data: bytes) -> None:
+        """Write a block, if it is what its leaf says."""
+        salt = bytes.fromhex(tree.superblock.salt)
+        if hashes(data, salt) != tree.leaves[block * DIGEST : (block + 1) * DIGEST]:
+            raise VerificationError(
+                "block-differs",
+                f"block {block} of the new image is not as its verity tree says",
+                hint="the repository, or something on the way to it, gives other bytes: nothing of them was written",
+            )
+        self._slot.data.write(block * BLOCK, data)
+
+    def _sweep(self, tree: Tree) -> None:
+        """Read all of the new image back from the disk."""
+        data = source(self._slot.label, self._slot.data).part("the image", 0, self._release.data_blocks * BLOCK)
+        broken = next(verity_tree.broken_blocks(data, tree), None)
+        if broken is not None:
+            raise VerificationError("slot-broken", f"the disk gave block {broken} back otherwise than it was written")
+
+    def _write_tree(self, data: bytes) -> None:
+        if len(data) > 2 * BLOCK:
+            self._slot.tree.write(2 * BLOCK, data[2 * BLOCK :])
+            self._slot.tree.flush()
+        self._slot.tree.write(0, data[: 2 * BLOCK])
+        self._slot.tree.flush()
+        read_tree(source(self._slot.label, self._slot.tree), _root_hash(self._release))
+
+    # -- the UKI -------------------------------------------------------------------------------------------------------
+
+    def _uki_parts(self) -> list[tuple[Part, Part]]:
+        """Sections of the new UKI that the running one has too, each with the old one."""
+        there = {(p.sha256, p.size): p for p in self._old.uki.parts} if self._old else {}
+        new = sorted(self._release.uki.parts, key=lambda part: part.offset)
+        return [
+            (part, there[part.sha256, part.size]) for part in new if part.size and (part.sha256, part.size) in there
+        ]
+
+    def _uki_missing(self) -> list[tuple[int, int]]:
+        """Ranges of bytes of the new UKI that have to be fetched."""
+        return _gaps(self._release.uki.size, [part for part, _ in self._uki_parts()])
+
+    def _uki(self) -> Iterator[bytes]:
+        """The new UKI, from sections of the running one and ranges that are fetched; the last piece is checked."""
+        file = self._release.uki
+        running = self._esp.read(self._running)
+        pieces: list[tuple[int, int, int | None]] = [(first, end, None) for first, end in self._uki_missing()]
+        pieces += [(new.offset, new.offset + new.size, old.offset) for new, old in self._uki_parts()]
+        digest = hashlib.sha256()
+        at = 0
+        for first, end, old_at in sorted(pieces):
+            if first != at:
+                raise VerificationError("release-file", f"the sections of {file.path} overlap")
+            size = end - first
+            chunks = self._fetch(file, first, size) if old_at is None else running.chunks(old_at, old_at + size)
+            for data in chunks:
+                digest.update(data)
+                yield data
+            at = end
+        if at != file.size or digest.hexdigest() != file.sha256:
+            raise VerificationError("release-file", f"{file.path} is not as its release says")
+
+
+def _gaps(size: int, parts: Sequence[Part]) -> list[tuple[int, int]]:
+    """What of `size` bytes lies outside of `parts`, which are in order."""
+    gaps, at = [], 0
+    for part in parts:
+        if part.offset > at:
+            gaps.append((at, part.offset))
+        at = part.offset + part.size
+    if at < size:
+        gaps.append((at, size))
+    return gaps
+
+
+def _target(file: File) -> str:
+    """Where a repository keeps the file: by its digest (TUF, 6.2)."""
+    folder, _, name = file.path.rpartition("/")
+    return f"targets/{folder}/{file.sha256}.{name}"
+
+
+def _root_hash(release: Release) -> RootHash:
+    return RootHash(release.root_hash)

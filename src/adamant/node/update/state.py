@@ -1,0 +1,103 @@
+"""What is known of updates: the request and the progress of the one under way, and what outlasts a reboot."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from adamant.core import files, limits
+from adamant.model.errors import AdamantError
+
+REQUEST = "run/adamant/update/request.json"
+PROGRESS = "run/adamant/update/progress.json"
+RECORD = "state/adamant/update.json"
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the program that updates is to do."""
+
+    action: Literal["estimate", "stage", "rollback"]
+    repository: str = ""
+    """Address of the repository."""
+    channel: str = "stable"
+    version: str = ""
+    """This release and no other; the channel's newest when it is empty."""
+    force: bool = False
+    """Also an older or the same version, and one that failed here."""
+    ignore_waves: bool = False
+    bandwidth: int = 0
+    """Most bytes a second; 0 is no limit."""
+    seed: int = 0
+
+
+class Progress(Struct, frozen=True):
+    """How far it is. `state` is running, done or failed; then `message` says what is ready, or why not."""
+
+    state: Literal["running", "done", "failed"]
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    version: str = ""
+    fetched: int = 0
+    requests: int = 0
+    message: str = ""
+    reference: str = ""
+    hint: str = ""
+
+
+class Record(Struct, frozen=True):
+    """What outlasts a reboot: the release that was staged last, from which one, and those that failed here."""
+
+    schema: int = 1
+    staged: str = ""
+    before: str = ""
+    failed: tuple[str, ...] = ()
+    seed: int = -1
+    """This machine's place in waves, chosen once."""
+
+
+def read(root: Path) -> Record:
+    """The record; an empty one when there is none, or when it cannot be read: nothing depends on it but manners."""
+    try:
+        return msgspec.json.decode((root / RECORD).read_bytes()[: limits.SYSTEM_FILE_SIZE], type=Record)
+    except (OSError, msgspec.DecodeError):
+        return Record()
+
+
+def write(root: Path, record: Record) -> None:
+    """Keep the record."""
+    path = root / RECORD
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomic(path, msgspec.json.encode(record))
+
+
+def read_request(root: Path) -> Request:
+    """The request of this run. Raises AdamantError `update-request`."""
+    try:
+        return msgspec.json.decode((root / REQUEST).read_bytes(), type=Request)
+    except (OSError, msgspec.DecodeError) as error:
+        raise AdamantError("update-request", f"there is no request that can be read: {error}") from error
+
+
+def tell(root: Path, progress: Progress) -> None:
+    """Show how far it is, to whoever watches."""
+    path = root / PROGRESS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomic(path, msgspec.json.encode(progress), durable=False)
+
+
+def ask(root: Path, request: Request) -> None:
+    """Leave a request, before the program is started, and forget how far the one before was."""
+    path = root / REQUEST
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tell(root, Progress("running", step="begin"))
+    files.write_atomic(path, msgspec.json.encode(request), durable=False)
+
+
+def progress(root: Path) -> Progress:
+    """How far it is."""
+    try:
+        return msgspec.json.decode((root / PROGRESS).read_bytes(), type=Progress)
+    except (OSError, msgspec.DecodeError):
+        return Progress("running", step="begin")

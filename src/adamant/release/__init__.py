@@ -1,0 +1,1 @@
+"""Releases: repositories signed with TUF, what an update fetches, channels and waves."""

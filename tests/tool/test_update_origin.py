@@ -1,0 +1,177 @@
+"""Where an update gets its bytes: servers that work, and all the ways in which one does not."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from adamant.model.errors import AdamantError, InputError, UnreachableError
+from adamant.node.update.origin import FolderOrigin, HttpOrigin, Limited, Origin
+from adamant.release.serving import make_server
+
+DATA = bytes(range(256)) * 1000
+
+
+@contextmanager
+def raw_server(*answers: Callable[[bytes], bytes] | bytes) -> Iterator[str]:
+    """A server that answers each request with the next of `answers`, whatever is asked, and then closes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for answer in answers:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    request = connection.recv(65536)
+                    connection.sendall(answer(request) if callable(answer) else answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def partial(first: int, last: int, data: bytes, *, tag: str = '"a"', length: int | None = None) -> bytes:
+    head = (
+        f"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {first}-{last}/{len(DATA)}\r\nETag: {tag}\r\n"
+        f"Content-Length: {len(data) if length is None else length}\r\n\r\n"
+    )
+    return head.encode() + data
+
+
+def read(origin: Origin, first: int, size: int, path: str = "targets/x") -> bytes:
+    return b"".join(origin.read(path, first, size))
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "x").write_bytes(DATA)
+    with make_server(tmp_path, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+def test_ranges_come_as_they_were_asked_for_over_one_connection(base: str) -> None:
+    origin = HttpOrigin(base)
+    for first, size in ((0, 1), (5, 100_000), (len(DATA) - 7, 7), (0, len(DATA)), (3, 0)):
+        assert read(origin, first, size) == DATA[first : first + size]
+    origin.close()
+
+
+def test_a_reader_that_stops_early_spoils_nothing(base: str) -> None:
+    origin = HttpOrigin(base)
+    some = origin.read("targets/x", 0, len(DATA))
+    assert next(some)[:4] == DATA[:4]
+    some.close()  # type: ignore[attr-defined]
+    assert read(origin, 10, 10) == DATA[10:20]
+    origin.close()
+
+
+def test_a_connection_that_the_server_closed_is_opened_again() -> None:
+    with raw_server(partial(0, 3, b"abcd"), partial(4, 7, b"efgh")) as base:
+        origin = HttpOrigin(base)
+        assert read(origin, 0, 4) + read(origin, 4, 4) == b"abcdefgh"
+        origin.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd", "ignores ranges"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n", "302"),
+        (partial(1, 4, b"abcd"), "another range"),
+        (partial(0, 3, b"abc", length=4), "before the end"),
+        (partial(0, 3, b"abc", length=3), "before the end"),
+    ],
+)
+def test_a_server_that_answers_otherwise_is_told_apart(answer: bytes, why: str) -> None:
+    with raw_server(answer) as base, pytest.raises(AdamantError) as caught:
+        read(HttpOrigin(base), 0, 4)
+    assert caught.value.reference == "origin-failed"
+    assert why in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "second", [partial(4, 7, b"efgh", tag='"b"'), b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nefgh"]
+)
+def test_a_file_that_changes_under_the_transfer_is_not_mixed(second: bytes) -> None:
+    with raw_server(partial(0, 3, b"abcd"), second) as base:
+        origin = HttpOrigin(base)
+        assert read(origin, 0, 4) == b"abcd"
+        with pytest.raises(AdamantError, match="changed while it was fetched"):
+            read(origin, 4, 4)
+
+
+def test_ranges_after_the_first_are_bound_to_the_same_file() -> None:
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        asked.append(request)
+        return partial(4, 7, b"efgh")
+
+    with raw_server(partial(0, 3, b"abcd"), answer) as base:
+        origin = HttpOrigin(base)
+        read(origin, 0, 4)
+        read(origin, 4, 4)
+    assert b'If-Range: "a"\r\n' in asked[0]
+    assert b"Range: bytes=4-7\r\n" in asked[0]
+
+
+@pytest.mark.parametrize("answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 206 " + b"x" * 100_000])
+def test_a_server_that_speaks_no_http_is_unreachable(answer: bytes) -> None:
+    with raw_server(answer, answer) as base, pytest.raises(UnreachableError):
+        read(HttpOrigin(base), 0, 4)
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnreachableError):
+        read(HttpOrigin(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=0.5), 0, 4)
+
+
+def test_a_server_that_drips_is_given_up(base: str) -> None:
+    clock = iter(range(0, 100_000, 1000))
+    with pytest.raises(AdamantError, match="slower than"):
+        read(HttpOrigin(base, clock=lambda: next(clock)), 0, len(DATA))
+
+
+def test_nobody_there_is_unreachable() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(UnreachableError):
+            read(HttpOrigin(f"http://127.0.0.1:{taken.getsockname()[1]}"), 0, 4)
+
+
+@pytest.mark.parametrize("base", ["", "ftp://x", "file:///etc/passwd", "http://", "http://x/?a=b", "x"])
+def test_what_is_no_address_is_refused(base: str) -> None:
+    with pytest.raises(InputError) as caught:
+        HttpOrigin(base)
+    assert caught.value.reference == "origin-address"
+
+
+def test_a_folder_is_an_origin_too(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(DATA)
+    origin = FolderOrigin(tmp_path)
+    assert read(origin, 100, 100_000, "x") == DATA[100:100_100]
+    with pytest.raises(AdamantError, match="ends too early"):
+        read(origin, len(DATA) - 1, 2, "x")
+    with pytest.raises(AdamantError, match="cannot be read"):
+        read(origin, 0, 1, "y")
+
+
+def test_a_limit_holds_over_all_reads(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(DATA)
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    origin = Limited(FolderOrigin(tmp_path), 100_000, clock=lambda: now, sleep=sleep)
+    assert read(origin, 0, 200_000, "x") + read(origin, 200_000, 50_000, "x") == DATA[:250_000]
+    assert now == pytest.approx(2.5)
