@@ -237,6 +237,21 @@ def test_bytes_that_are_no_request_do_no_harm(agent: Agent, data: bytes) -> None
     assert _call(agent, "Identify", b"")
 
 
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\xff" * 4000, os.urandom(2000)]
+)
+def test_what_is_no_tls_is_cut_off(agent: Agent, data: bytes) -> None:
+    with socket.create_connection(client.parse_address(agent.address), timeout=limits.HANDSHAKE_SECONDS + 5) as plain:
+        plain.sendall(data)
+        plain.shutdown(socket.SHUT_WR)
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            while chunk := plain.recv(4096):
+                received += chunk
+    assert b"200" not in received
+    assert _call(agent, "Identify", b"")
+
+
 def test_a_request_above_the_cap_is_refused(agent: Agent) -> None:
     request = pb.EnrollRequest(certificate=bytes(limits.ENROLMENT_MESSAGE_SIZE))
     assert _code(lambda: _call(agent, "Enroll", request)) is grpc.StatusCode.RESOURCE_EXHAUSTED
