@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,15 @@ def test_a_machine_with_another_key_is_not_enrolled(
     assert contexts.read().contexts == {}
     assert [facts.kind for facts in cluster.issued(home)] == ["client"]
     assert not (agent.state / "adamant/identity/identity.pem").exists()
+
+
+def test_a_deep_folder_for_temporary_files_is_no_obstacle(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    _done(capsys, *_enroll(agent))
 
 
 def test_a_name_that_is_taken_stops_it_before_anything_happens(
