@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,6 +134,15 @@ def test_a_machine_with_another_key_is_not_enrolled(
     assert not (agent.state / "adamant/identity/identity.pem").exists()
 
 
+def test_a_deep_folder_for_temporary_files_is_no_obstacle(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    _done(capsys, *_enroll(agent))
+
+
 def test_a_name_that_is_taken_stops_it_before_anything_happens(
     agent: Agent, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +244,21 @@ def test_bytes_that_are_no_request_do_no_harm(agent: Agent, data: bytes) -> None
     for name in ("Identify", "Enroll"):
         with contextlib.suppress(grpc.RpcError):
             _call(agent, name, data)
+    assert _call(agent, "Identify", b"")
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\xff" * 4000, os.urandom(2000)]
+)
+def test_what_is_no_tls_is_cut_off(agent: Agent, data: bytes) -> None:
+    with socket.create_connection(client.parse_address(agent.address), timeout=limits.HANDSHAKE_SECONDS + 5) as plain:
+        plain.sendall(data)
+        plain.shutdown(socket.SHUT_WR)
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            while chunk := plain.recv(4096):
+                received += chunk
+    assert b"200" not in received
     assert _call(agent, "Identify", b"")
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from adamant.api.events_pb2 import EVENT_KIND_AGENT, EVENT_KIND_POWER
 from adamant.api.methods import PORT
+from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import identity, server
 from adamant.node.configuring import CREDENTIAL as CONFIG
@@ -78,6 +79,8 @@ def _keys(
     keys = identity.passed(os.environ.get("CREDENTIALS_DIRECTORY", ""))
     if keys is not None:
         return keys, Store(state or root / "state")
+    # On a slow machine, disk and key together take longer than a service may that has its credentials.
+    notify(f"EXTEND_TIMEOUT_USEC={int((limits.STATE_SECONDS + 3 * limits.KEY_SECONDS) * 1_000_000)}")
     found = state or identity.await_state(root, ended.is_set)
     if found is None:
         return None
