@@ -16,7 +16,9 @@ def by_name(what: str, names: list[str], *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise InputError("confirmation-needed", f"to {what} {wanted} has to be confirmed", hint="say so with --yes")
+        raise InputError(
+            "confirmation-needed", f"this would {what} {wanted}: it has to be confirmed", hint="say so with --yes"
+        )
     click.echo(f"This will {what} {click.style(wanted, bold=True)}.", err=True)
     given = click.prompt("Type the name to go on", default="", show_default=False, err=True)
     if given != wanted:

@@ -54,7 +54,7 @@ def command(
             click.echo("\n".join(_lines(shown)), err=as_json or not dry_run)
         if dry_run:
             return 0
-        confirm.by_name("wipe this, and reboot,", [name for name, _ in reach.chosen(ctx)], yes=yes)
+        confirm.by_name("wipe that, and reboot", [name for name, _ in reach.chosen(ctx)], yes=yes)
         down = acts.reset(node, shown.token, reason)
         try:
             if wait and shown.unenrolled:

@@ -34,8 +34,7 @@ def run(peer: socket.socket, ctr: Ctr) -> None:
     """Serve one session on `peer`, to its end. What fails is sent as an error."""
     with files.locked(_lock(ctr), "this session"):
         try:
-            clean_others(ctr)
-            ctr.clean()
+            clean_stale(ctr)
             _Session(peer, ctr).run()
         except _Gone:
             pass
@@ -56,10 +55,15 @@ def clean(ctr: Ctr) -> None:
     _lock(ctr).unlink(missing_ok=True)
 
 
-def clean_others(ctr: Ctr) -> None:
-    """Remove what sessions have left that no longer run: a machine may have lost its power in the middle of one."""
+def clean_stale(ctr: Ctr) -> None:
+    """Remove what sessions have left that no longer run: a machine may have lost its power in the middle of one.
+
+    One of them may have had the name of this one.
+    """
     for session in ctr.sessions():
-        if session != ctr.session:
+        if session == ctr.session:
+            ctr.clean()
+        else:
             clean(ctr._replace(session=session))
 
 
