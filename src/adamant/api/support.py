@@ -140,7 +140,14 @@ def _resources(kind: str) -> Section:
 
 def sections_of(node: "Node") -> list[Section]:
     """Every part of a bundle that a node can be asked for: SECTIONS, and each kind of its resources."""
-    return [*SECTIONS, *(_resources(kind.name) for kind in node.kinds() if _KIND.fullmatch(kind.name))]
+    try:
+        kinds = node.kinds()
+    except AdamantError as error:
+        if error.reference != "method-unknown":
+            raise
+        # A node of an older version: the index says that its resources could not be had.
+        return [*SECTIONS, Section("resources.json", "the kinds of its resources", _one(lambda asked: asked.kinds()))]
+    return [*SECTIONS, *(_resources(kind.name) for kind in kinds if _KIND.fullmatch(kind.name))]
 
 
 def collect(
