@@ -16,7 +16,7 @@ from adamant.api.types import Boot, Event, Health, Version
 from adamant.cli.node.dashboard.snapshot import Snapshot
 from adamant.model.errors import AdamantError
 
-_SILENT = ("method-unknown", "not-authorised", "program-failed")
+_SILENT = ("method-unknown", "not-authorised", "program-failed", "program-not-started")
 """Errors of a node that gives no log, or none to this client: the rest is shown all the same."""
 
 EVENTS = 200
