@@ -133,10 +133,10 @@ class Poller:
                     boot=boot,
                     health=health,
                     events=newest,
-                    log=self._log(node),
-                    **burden.ask(),
                 )
             )
+            # What takes a node longer keeps nobody from seeing how it is.
+            self._put(replace(self._snapshot, log=self._log(node), **burden.ask()))
             self._wait()
 
     def _log(self, node: Asked) -> tuple[LogEntry, ...]:
