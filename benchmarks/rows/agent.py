@@ -35,6 +35,8 @@ _ASKED: Mapping[str, Callable[[Node], object]] = {
     "Version": lambda node: node.version(),
     "Health": lambda node: node.health(),
     "Boot": lambda node: node.boot(),
+    "Get, services": lambda node: node.get("services"),
+    "Get, memory": lambda node: node.get("memory"),
 }
 
 _PROBE = """\

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from adamant.api import events_pb2, logs_pb2, methods, pki
+from adamant.api import events_pb2, logs_pb2, methods, pki, resources_pb2
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 from adamant.core import files
@@ -51,6 +51,7 @@ class Machine:
             "Health": self._health,
             "Events": self._events,
             "Logs": self._logs,
+            "Get": self._get,
         }
         pair = pki.issue_node(CA, [self.name], NOW)
         address = f"127.0.0.1:{self.port}"
@@ -63,6 +64,13 @@ class Machine:
 
     def _nothing(self, _request: Any, _call: Call) -> Any:
         raise AssertionError("the dashboard asked for what this test does not answer")
+
+    def _get(self, request: pb.GetRequest, _call: Call) -> pb.GetResponse:
+        found = []
+        if request.kind == "memory":
+            memory = resources_pb2.Memory(total_bytes=2 << 30, available_bytes=512 << 20)
+            found = [pb.Resource(name="memory", actual=pb.Spec(memory=memory))]
+        return pb.GetResponse(kind=pb.Kind(name=request.kind), resources=found)
 
     def _health(self, _request: pb.HealthRequest, _call: Call) -> pb.HealthResponse:
         state = pb.CHECK_STATE_OK if self.healthy else pb.CHECK_STATE_FAILING
@@ -167,6 +175,7 @@ def test_machines_are_watched_and_chosen_and_one_that_went_away_comes_back(machi
         screen.until(lambda text: "image-of-alpha" in text and "image-of-beta" in text and "alpha was looked" in text)
         screen.type(b"\x1b[B")
         screen.until(lambda text: "health of beta" in text and "beta was looked at" in text)
+        screen.until(lambda text: "1.5 GiB of 2.0 GiB" in text)
         beta.bus.publish(events_pb2.EVENT_KIND_CONFIG, "generation 7 was applied")
         screen.until(lambda text: "generation 7 was applied" in text)
         screen.type(b"l")

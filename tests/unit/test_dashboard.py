@@ -14,12 +14,13 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from adamant.api.logs import LogEntry
+from adamant.api.resources import Kind, Resource, Resources
 from adamant.api.types import Boot, CheckState, Event, EventKind, Health, HealthCheck, SecureBoot, Verity, Version
-from adamant.cli.node.dashboard import keys, snapshot, view
+from adamant.cli.node.dashboard import keys, load, snapshot, view
 from adamant.cli.node.dashboard.keys import Key
 from adamant.cli.node.dashboard.poller import Asked, Poller
 from adamant.cli.node.dashboard.snapshot import Gauge, Pane, Service, Snapshot, View
-from adamant.model.errors import UnreachableError
+from adamant.model.errors import AdamantError, UnreachableError
 from adamant.model.posture import Posture
 
 VERSION = Version("0.1.0", "example", "1", Posture.GUARDED, "6.12.1", "amd64", "0" * 32, "257", "m1")
@@ -183,6 +184,53 @@ def test_keys_choose_the_node_all_round_and_the_pane() -> None:
     assert (logs.pane, snapshot.after(logs, Key.EVENTS).pane) == (Pane.LOGS, Pane.EVENTS)
 
 
+def resource(name: str, **actual: Any) -> Resource:
+    return Resource(name, actual, None, "")
+
+
+MEMORY = {"total_bytes": 2 << 30, "available_bytes": 512 << 20}
+
+
+def test_processors_are_as_busy_as_between_two_answers() -> None:
+    before = {"user_usec": 100, "idle_usec": 900, "wait_usec": 0}
+    now = {"user_usec": 300, "system_usec": 100, "idle_usec": 1500, "wait_usec": 100, "load_1": 1.5}
+    busy = load.processors(before, now)
+    assert busy is not None
+    assert (round(busy.part, 3), busy.text) == (0.3, "30%, load 1.50 0.00 0.00")
+    assert load.processors({}, now) is None
+    assert load.processors(now, now) is None, "no time has passed"
+    assert load.processors(now, before) is None, "the machine was started anew"
+
+
+def test_memory_pressure_and_disks_are_told_in_words() -> None:
+    assert load.memory(MEMORY) == Gauge("memory", 0.75, "1.5 GiB of 2.0 GiB")
+    assert load.memory({}) is None
+    told = load.pressure([resource("cpu", some_10=12.4), resource("io", some_10=50.0)])
+    assert told == Gauge("pressure", 0.5, "cpu 12 %, io 50 %, memory 0 %")
+    assert load.pressure([]) is None
+    found = load.disks(
+        [
+            resource("/var", type="ext4", size_bytes=4 << 30, used_bytes=1 << 30),
+            resource("/usr", type="erofs", size_bytes=1, used_bytes=1),
+            resource("/state", type="ext4", size_bytes=0),
+            Resource("/gone", None, None, "not mounted"),
+        ]
+    )
+    assert found == [Gauge("/var", 0.25, "1.0 GiB of 4.0 GiB")]
+
+
+def test_services_are_those_that_run_and_whatever_failed() -> None:
+    found = load.services(
+        [
+            resource("a.service", active="active", sub="running"),
+            resource("done.service", active="active", sub="exited"),
+            resource("var.mount", active="failed", sub="failed"),
+            resource("b.timer", active="active", sub="running"),
+        ]
+    )
+    assert found == (Service("a.service", "running", False), Service("var.mount", "failed", True))
+
+
 class Double:
     """A node that answers what the test says, or does not answer."""
 
@@ -190,6 +238,8 @@ class Double:
         self.log = [event(1)]
         self.error: Exception | None = None
         self.connections = 0
+        self.refusal: Exception | None = None
+        self.resources: dict[str, tuple[Resource, ...]] = {"memory": (resource("memory", **MEMORY),)}
 
     def __enter__(self) -> "Double":
         self.connections += 1
@@ -213,6 +263,11 @@ class Double:
 
     def events(self, *, last: int = 0) -> Iterable[Event]:
         return iter(self.log[-last:])
+
+    def get(self, kind: str) -> Resources:
+        if self.refusal:
+            raise self.refusal
+        return Resources(Kind(kind, "", ()), self.resources.get(kind, ()))
 
 
 def no_log(_node: Any, _cursor: str) -> list[LogEntry]:
@@ -290,5 +345,21 @@ def test_the_log_is_asked_for_while_it_is_shown_and_goes_on_behind_what_is_known
         count = len(asked)
         time.sleep(0.1)
         assert len(asked) == count
+    finally:
+        poller.end()
+
+
+@pytest.mark.parametrize("reference", ["method-unknown", "not-authorised", "resource-kind"])
+def test_a_node_that_does_not_tell_of_its_load_is_shown_without(reference: str) -> None:
+    double = Double()
+    poller = Poller("m1", "there", lambda: double, lambda: None, 0.01, no_log)
+    poller.start()
+    try:
+        until(lambda: poller.snapshot().gauges == (Gauge("memory", 0.75, "1.5 GiB of 2.0 GiB"),))
+        double.refusal = AdamantError(reference, "no")
+        until(lambda: poller.snapshot().gauges == ())
+        assert not poller.snapshot().error
+        double.log.append(event(2))
+        until(lambda: len(poller.snapshot().events) == 2)
     finally:
         poller.end()

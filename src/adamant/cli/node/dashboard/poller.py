@@ -12,12 +12,18 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from adamant.api.logs import LogEntry
+from adamant.api.resources import Resources
 from adamant.api.types import Boot, Event, Health, Version
-from adamant.cli.node.dashboard.snapshot import Snapshot
+from adamant.cli.node.dashboard import load
+from adamant.cli.node.dashboard.snapshot import Gauge, Service, Snapshot
 from adamant.model.errors import AdamantError
 
-_SILENT = ("method-unknown", "not-authorised", "program-failed")
+_SILENT = ("method-unknown", "not-authorised", "program-failed", "program-not-started")
 """Errors of a node that gives no log, or none to this client: the rest is shown all the same."""
+_NOT_TOLD = ("method-unknown", "not-authorised", "resource-kind", "resource-unreadable")
+"""Errors of a node that does not tell of its load, or not to this client: the rest is shown all the same."""
+_SLOW_ROUNDS = 5
+"""What costs a node more, and changes less, is asked for once in so many rounds."""
 
 EVENTS = 200
 """Events of a node that are kept."""
@@ -45,6 +51,10 @@ class Asked(Protocol):
 
     def events(self, *, last: int = 0) -> Iterable[Event]:
         """The `last` events, oldest first."""
+        ...
+
+    def get(self, kind: str) -> Resources:
+        """The resources of a kind."""
         ...
 
 
@@ -103,6 +113,7 @@ class Poller:
     def _follow(self, node: Asked) -> None:
         """Ask until it fails. What cannot change while an agent runs is asked once for each connection and boot."""
         version, boot = node.version(), node.boot()
+        burden = _Load(node)
         while not self._ended:
             health = node.health()
             newest = tuple(node.events(last=1))
@@ -122,9 +133,10 @@ class Poller:
                     boot=boot,
                     health=health,
                     events=newest,
-                    log=self._log(node),
                 )
             )
+            # What takes a node longer keeps nobody from seeing how it is.
+            self._put(replace(self._snapshot, log=self._log(node), **burden.ask()))
             self._wait()
 
     def _log(self, node: Asked) -> tuple[LogEntry, ...]:
@@ -151,3 +163,35 @@ class Poller:
     def _put(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._changed()
+
+
+class _Load:
+    """The load of a node over one connection: some of it is what changed since the answer before."""
+
+    def __init__(self, node: Asked) -> None:
+        self._node = node
+        self._told = True
+        self._round = 0
+        self._cpu: load.Values = {}
+        self._disks: list[Gauge] = []
+        self._services: tuple[Service, ...] = ()
+
+    def ask(self) -> dict[str, Any]:
+        """Fields of a snapshot; none when the node does not tell."""
+        try:
+            return self._ask() if self._told else {}
+        except AdamantError as error:
+            if error.reference not in _NOT_TOLD:
+                raise
+            self._told = False
+            return {"gauges": (), "services": ()}
+
+    def _ask(self) -> dict[str, Any]:
+        if self._round % _SLOW_ROUNDS == 0:
+            self._disks = load.disks(self._node.get("disk-usage").resources)
+            self._services = load.services(self._node.get("services").resources)
+        self._round += 1
+        before, self._cpu = self._cpu, load.actual(self._node.get("cpu").resources, "all")
+        memory = load.memory(load.actual(self._node.get("memory").resources, "memory"))
+        gauges = (load.processors(before, self._cpu), memory, load.pressure(self._node.get("pressure").resources))
+        return {"gauges": (*filter(None, gauges), *self._disks), "services": self._services}
