@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adamant.core import limits
+from adamant.core import files, limits
 from adamant.model.errors import BusyError
 from adamant.node.calls import Call
 from adamant.node.events import Events
@@ -73,7 +73,12 @@ class Configuring:
     def _open(self) -> "Service":
         from adamant.node.config import service  # noqa: PLC0415 - loads the types of documents
 
-        return service.Service(self._root, self._events, self._woken.set)
+        made = service.Service(self._root, self._events, self._woken.set)
+        # An agent that is started again in this boot has nothing to wait for.
+        booted = self._root / _BOOTED
+        booted.parent.mkdir(parents=True, exist_ok=True)
+        files.write_atomic(booted, b"", durable=False)
+        return made
 
     def _opened(self) -> "Service":
         """The service over the open store. Raises BusyError `config-not-ready`."""
