@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adamant.api import node_pb2 as pb
 from adamant.api import resources_pb2
+from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
 from adamant.node.containerd import containers_pb2, images_pb2, tasks_pb2
 from adamant.node.mounts import Mount
@@ -722,8 +723,11 @@ def test_a_message_without_values_is_still_there() -> None:
     assert not made.HasField("desired")
 
 
-def test_more_than_an_answer_holds_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    _write(tmp_path, {"proc/modules": "".join(f"{'m' * 200}{n} 1 0 - Live 0x0\n" for n in range(25_000))})
+def test_more_than_an_answer_holds_is_an_error_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RPC_MESSAGE_SIZE", 1 << 20)
+    _write(tmp_path, {"proc/modules": "".join(f"{'m' * 200}{n} 1 0 - Live 0x0\n" for n in range(10_000))})
     with pytest.raises(AdamantError) as caught:
         _resources(tmp_path).get(pb.GetRequest(kind="modules"))
     assert caught.value.reference == "resource-count"
