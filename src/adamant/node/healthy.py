@@ -3,14 +3,13 @@
     python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py
 
 It runs only while the boot loader counts. Healthy is: every health check of the agent is ok, and the agent makes a TLS
-handshake. Then systemd-bless-boot drops the counter. When that does not come within the deadline it fails, and
-the machine reboots (adamant-boot-failed.service); sd-boot has counted the try.
+handshake. Then the entry loses its counter. When that does not come within the deadline it fails, and the machine
+reboots (adamant-boot-failed.service); sd-boot has counted the try.
 
 The counter must be that of the UKI that runs: after firmware refused one UKI, sd-boot's variable still names that one
 (reference: systemd, Automatic Boot Assessment), and blessing would bless what never ran.
 """
 
-import contextlib
 import re
 import socket
 import ssl
@@ -26,10 +25,19 @@ from adamant.api.methods import PORT  # noqa: E402
 from adamant.core import limits  # noqa: E402
 from adamant.model.errors import AdamantError  # noqa: E402
 from adamant.node import efivars, health  # noqa: E402
-from adamant.node.systemd import Systemd  # noqa: E402
+from adamant.node.update.esp import EspFolder  # noqa: E402
 
 _POLL_SECONDS = 2.0
-_BLESS = "systemd-bless-boot.service"
+
+
+def bless(root: Path) -> None:
+    """Take the counter from the entry that was started: from now on it boots for as long as it is there."""
+    esp = EspFolder(root / "efi")
+    name = efivars.uki(root)
+    for entry in esp.entries():
+        good = entry._replace(left=None, done=0)
+        if good.name == name and not entry.good:
+            esp.rename(entry, good)
 
 
 def same_entry(root: Path) -> bool:
@@ -72,9 +80,12 @@ def main(root: Path = Path("/")) -> int:
     if why:
         sys.stderr.write(f"<3>this release was not found good: {why}\n")
         return 1
-    with contextlib.suppress(AdamantError), Systemd() as systemd:
-        systemd.act("start", _BLESS)
-        sys.stderr.write("<5>this release was found good\n")
+    try:
+        bless(root)
+    except AdamantError as error:
+        sys.stderr.write(f"<3>this release is good, and its entry could not be told so: {error.message}\n")
+        return 1
+    sys.stderr.write("<5>this release was found good\n")
     return 0
 
 

@@ -99,7 +99,6 @@ MASKED: dict[str, str] = {
 """The same, of units that other units ask for by name."""
 
 GENERATORS: dict[str, str] = {
-    "systemd-bless-boot-generator": "adamant-healthy.service has a boot blessed",
     "systemd-cryptsetup-generator": "disks of crypttab(5)",
     "systemd-fstab-generator": "/usr is mounted by the initrd, all else by units of ours",
     "systemd-gpt-auto-generator": "mounts what a partition table says; here, units do",
