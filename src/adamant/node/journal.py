@@ -2,7 +2,7 @@
 
 journalctl is started for each request and ended with it. It reads the files of a running journal as their writer does,
 knows cursors and boots, and waits for new entries; a library for the same would stay in the agent's memory
-(docs/adr). What it prints is JSON (systemd.io/JOURNAL_EXPORT_FORMATS, Journal JSON Format), one entry a line.
+(docs/adr/0009). What it prints is JSON (systemd.io/JOURNAL_EXPORT_FORMATS, Journal JSON Format), one entry a line.
 """
 
 import json

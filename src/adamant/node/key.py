@@ -1,6 +1,6 @@
 """Keys that a machine makes itself, by OpenSSL's program: EC P-256, PEM.
 
-Rare work, in processes that end: no cryptographic library is loaded into the agent (docs/adr/0011). A key is handed to
+Rare work, in processes that end: no cryptographic library is loaded into the agent (docs/adr/0010). A key is handed to
 the program on its standard input and never stands in a file that the program wrote, in an argument, or in the
 environment.
 """
