@@ -39,10 +39,11 @@ def commands(page: str) -> list[Command]:
     return found
 
 
-def run_page(name: str, folder: Path) -> None:
+def run_page(name: str, folder: Path, first: str = "") -> None:
     """Run the commands of a page in the empty `folder`, with the session's cache and a state and keys of its own.
 
-    Fails at the first one whose exit code is not what the page says.
+    `first` is run before them: what the page takes for granted. Fails at the first command whose exit code is not what
+    the page says.
     """
     programs, work = folder / "bin", folder / "work"
     programs.mkdir()
@@ -59,6 +60,8 @@ def run_page(name: str, folder: Path) -> None:
     }
     todo = commands((FOLDER / name).read_text())
     assert todo, f"{name} has no commands"
+    if first:
+        todo.insert(0, Command(0, first, 0))
     for command in todo:
         done = subprocess.run(
             ["bash", "-euc", command.text],

@@ -13,7 +13,9 @@ def test_commands_are_read_from_console_blocks_only() -> None:
     assert commands(page) == [Command(2, "one\ntwo", 0), Command(5, "three", 0), Command(11, "five", 2)]
 
 
-@pytest.mark.parametrize("name", ["first-image.md", "machine-config.md", "reproducible-builds.md", "updates.md"])
+@pytest.mark.parametrize(
+    "name", ["access.md", "first-image.md", "machine-config.md", "reproducible-builds.md", "updates.md"]
+)
 def test_every_command_of_the_guide_works(name: str, tmp_path: Path) -> None:
     guide.run_page(name, tmp_path)
 

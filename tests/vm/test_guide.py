@@ -8,10 +8,12 @@ from adamant.machine.machine import Machines
 from tests import guide
 
 
-@pytest.mark.parametrize("name", ["machines.md"])
-def test_every_command_of_the_guide_works(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "first"), [("machines.md", ""), ("looking.md", "adamant up"), ("logs-and-files.md", "adamant up")]
+)
+def test_every_command_of_the_guide_works(name: str, first: str, tmp_path: Path) -> None:
     try:
-        guide.run_page(name, tmp_path)
+        guide.run_page(name, tmp_path, first)
     finally:
         machines = Machines(tmp_path / "state" / "machines")
         for machine in machines.list():
