@@ -70,7 +70,7 @@ def _lines(*arguments: str) -> list[dict[str, Any]]:
 
 def test_a_panic_leaves_a_record_that_says_so(machine: Machine) -> None:
     (record,) = _records()
-    assert record["boot_id"] != node("-c", NAME, "get", "boot")["boot_id"].replace("-", "")
+    assert record["boot_id"] != node("-c", NAME, "get", "boot")["resources"][0]["actual"]["boot_id"].replace("-", "")
     assert record["last_usec"] > 0
     whole = node("-c", NAME, "crashes", "show", record["boot_id"][:6])
     assert "PROBE panics" in whole["journal"]

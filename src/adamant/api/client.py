@@ -216,6 +216,9 @@ class Node:
         match code:
             case grpc.StatusCode.UNAVAILABLE:
                 return explain(self.host, self.port, self._credentials, details)
+            case grpc.StatusCode.CANCELLED:
+                # This side cancels nothing that it waits for: an agent that ends does, for calls under way.
+                return UnreachableError("node-unreachable", "the node ended the call: its agent stops", context=where)
             case grpc.StatusCode.DEADLINE_EXCEEDED:
                 return UnreachableError(
                     "node-unreachable", f"the node did not answer within {self._seconds:.0f} s", context=where

@@ -1,0 +1,102 @@
+"""The life of a machine by the commands of a person alone, and no shell on it: from maintenance to a config, through a bad
+one and back, looked into, and reset to what it was when it was new."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adamant.machine.machine import Machine
+from tests import oci_archive
+from tests.image.conftest import adamant, require_program
+from tests.vm.conftest import SECONDS, Probed, node
+
+NAME = "life"
+CONFIG = "kind: Machine\nhostname: {name}\nkernel: {{sysctls: {{vm.swappiness: '{swappiness}'}}}}\n"
+CUT_OFF = """\
+network:
+  interfaces:
+    - {name: enp0s2, addresses: [192.168.77.5/24], routes: [{via: 192.168.77.1}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def new(probed: Probed) -> Iterator[tuple[Machine, str]]:
+    """A machine that is new, and the fingerprint that its console shows."""
+    options = ("--maintenance", "--name", NAME, "--json", "--seconds", str(SECONDS))
+    done = adamant("up", probed.example.folder, *options)
+    yield probed.machines.get(NAME), json.loads(done.stdout)["fingerprint"]
+    probed.machines.delete(NAME, force=True)
+
+
+def on(*arguments: str) -> Any:
+    return node("-c", NAME, *arguments)
+
+
+def apply(folder: Path, text: str, *options: str, expect: tuple[int, ...] = (0,)) -> None:
+    (folder / "machine.yaml").write_text(text)
+    done = adamant("node", "-c", NAME, "apply", folder / "machine.yaml", *options, check=False)
+    assert done.returncode in expect, done.stdout + done.stderr
+
+
+def until(what: str, holds: Any) -> None:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            if holds():
+                return
+        except AssertionError:
+            pass  # no answer yet
+        assert time.monotonic() < deadline, f"it never came to hold: {what}"
+        time.sleep(2)
+
+
+def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
+    new: tuple[Machine, str], tmp_path: Path
+) -> None:
+    machine, fingerprint = new
+    # From maintenance to a machine that obeys.
+    adamant("node", "enroll", machine.address, "--name", NAME, "--cluster", "local", "--fingerprint", fingerprint)
+    until("healthy", lambda: on("health")["overall"] == "ok")
+
+    # Configured, and configured anew: first what it would do, then done.
+    first = CONFIG.format(name="alpha", swappiness="7")
+    (tmp_path / "machine.yaml").write_text(first)
+    shown = adamant("node", "-c", NAME, "diff", tmp_path / "machine.yaml").stdout
+    assert "hostname" in shown
+    assert on("config", "history")["generations"] == []
+    apply(tmp_path, first)
+    assert on("version")["hostname"] == "alpha"
+    apply(tmp_path, CONFIG.format(name="beta", swappiness="9"))
+    assert on("version")["hostname"] == "beta"
+    swappiness = on("get", "sysctls", "vm.swappiness")["resources"][0]
+    assert swappiness["actual"]["value"] == "9"
+
+    # Broken by a config that cuts it off, and back by itself.
+    apply(tmp_path, CONFIG.format(name="lost", swappiness="9") + CUT_OFF, expect=(1, 4))
+    until("the config is back", lambda: on("config", "history")["under_way"] == 0)
+    assert on("version")["hostname"] == "beta"
+    assert on("config", "history")["generations"][0]["why"] == "return"
+
+    # Looked into, without a shell of its own.
+    busybox = Path(require_program("busybox", "busybox-static"))
+    oci_archive.write(tmp_path / "busybox.tar", busybox.read_bytes(), ["sh", "ps", "ls"])
+    inside = adamant("node", "-c", NAME, "debug", "--image-archive", tmp_path / "busybox.tar", "--", "ps")
+    assert "systemd" in inside.stdout
+    assert "config" in adamant("node", "-c", NAME, "events", "--kind", "config").stdout
+    assert adamant("node", "-c", NAME, "logs", "adamant-agent", "-n", "5").stdout
+
+    # Reset to what it was when it was new: nobody's.
+    adamant("node", "-c", NAME, "reset", "all", "--yes", "--no-wait")
+    until("nobody's again", lambda: _waits(machine, fingerprint))
+
+
+def _waits(machine: Machine, old: str) -> bool:
+    """Whether the machine waits to be enrolled, with a key that is not the old one."""
+    refused = adamant("node", "enroll", machine.address, "--name", "again", "--cluster", "local", check=False)
+    answer = refused.stdout + refused.stderr
+    enrolled = adamant("node", "-c", NAME, "version", check=False)
+    return enrolled.returncode != 0 and "fingerprint" in answer and old not in answer.replace(":", "")
