@@ -1,5 +1,7 @@
-"""The life of a machine by the commands of a person alone, and no shell on it: from maintenance to a config, through a bad
-one and back, looked into, and reset to what it was when it was new."""
+"""The life of a machine by the commands of a person alone, and no shell on it.
+
+From maintenance to a config, through a bad one and back, looked into, and reset to what it was when it was new.
+"""
 
 import json
 import time
