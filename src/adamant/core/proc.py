@@ -61,6 +61,39 @@ def command_line(argv: Sequence[Argument], environment: Mapping[str, str] | None
     return f"cd {shlex.quote(str(cwd))} && {line}" if cwd else line
 
 
+def _start(
+    purpose: str,
+    argv: Sequence[Argument],
+    environment: Mapping[str, str] | None,
+    *,
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+) -> "subprocess.Popen[bytes]":
+    """The running program, in a session of its own. Raises ProgramFailed `program-not-started`."""
+    try:
+        return subprocess.Popen(
+            [str(a) for a in argv],
+            env=_environment(environment),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise ProgramFailed(
+            "program-not-started",
+            f"cannot {purpose}: {error.strerror}",
+            code=127,
+            stderr="",
+            context=f"command: {command_line(argv, environment, cwd)}",
+        ) from error
+
+
 def run(
     purpose: str,
     argv: Sequence[Argument],
@@ -81,25 +114,16 @@ def run(
     """
     line = command_line(argv, environment, cwd)
     wants_input = stdin is not None or feed is not None
-    try:
-        process = subprocess.Popen(
-            [str(a) for a in argv],
-            env=_environment(environment),
-            cwd=cwd,
-            stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=pass_fds,
-        )
-    except OSError as error:
-        raise ProgramFailed(
-            "program-not-started",
-            f"cannot {purpose}: {error.strerror}",
-            code=127,
-            stderr="",
-            context=f"command: {line}",
-        ) from error
+    process = _start(
+        purpose,
+        argv,
+        environment,
+        stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        pass_fds=pass_fds,
+    )
     expired = threading.Event()
 
     def kill() -> None:
@@ -176,25 +200,16 @@ def spawn(
 ) -> int:
     """Start a program that outlives this process (an emulator). Its output goes to `log`. Returns its process id."""
     with log.open("ab") as out:
-        try:
-            process = subprocess.Popen(
-                [str(a) for a in argv],
-                env=_environment(environment),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                pass_fds=pass_fds,
-            )
-        except OSError as error:
-            raise ProgramFailed(
-                "program-not-started",
-                f"cannot {purpose}: {error.strerror}",
-                code=127,
-                stderr="",
-                context=f"command: {command_line(argv, environment, cwd)}",
-            ) from error
+        process = _start(
+            purpose,
+            argv,
+            environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out.fileno(),
+            stderr=out.fileno(),
+            cwd=cwd,
+            pass_fds=pass_fds,
+        )
     process.returncode = 0  # it is not ours to wait for; keep the interpreter from warning at exit
     return process.pid
 
@@ -206,23 +221,9 @@ class Lines:
         self._purpose = purpose
         self._line = command_line(argv, environment, None)
         self._closed = threading.Event()
-        try:
-            self._process = subprocess.Popen(
-                [str(a) for a in argv],
-                env=_environment(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ProgramFailed(
-                "program-not-started",
-                f"cannot {purpose}: {error.strerror}",
-                code=127,
-                stderr="",
-                context=f"command: {self._line}",
-            ) from error
+        self._process = _start(
+            purpose, argv, environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def __iter__(self) -> Iterator[bytes]:
         """The lines, without their ends. Raises ProgramFailed when the program ended with an error of its own."""
@@ -286,21 +287,5 @@ def attach(
     environment: Mapping[str, str] | None = None,
 ) -> Attached:
     """Start a program on file descriptors that the caller keeps, and may close once this returns."""
-    try:
-        process = subprocess.Popen(
-            [str(a) for a in argv],
-            env=_environment(environment),
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ProgramFailed(
-            "program-not-started",
-            f"cannot {purpose}: {error.strerror}",
-            code=127,
-            stderr="",
-            context=f"command: {command_line(argv, environment, None)}",
-        ) from error
+    process = _start(purpose, argv, environment, stdin=stdin, stdout=stdout, stderr=stderr)
     return Attached(process)
