@@ -192,6 +192,10 @@ CONFIG_APPLY_SECONDS = 400.0
 DASHBOARD_SECONDS = 10.0
 """An answer to the dashboard, which tells a node that is slower than this as down."""
 
+HEALTH_PROBES = 8
+"""Checks of a machine config that run at once."""
+HEALTH_PROBE_SECONDS = 5.0
+"""What one of them may take, whatever it says: a client waits ten for all."""
 HEALTHY_SECONDS = 300.0
 """How long a release on trial may take to become healthy."""
 

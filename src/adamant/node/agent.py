@@ -26,7 +26,7 @@ from adamant.node import identity, server
 from adamant.node.configuring import CREDENTIAL as CONFIG
 from adamant.node.configuring import Configuring
 from adamant.node.events import Events
-from adamant.node.handlers import Machine, Revoked, table
+from adamant.node.handlers import Machine, Revoked, certificate_names, configured, table
 from adamant.node.health import Health
 from adamant.node.identity import Keys, Store
 from adamant.node.renewal import Renewal
@@ -103,7 +103,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         signal.signal(number, lambda *_: ended.set())
     events = Events()
     renewal: Renewal | None = None
-    health = Health(root, ends=lambda: renewal.ends() if renewal else None)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
+    health = Health(root, ends=lambda: renewal.ends() if renewal else None, more=configured(configuring))
     screen = Screen(root, health.answer) if console else None
 
     def waits(key: str, port: int) -> None:
@@ -113,10 +115,8 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     known = _keys(root, address, state, events, ended, waits)
     if known is None:
         return
-    renewal = Renewal(*known, events)
+    renewal = Renewal(*known, events, names=certificate_names(configuring))
     began, ready = _process_began(), 0
-    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
     machine = Machine(
         root, state or root / "state", events, health, configuring, lambda: renewal.keys, lambda: (began, ready)
     )

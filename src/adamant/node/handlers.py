@@ -4,15 +4,17 @@ A room is imported at its first call, so that the agent serves before it has loa
 memory what somebody asks for. No handler says who may call it: that is for `adamant.api.methods`.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from adamant.model.errors import AdamantError
 from adamant.node.configuring import Configuring
 from adamant.node.events import Events
-from adamant.node.health import Health
+from adamant.node.health import Check, Health
 from adamant.node.identity import Keys
 from adamant.node.server import Handler
 
@@ -71,6 +73,30 @@ def table(machine: Machine) -> dict[str, Handler]:
     }
 
 
+def configured(configuring: Configuring) -> Callable[[], Sequence[Check]]:
+    """The health checks of the config, made anew at each call; none while there is no config."""
+
+    def run() -> Sequence[Check]:
+        config = configuring.machine()
+        if config is None or not config.health:
+            return ()
+        from adamant.node import probes  # noqa: PLC0415 - few machines have such checks
+
+        return probes.run(config.health)
+
+    return run
+
+
+def certificate_names(configuring: Configuring) -> Callable[[], Sequence[str]]:
+    """The names and addresses that the config adds to the node's next certificate."""
+
+    def names() -> Sequence[str]:
+        config = configuring.machine()
+        return config.certificates.names if config else ()
+
+    return names
+
+
 class Revoked:
     """Fingerprints of certificates that the config revokes, as the server asks for them at each call."""
 
@@ -83,8 +109,9 @@ class Revoked:
     def __call__(self) -> Collection[str]:
         """The list, at most two seconds old."""
         if self._monotonic() >= self._until:
-            config = self._configuring.machine()
-            self._listed = frozenset(r.fingerprint for r in config.certificates.revoked) if config else frozenset()
+            with contextlib.suppress(AdamantError):  # a config that cannot be read revokes what it revoked before
+                config = self._configuring.machine()
+                self._listed = frozenset(r.fingerprint for r in config.certificates.revoked) if config else frozenset()
             self._until = self._monotonic() + _REVOKED_SECONDS
         return self._listed
 

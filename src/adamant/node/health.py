@@ -240,17 +240,23 @@ class Health:
     """The checks with their memory: since when each has the state it has."""
 
     def __init__(
-        self, root: Path, clock: Callable[[], float] = time.time, ends: Callable[[], int | str | None] = lambda: None
+        self,
+        root: Path,
+        clock: Callable[[], float] = time.time,
+        ends: Callable[[], int | str | None] = lambda: None,
+        more: Callable[[], Sequence[Check]] = tuple,
     ) -> None:
+        """`more` makes checks besides those that every machine has."""
         self._root = root
         self._ends = ends
+        self._more = more
         self._clock = clock
         self._since: dict[str, tuple[pb.CheckState, int]] = {}
         self._lock = threading.Lock()
 
     def answer(self) -> pb.HealthResponse:
         """The answer to Health: every check, run now."""
-        checks = judge(look(self._root, self._clock, self._ends))
+        checks = [*judge(look(self._root, self._clock, self._ends)), *self._more()]
         return pb.HealthResponse(overall=overall(checks), checks=[self._remember(check) for check in checks])
 
     def _remember(self, check: Check) -> pb.HealthCheck:
