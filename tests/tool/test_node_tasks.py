@@ -19,8 +19,8 @@ import pytest
 from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
 from adamant.node.tasks import run, serve, task
+from adamant.node.tasks.answer import Answer, Work
 from adamant.node.tasks.bpf import Filter, compile_filter, encode
-from adamant.node.tasks.serve import Answer, Work
 
 SOURCE = Path(run.__file__).parents[3]
 

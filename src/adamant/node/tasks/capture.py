@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
+from adamant.node.tasks.answer import Answer
 from adamant.node.tasks.bpf import Filter, compile_filter, encode
-from adamant.node.tasks.serve import Answer
 
 _MAGIC = 0xA1B23C4D
 _ETHERNET = 1
