@@ -1,6 +1,8 @@
 """Error references: all literal, all documented, each with one exit code, and raised somewhere."""
 
+import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,12 @@ def documented() -> set[str]:
     return set(re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE))
 
 
+@functools.cache
+def collected() -> Mapping[str, errors.Reference]:
+    """What the generator finds in the sources, once for all tests."""
+    return errors.collect(SOURCE)
+
+
 def grepped() -> set[str]:
     """References by a plain search, which knows nothing of syntax trees: a literal right after an error's name."""
     pattern = re.compile(
@@ -34,7 +42,7 @@ def grepped() -> set[str]:
 
 def test_every_reference_in_the_code_is_on_the_page() -> None:
     assert grepped() - documented() == set(), "run scripts/generate errors"
-    assert set(errors.collect(SOURCE)) - documented() == set(), "run scripts/generate errors"
+    assert set(collected()) - documented() == set(), "run scripts/generate errors"
 
 
 def test_every_reference_on_the_page_is_in_the_code() -> None:
@@ -43,15 +51,15 @@ def test_every_reference_on_the_page_is_in_the_code() -> None:
 
 
 def test_references_are_kebab_case() -> None:
-    assert [n for n in errors.collect(SOURCE) if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", n)] == []
+    assert [n for n in collected() if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", n)] == []
 
 
 def test_what_a_person_gave_wrong_comes_with_a_message() -> None:
-    assert [r.name for r in errors.collect(SOURCE).values() if not r.messages] == []
+    assert [r.name for r in collected().values() if not r.messages] == []
 
 
 def test_exit_codes_are_those_that_the_classes_have() -> None:
-    found = errors.collect(SOURCE)
+    found = collected()
     assert found["lock-missing"].exit_code is InputError.exit_code is ExitCode.USAGE
     assert found["digest-malformed"].exit_code is VerificationError.exit_code is ExitCode.VERIFICATION
     assert found["mirror-unreachable"].exit_code is UnreachableError.exit_code is ExitCode.UNREACHABLE
@@ -60,7 +68,7 @@ def test_exit_codes_are_those_that_the_classes_have() -> None:
 
 
 def test_cures_belong_to_errors_that_exist() -> None:
-    assert set(cures.OF_REFERENCE) - set(errors.collect(SOURCE)) == set()
+    assert set(cures.OF_REFERENCE) - set(collected()) == set()
 
 
 def module(tmp_path: Path, text: str) -> Path:

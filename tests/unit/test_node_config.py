@@ -447,6 +447,7 @@ def test_the_order_of_generations_does_not_hang_on_the_clock(tmp_path: Path) -> 
 
 
 @settings(max_examples=150, deadline=None)
+@settings(max_examples=40)
 @given(
     st.binary(max_size=300)
     | st.recursive(
