@@ -446,8 +446,7 @@ def test_the_order_of_generations_does_not_hang_on_the_clock(tmp_path: Path) -> 
     assert Store(tmp_path).add(OLD, "mary", Why.APPLY).number == 3
 
 
-@settings(max_examples=150, deadline=None)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     st.binary(max_size=300)
     | st.recursive(
