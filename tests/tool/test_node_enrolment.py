@@ -423,7 +423,7 @@ def test_credentials_go_before_what_the_state_keeps(
     _done(capsys, "keys", "cluster", "node", "m1", "--cluster", "lab")
     with Agent(tmp_path, credentials=home / "nodes" / "m1") as agent:
         agent.serves()
-        assert not (agent.state / "adamant").exists()
+        assert not (agent.state / "adamant" / "identity").exists()
         with client.connect(agent.address, _credentials(home)) as node:
             node.version()
 
