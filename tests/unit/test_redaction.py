@@ -48,7 +48,7 @@ def test_secrets_are_masked(text: str) -> None:
     "text",
     [
         "Started systemd-journald.service - Journal Service.",
-        "https://deb.debian.org/debian trixie",
+        "https://mirror.example.org/debian trixie",
         "usr-verity: every block read is as 1b2c says",
         "nobody asks for a password here",
         "token bucket: 5 of 10",
