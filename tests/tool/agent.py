@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.image.conftest import require_program
+
 SHOWN = re.compile(r"(?:[0-9a-f]{4}:){15}[0-9a-f]{4}")
 _SECONDS = 60.0
 
@@ -24,6 +26,7 @@ class Agent:
     """The agent with the state folder `state`, and with the credentials in `credentials` when that is given."""
 
     def __init__(self, folder: Path, *, credentials: Path | None = None, port: int = 0) -> None:
+        require_program("openssl", "openssl")  # on a machine, the image has it
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
         self.log = folder / "agent.log"
