@@ -72,7 +72,7 @@ def _watch(call: Call, root: Path, events: Events, action: str) -> Iterator[pb.U
             if action != "estimate":
                 events.publish(EVENT_KIND_UPDATE, seen.message, {"action": action, "version": seen.version})
             return
-        if not _runs():
+        if not _runs(root):
             raise AdamantError("update-failed", "the update ended without a word", hint=f"adamant node logs {UNIT}")
         time.sleep(_POLL_SECONDS)
 
@@ -84,8 +84,9 @@ _STATES = frozenset(
 """References of errors that say that the state of things forbids it now."""
 
 
-def _runs() -> bool:
+def _runs(root: Path) -> bool:
+    """Whether the program still runs, or has said its last word."""
     with Systemd() as systemd:
         if systemd.units(["active", "activating"], [UNIT]):
             return True
-    return state.progress(Path("/")).state != "running"
+    return state.progress(root).state != "running"

@@ -26,10 +26,10 @@ class Facts(NamedTuple):
     """Versions that were tried on this machine and not found good."""
 
 
-def check(facts: Facts, release: Release, running_size: int, *, force: bool) -> None:
+def check(facts: Facts, release: Release, *, force: bool) -> None:
     """Raises BusyError that names the first reason against staging `release`, if there is one.
 
-    `running_size` is the size of the running UKI; all entries but that one make room for the new one.
+    An entry other than the running one is removed first, and makes room for the new one.
     """
     if facts.running is None:
         raise BusyError(
@@ -53,8 +53,8 @@ def check(facts: Facts, release: Release, running_size: int, *, force: bool) -> 
             f"{release.version} was tried on this machine and not found good",
             hint="adamant node logs --boot -1 says why; --force tries it again",
         )
-    free = facts.free + sum(release.uki.size for e in facts.entries if e.name != facts.running.name)
-    if free < release.uki.size + _SPARE and facts.free < release.uki.size + _SPARE:
+    makes_room = any(entry.name != facts.running.name for entry in facts.entries)
+    if facts.free < release.uki.size + _SPARE and not makes_room:
         raise BusyError(
             "esp-full",
             f"the ESP has {facts.free >> 20} MiB free, and the new UKI needs {(release.uki.size >> 20) + 1} MiB",

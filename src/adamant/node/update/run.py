@@ -26,6 +26,7 @@ from adamant.model.layout import SLOT_LABELS  # noqa: E402
 from adamant.model.posture import Posture  # noqa: E402
 from adamant.model.version_order import compare  # noqa: E402
 from adamant.node import efivars, record  # noqa: E402
+from adamant.node.config.generations import FOLDER, Store  # noqa: E402
 from adamant.node.reading import read_line, read_text  # noqa: E402
 from adamant.node.update import entries, preflight, state, trust  # noqa: E402
 from adamant.node.update.devices import BlockDevice, Slot  # noqa: E402
@@ -57,6 +58,11 @@ class Host:
         """The entry of this boot, as it is named now."""
         name = efivars.uki(self.root)
         return next((e for e in self.esp.entries() if e._replace(left=None, done=0).name == name), None)
+
+    def trial(self) -> bool:
+        """Whether a config is on trial."""
+        folder = self.root / FOLDER
+        return folder.is_dir() and Store(folder).journal.trial is not None
 
     def slot(self, label: str) -> Slot:
         """The devices of a slot."""
@@ -125,9 +131,8 @@ class Update:
         host, esp = self._host, self._host.esp
         running = host.entry()
         kept = self._note_failed()
-        facts = preflight.Facts(esp.entries(), running, esp.free(), trial=False, failed=kept.failed)
-        size = esp.read(running).size if running else 0
-        preflight.check(facts, release, size, force=self._request.force)
+        facts = preflight.Facts(esp.entries(), running, esp.free(), trial=host.trial(), failed=kept.failed)
+        preflight.check(facts, release, force=self._request.force)
         assert running is not None  # preflight refused without one
         old = next((r for r in found.releases if r.key == (host.version, host.arch)), None)
         slot, active = host.slot(host.other()), host.slot(host.active)

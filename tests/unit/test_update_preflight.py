@@ -1,0 +1,40 @@
+"""What must hold before an update begins: each reason against it has a name."""
+
+import pytest
+
+from adamant.model.errors import BusyError
+from adamant.node.update.entries import Entry
+from adamant.node.update.preflight import Facts, check
+from tests.unit.power_cuts import made
+
+RELEASE = made("2", bytes(8192)).release
+RUNNING = Entry("host", "1", None, 0)
+WELL = Facts([RUNNING], RUNNING, free=1 << 30, trial=False)
+
+
+def test_a_machine_that_is_well_is_updated() -> None:
+    check(WELL, RELEASE, force=False)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reference"),
+    [
+        (WELL._replace(running=None), "boot-entry-missing"),
+        (WELL._replace(running=RUNNING._replace(left=2, done=1)), "boot-on-trial"),
+        (WELL._replace(trial=True), "config-on-trial"),
+        (WELL._replace(failed=("2",)), "release-failed-here"),
+        (WELL._replace(free=100), "esp-full"),
+    ],
+)
+def test_each_reason_against_it_is_named(facts: Facts, reference: str) -> None:
+    with pytest.raises(BusyError) as caught:
+        check(facts, RELEASE, force=False)
+    assert caught.value.reference == reference
+
+
+def test_a_release_that_failed_is_tried_again_when_it_is_forced() -> None:
+    check(WELL._replace(failed=("2",)), RELEASE, force=True)
+
+
+def test_another_entry_makes_room() -> None:
+    check(WELL._replace(entries=[RUNNING, Entry("host", "0.9", None, 0)], free=100), RELEASE, force=False)
