@@ -157,6 +157,20 @@ def test_a_systemd_that_does_not_answer_is_an_error_within_the_deadline(
         ask()
 
 
+def test_a_connection_that_is_dropped_is_made_anew(start: Callable[[Behaviour], str]) -> None:
+    dropped: list[bytes] = []
+
+    def behave(peer: socket.socket) -> None:
+        if len(dropped) < 2:
+            dropped.append(peer.recv(4096))
+        else:
+            _serve(peer)
+
+    with Systemd(start(behave), seconds=5) as systemd:
+        assert systemd.manager("Version") == ["257"]
+    assert len(dropped) == 2
+
+
 def test_an_action_is_over_when_its_job_is(start: Callable[[Behaviour], str]) -> None:
     CALLED.clear()
     with Systemd(start(_serve), seconds=5) as systemd:

@@ -61,5 +61,5 @@ def test_a_machine_goes_from_its_console_s_fingerprint_to_health_and_stays(
     assert probed.machines.stop(NAME, 120) is Stopped.SHUT_DOWN
     up.start(probed.machines, NAME, probed.tools, places.cache(), lambda _phase: None, SECONDS)
     again = next(c for c in node("-c", NAME, "health")["checks"] if c["name"] == "certificate")
-    assert again["message"] == soon["message"]
+    assert again["message"].split(",")[0] == soon["message"].split(",")[0], "the day it ends; the days until then pass"
     assert "waits to be enrolled" not in _said(probed.machines.get(NAME))

@@ -77,6 +77,13 @@ def test_its_console_shows_who_it_is_and_no_complaint_of_the_agent(machine: Mach
     assert "Traceback" not in shown
 
 
+def test_no_unit_was_left_out_of_the_boot(machine: Machine) -> None:
+    """systemd breaks a cycle of orderings by leaving out a unit of its choice, and says so in the kernel's log."""
+    log = adamant("node", "dmesg").stdout
+    assert "Linux version" in log
+    assert "ordering cycle" not in log
+
+
 def test_a_reboot_brings_back_the_released_state_and_keeps_var(machine: Machine, probed: Probed) -> None:
     before = probe(machine)
     assert probed.machines.stop(machine.name, 120) is Stopped.SHUT_DOWN

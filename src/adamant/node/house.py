@@ -39,6 +39,7 @@ STARTED: dict[str, str] = {
     "adamant-healthy.service": "finds a release on trial good, or ends its boot",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
     "adamant-config.service": "the machine's config",
+    "adamant-modules.service": "kernel modules that the config names",
     "adamant-boot-mark.service": "tells a shutdown from a crash",
     "adamant-capture.socket": "captures of packets, which the agent may not make itself",
     "state.mount": "the machine's state",

@@ -27,6 +27,8 @@ _PROPERTIES = "org.freedesktop.DBus.Properties"
 
 _JOB_SECONDS = 0.1
 """How often it is looked whether a job is done."""
+_RETRY_SECONDS = 0.1
+"""Between a connection that was dropped and the next."""
 
 Verb = Literal["start", "stop", "restart", "reload"]
 _VERBS: dict[Verb, str] = {
@@ -56,6 +58,15 @@ class Systemd:
 
         self._serial = 0
         self._parser = Parser()
+        end = time.monotonic() + seconds
+        try:
+            while not self._connected(path, seconds, end):
+                time.sleep(_RETRY_SECONDS)
+        except OSError as error:
+            raise AdamantError("systemd-silent", f"systemd cannot be asked: {error}") from error
+
+    def _connected(self, path: str, seconds: float, end: float) -> bool:
+        """Whether systemd takes us. Now and then it drops a connection at its beginning, and takes the next one."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             self._socket.settimeout(seconds)
@@ -63,7 +74,10 @@ class Systemd:
             self._authenticate()
         except OSError as error:
             self._socket.close()
-            raise AdamantError("systemd-silent", f"systemd cannot be asked: {error}") from error
+            if not isinstance(error, ConnectionError) or time.monotonic() > end:
+                raise
+            return False
+        return True
 
     def _authenticate(self) -> None:
         """Say who we are (D-Bus Specification, Authentication Protocol), and wait until that is accepted.

@@ -3,15 +3,16 @@
 Once in the life of a machine, when its first boot is up and the agent has marked it.
 """
 
+import glob
 import os
 import subprocess
 import time
 
 DONE = "/var/lib/probe-crashed"
-MARKS = "/state/adamant/crash/running"
+MARKS = "/state/adamant/crash/running/*"
 
 if not os.path.exists(DONE):  # noqa: PTH110
-    while subprocess.run(["systemctl", "is-system-running", "--quiet"]).returncode or not os.listdir(MARKS):  # noqa: PTH208
+    while subprocess.run(["systemctl", "is-system-running", "--quiet"]).returncode or not glob.glob(MARKS):  # noqa: PTH207
         time.sleep(1)
     print("GET /x HTTP/1.1 Authorization: Bearer planted-in-a-header", flush=True)
     print('{"password": "planted-in-json", "n": 1}', flush=True)

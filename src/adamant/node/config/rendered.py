@@ -64,7 +64,7 @@ def _of_area(name: str) -> Action:
 
 CONSEQUENCES: tuple[tuple[str, Action], ...] = (
     ("run/sysctl.d", Action("restart", "systemd-sysctl.service")),
-    ("run/modules-load.d", Action("restart", "systemd-modules-load.service")),
+    ("run/modules-load.d", Action("restart", "adamant-modules.service")),
     ("run/systemd/network", _of_area("network")),
     ("run/systemd/resolved.conf.d", _of_area("resolver")),
     ("run/systemd/timesyncd.conf.d", _of_area("time")),
