@@ -64,6 +64,14 @@ def fingerprint(context: grpc.ServicerContext) -> str:
     return hashlib.sha256(binascii.a2b_base64(b"".join(pem.splitlines()[1:-1]))).hexdigest()
 
 
+def _decode(method: Method, data: bytes) -> Any:
+    """The request that a caller's bytes are. Raises InputError `request-malformed`."""
+    try:
+        return method.request.FromString(data)
+    except Exception as error:  # protobuf raises DecodeError, and others for what is nested too deep
+        raise InputError("request-malformed", f"the request of {method.name} cannot be read") from error
+
+
 class _Door:
     """What stands before every handler: the role, the limits, the audit log, and what becomes of errors."""
 
@@ -78,15 +86,20 @@ class _Door:
 
         def call(request: Any, context: grpc.ServicerContext) -> Any:
             with self._through(method, context) as made:
-                return handler(request, made)
+                return handler(_decode(method, request), made)
 
         return call
 
     def stream(self, method: Method, handler: Handler) -> Callable[[Any, grpc.ServicerContext], Iterator[Any]]:
         """`handler` behind the door, for a method with any number of answers."""
 
+        def read(request: Any) -> Any:
+            if method.form is Form.DIALOGUE:
+                return (_decode(method, data) for data in request)
+            return _decode(method, request)
+
         def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-            with self._through(method, context) as made, closing(handler(request, made)) as answers:
+            with self._through(method, context) as made, closing(handler(read(request), made)) as answers:
                 key = id(context)
                 try:
                     for answer in answers:
@@ -182,7 +195,8 @@ class _Table(_GenericHandler):
         self._handlers = {
             method.path: make[method.form][0](
                 make[method.form][1](method, handlers[method.name]),
-                request_deserializer=method.request.FromString,
+                # Bytes of a caller are read behind the door, once its role is known.
+                request_deserializer=None,
                 response_serializer=method.response.SerializeToString,
             )
             for method in methods.METHODS
