@@ -33,6 +33,7 @@ Examples:
   adamant up                   the definition in this folder, or else the example
   adamant up my-host           the definition in my-host
   adamant up my-host --replace a fresh machine in place of the one that is there
+  adamant up --config machine.yaml --disk 4096
 """
 
 
@@ -45,6 +46,15 @@ Examples:
 @click.option("--cpus", type=click.IntRange(1, 64), default=2, show_default=True, help="Processors.")
 @click.option("--secure-boot", is_flag=True, help="Enrol the definition's Secure Boot key and enforce it.")
 @click.option("--tpm", is_flag=True, help="Give the machine a TPM.")
+@click.option(
+    "--disk",
+    "disks",
+    type=click.IntRange(1, 1 << 24),
+    multiple=True,
+    metavar="MIB",
+    help="One more disk, empty; may be repeated. Their serial numbers are disk-1, disk-2, ...",
+)
+@click.option("--config", type=click.Path(path_type=Path), help="The machine config of its first boot.")
 @click.option("--maintenance", is_flag=True, help="Give it no keys: it waits for adamant node enroll.")
 @click.option("--seconds", type=float, default=limits.BOOT_SECONDS, show_default=True, help="How long it may take.")
 @json_option
@@ -57,6 +67,8 @@ def command(
     cpus: int,
     secure_boot: bool,
     tpm: bool,
+    disks: tuple[int, ...],
+    config: Path | None,
     maintenance: bool,
     seconds: float,
     as_json: bool,
@@ -64,6 +76,7 @@ def command(
     """Build an image and boot it until its API answers: lock if there is none, build, boot, wait for health."""
     project = projects.read_project(_folder(folder), overrides)
     name = name or project.image.name
+    credentials = {"adamant.config": _config(config, project)} if config is not None else {}
     machines = Machines(places.state() / "machines")
     _make_room(machines, name, replace)
     with progress(as_json) as watch:
@@ -81,6 +94,8 @@ def command(
             memory=memory << 20,
             cpus=cpus,
             tpm=tpm,
+            extra_disks=tuple(size << 20 for size in disks),
+            credentials=credentials,
             certificate=_certificate(project) if secure_boot else None,
         )
         bring_up.create(machines, name, _disk(built), options, keys=not maintenance)
@@ -99,6 +114,16 @@ def command(
         click.echo(json.dumps(_as_object(name, up, built)))
     else:
         _print(name, up)
+
+
+def _config(path: Path, project: Project) -> bytes:
+    """The machine config in a file as a machine takes it, checked for the posture of its image."""
+    from adamant.cli.node.apply import read_document  # noqa: PLC0415
+    from adamant.model.machine.wire import from_wire  # noqa: PLC0415
+
+    document = read_document(path).encode()
+    from_wire(document, project.image.posture)
+    return document
 
 
 def _folder(folder: Path | None) -> Path:

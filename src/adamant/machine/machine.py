@@ -58,7 +58,10 @@ class Stopped(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a machine gets. Sizes are bytes. `certificate` (PEM) turns Secure Boot on, with that one key enrolled."""
+    """What a machine gets. Sizes are bytes. `certificate` (PEM) turns Secure Boot on, with that one key enrolled.
+
+    `extra_disks` are the sizes of further disks, empty, whose serial numbers are disk-1, disk-2 and so on.
+    """
 
     arch: Arch
     memory: int = 2 << 30
@@ -66,6 +69,7 @@ class Options:
     disk_size: int = 8 << 30
     certificate: bytes | None = None
     tpm: bool = False
+    extra_disks: tuple[int, ...] = ()
     credentials: Mapping[str, bytes] = field(default_factory=dict)
     on_panic: OnPanic = OnPanic.REBOOT
     kernel: DirectKernel | None = None
@@ -131,6 +135,10 @@ class Machines:
                     os.truncate(disk, size)
                     files.copy_range(image, disk)
                     os.truncate(disk, max(size, options.disk_size))
+                    for number, extra in enumerate(options.extra_disks, 1):
+                        empty = made / qemu.extra_disk(number)
+                        empty.touch(mode=0o600)
+                        os.truncate(empty, extra)
                 except OSError as error:
                     raise files.write_failed(made / qemu.DISK, error) from error
                 with self._ports():
@@ -265,6 +273,7 @@ class Machines:
             port=port.allocate(self._taken_ports()),
             secure_boot=options.certificate is not None,
             tpm=options.tpm,
+            extra_disks=options.extra_disks,
             on_panic=options.on_panic,
             credentials=credentials,
             kernel=None
@@ -318,6 +327,7 @@ def _spec(kept: MachineRecord, chosen: Accelerator, code: Path, data_folders: tu
         data_folders=data_folders,
         secure_boot=kept.secure_boot,
         tpm=kept.tpm,
+        extra_disks=len(kept.extra_disks),
         credentials=kept.credentials,
         on_panic=kept.on_panic,
         kernel=None

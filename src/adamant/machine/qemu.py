@@ -60,6 +60,7 @@ class MachineSpec:
     data_folders: tuple[Path, ...]
     secure_boot: bool = False
     tpm: bool = False
+    extra_disks: int = 0
     credentials: tuple[str, ...] = ()
     on_panic: OnPanic = OnPanic.REBOOT
     kernel: DirectKernel | None = None
@@ -125,11 +126,25 @@ def _devices(spec: MachineSpec) -> tuple[str, ...]:
     return (
         *("-drive", f"if=none,id=disk,format=raw,file={DISK},cache=writeback,discard=unmap,detect-zeroes=unmap"),
         *("-device", "virtio-blk-pci,drive=disk,bootindex=1"),
+        *(word for number in range(1, spec.extra_disks + 1) for word in _extra_disk(number)),
         *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{spec.port}-:{PORT}"),
         # No option ROM: the machine boots from its disk, never from a network.
         *("-device", f"virtio-net-pci,netdev=net,mac={mac(spec.uuid)},romfile="),
         *("-device", "virtio-rng-pci"),
         *("-device", "i6300esb", "-action", "watchdog=reset"),
+    )
+
+
+def extra_disk(number: int) -> str:
+    """File of the further disk of that number, which is its serial number too, but for the suffix."""
+    return f"disk-{number}.raw"
+
+
+def _extra_disk(number: int) -> tuple[str, ...]:
+    file = extra_disk(number)
+    return (
+        *("-drive", f"if=none,id=disk{number},format=raw,file={file},cache=writeback,discard=unmap"),
+        *("-device", f"virtio-blk-pci,drive=disk{number},serial={file.removesuffix('.raw')}"),
     )
 
 

@@ -30,7 +30,7 @@ class KernelRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MachineRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a machine is. `memory` and `disk_size` in bytes; `image` is where its disk was copied from, to be shown."""
+    """What a machine is. Memory and disks in bytes; `image` is where its disk was copied from, to be shown."""
 
     name: Annotated[str, Meta(pattern=NAME_PATTERN)]
     arch: Arch
@@ -45,6 +45,7 @@ class MachineRecord(Struct, frozen=True, forbid_unknown_fields=True):
     on_panic: OnPanic
     credentials: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$")], ...]
     kernel: KernelRecord | None = None
+    extra_disks: tuple[Annotated[int, Meta(ge=1)], ...] = ()
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)] = SCHEMA
 
 

@@ -3,17 +3,20 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from adamant.cli.cluster import cluster_option, passphrase, passphrase_option
+from adamant.cli.node.apply import applied_lines, read_document
 from adamant.cli.options import json_option
-from adamant.model.errors import InputError
+from adamant.model.errors import ExitCode, InputError
 
 _EPILOG = """\b
 Examples:
   adamant node enroll 192.0.2.7 --fingerprint 9f86:d081:... --name m1
   adamant node enroll m1.example --fingerprint 9f86:d081:... --cluster lab --client mary
+  adamant node enroll 192.0.2.7 --fingerprint 9f86:d081:... --name m1 --config m1.yaml
 """
 
 
@@ -28,6 +31,7 @@ Examples:
 @click.option("--context", "context_name", metavar="NAME", help="Name of the context.  [default: the machine's name]")
 @click.option("--client", default="admin", show_default=True, metavar="NAME", help="The client of the context.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is valid.")
+@click.option("--config", type=click.Path(path_type=Path), help="Put this machine config in place afterwards.")
 @click.option("--replace", is_flag=True, help="In place of a context of that name.")
 @cluster_option
 @passphrase_option
@@ -41,19 +45,22 @@ def command(
     context_name: str | None,
     client: str,
     days: int,
+    config: Path | None,
     replace: bool,
     named: str,
     passphrase_file: Path | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Give a machine that waits in maintenance its certificate, and make a context for it.
 
-    The machine is known by the fingerprint on its console: without it, nothing is sent.
+    The machine is known by the fingerprint on its console: without it, nothing is sent. With --config, the exit code
+    is 6 when some of the config waits for a reboot.
     """
     from adamant.api import cluster, contexts, enrolment, fingerprint  # noqa: PLC0415 - gRPC is slow to import
     from adamant.api.client import parse_address  # noqa: PLC0415
 
     host, _ = parse_address(address)
+    document = read_document(config) if config is not None else None
     pinned = fingerprint.parse(typed) if typed is not None else None
     if pinned is None and not trust_on_first_use:
         raise InputError(
@@ -77,6 +84,8 @@ def command(
     waiting = enrolment.enroll(address, pinned, authority.certificate, sign)
     contexts.put(context_name, context)
     version = enrolment.await_serving(address, credentials, waiting.key)
+    applied = _apply(address, credentials, document) if document is not None else None
+    code = int(ExitCode.REBOOT_NEEDED if applied is not None and applied.reboot else ExitCode.DONE)
     if as_json:
         shown = {
             "name": name,
@@ -86,9 +95,22 @@ def command(
             "machine_id": version.machine_id,
             "image": version.image,
             "image_version": version.image_version,
+            "generation": applied.generation if applied is not None else 0,
         }
         click.echo(json.dumps(shown))
-        return
+        return code
     click.echo(f"enrolled {name}: key {fingerprint.show(waiting.key)}")
     click.echo(f"it runs {version.image} {version.image_version} (machine id {version.machine_id})")
     click.echo(f"the context {context_name} is the current one now. Try next: adamant node health")
+    if applied is not None:
+        click.echo("\n".join(applied_lines(applied)))
+    return code
+
+
+def _apply(address: str, credentials: Any, document: str) -> Any:
+    """What came of putting a config in place on a machine that has just been enrolled."""
+    from adamant.api import config  # noqa: PLC0415 - imports the contract
+    from adamant.api.client import connect  # noqa: PLC0415
+
+    with connect(address, credentials) as node:
+        return node.config_apply(config.document_change(document), "now", 0)
