@@ -21,7 +21,6 @@ from adamant.api import client, contexts, methods, pki
 from adamant.api import debug_pb2 as pb
 from adamant.api.contexts import Context
 from adamant.api.identity import Role
-from adamant.core import proc
 from adamant.model.errors import AdamantError
 from adamant.model.lock import Lock
 from adamant.node import server
@@ -29,24 +28,13 @@ from adamant.node.calls import Call
 from adamant.node.debug.ctr import PREFIX, Ctr
 from adamant.node.debug.service import Debug
 from adamant.node.events import Events
-from adamant.packages.fetch import fetch
-from tests import oci_archive
-from tests.image.conftest import COMMAND, require_program
+from tests.image.conftest import COMMAND
+from tests.tool import containerd as real
+from tests.tool.containerd import Containerd
 
 NOW = datetime.datetime.now(datetime.UTC)
 CA = pki.make_authority("cluster", NOW)
 NODE = pki.issue_node(CA, ["m1"], NOW)
-
-CONFIG = """\
-version = 2
-root = "{0}/root"
-state = "{0}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "{0}/containerd.sock"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "{0}/opt"
-"""
 
 PROGRAM = """\
 import socket, sys
@@ -62,53 +50,20 @@ else:
 """
 
 
-class Containerd(NamedTuple):
-    """A containerd of this test run: its folder, and ctr."""
-
-    folder: Path
-    ctr: str
-
-    def left(self) -> list[str]:
-        """Namespaces of sessions."""
-        done = proc.run("ask", [self.ctr, "--address", self.folder / "containerd.sock", "namespaces", "ls", "-q"])
-        return [name for name in done.stdout.decode().split() if name.startswith(PREFIX)]
+def left(containerd: Containerd) -> list[str]:
+    """Namespaces of sessions."""
+    return [name for name in containerd.namespaces() if name.startswith(PREFIX)]
 
 
 @pytest.fixture(scope="module")
 def containerd(tmp_path_factory: pytest.TempPathFactory, lock: Lock, cache: Path) -> Iterator[Containerd]:
-    """The containerd that images get; runc is the host's."""
-    require_program("runc", "runc")
-    folder = tmp_path_factory.mktemp("containerd")
-    (package,) = [package for package in lock.image.packages if package.name == "containerd"]
-    (deb,) = fetch([package], cache).values()
-    subprocess.run(["dpkg-deb", "-x", deb, folder / "package"], check=True)
-    programs = folder / "package/usr/bin"
-    (folder / "config.toml").write_text(CONFIG.format(folder))
-    with (folder / "log").open("wb") as log:
-        running = subprocess.Popen(
-            [programs / "containerd", "-c", folder / "config.toml"],
-            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
-            stdout=log,
-            stderr=log,
-        )
-    found = Containerd(folder, str(programs / "ctr"))
-    try:
-        for _ in range(100):
-            if (folder / "containerd.sock").exists():
-                break
-            time.sleep(0.1)
+    with real.running(tmp_path_factory.mktemp("containerd"), lock, cache) as found:
         yield found
-    finally:
-        running.terminate()
-        running.wait()
 
 
 @pytest.fixture(scope="module")
 def archive(containerd: Containerd) -> Path:
-    busybox = Path(require_program("busybox", "busybox-static"))
-    path = containerd.folder / "busybox.tar"
-    oci_archive.write(path, busybox.read_bytes(), ["sh", "ls", "ps", "cat", "touch", "sleep", "echo", "stty", "true"])
-    return path
+    return real.busybox(containerd.folder / "busybox.tar")
 
 
 class Manager:
@@ -234,7 +189,7 @@ def test_it_sees_the_host_s_processes_and_files_and_cannot_write_them(machine: M
 def test_nothing_is_left_and_the_events_say_who_ran_what(machine: Machine, archive: Path) -> None:
     assert _debug("--image-archive", archive, "--", "true").returncode == 0
     machine.manager.settle()
-    assert machine.containerd.left() == []
+    assert left(machine.containerd) == []
     started, ended = machine.said()[:2]
     assert started[0] == "a debug container was started"
     assert started[1]["client"] == "mary"
@@ -282,9 +237,9 @@ SLEEP = ("sh", "-c", "echo up; sleep 1000")
 def test_a_client_that_goes_leaves_nothing(machine: Machine, archive: Path) -> None:
     with closing(_begin(machine, archive, *SLEEP)) as answers:  # type: ignore[type-var]
         assert _until_output(answers) == b"up\n"
-        assert len(machine.containerd.left()) == 1
+        assert len(left(machine.containerd)) == 1
     machine.manager.settle()
-    assert machine.containerd.left() == []
+    assert left(machine.containerd) == []
 
 
 def test_a_session_ends_when_its_time_is_over(machine: Machine, archive: Path) -> None:
@@ -292,7 +247,7 @@ def test_a_session_ends_when_its_time_is_over(machine: Machine, archive: Path) -
         list(_begin(machine, archive, *SLEEP, seconds=4))
     assert caught.value.reference == "debug-over"
     machine.manager.settle()
-    assert machine.containerd.left() == []
+    assert left(machine.containerd) == []
 
 
 def test_a_session_s_program_that_is_killed_leaves_nothing(machine: Machine, archive: Path) -> None:
@@ -303,18 +258,18 @@ def test_a_session_s_program_that_is_killed_leaves_nothing(machine: Machine, arc
             list(answers)
     assert caught.value.reference == "debug-silent"
     machine.manager.settle()
-    assert machine.containerd.left() == []
+    assert left(machine.containerd) == []
 
 
 def test_what_is_left_of_a_power_cut_goes_with_the_next_session(machine: Machine, archive: Path) -> None:
     containerd = machine.containerd
-    stale = Ctr("0-1-0", containerd.folder, containerd.ctr, ("--address", str(containerd.folder / "containerd.sock")))
+    stale = Ctr("0-1-0", containerd.folder, containerd.ctr, containerd.common)
     stale = stale._replace(snapshotter="native")
     stale.import_archive(lambda out: _write(out, archive.read_bytes()))
-    assert containerd.left() == [stale.namespace]
+    assert left(containerd) == [stale.plain.namespace]
     assert _debug("--image-archive", archive, "--", "true").returncode == 0
     machine.manager.settle()
-    assert containerd.left() == []
+    assert left(containerd) == []
 
 
 def _write(out: int, data: bytes) -> None:
@@ -329,7 +284,7 @@ def test_what_is_no_archive_is_told_so(machine: Machine, tmp_path: Path) -> None
     assert done.returncode == 1
     assert b"[debug-archive]" in done.stderr
     machine.manager.settle()
-    assert machine.containerd.left() == []
+    assert left(machine.containerd) == []
 
 
 def test_a_terminal_is_one_on_both_sides_and_given_back(machine: Machine, archive: Path) -> None:
@@ -377,7 +332,7 @@ def test_a_terminal_is_given_back_when_the_client_is_ended(machine: Machine, arc
         os.close(master)
         os.close(slave)
     machine.manager.settle()
-    assert machine.containerd.left() == []
+    assert left(machine.containerd) == []
 
 
 def _termios(fd: int) -> list[Any]:

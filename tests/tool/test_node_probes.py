@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,8 @@ def port() -> Iterator[int]:
 def test_a_page_is_well_when_it_has_the_status_that_is_wanted(port: int) -> None:
     url = f"http://127.0.0.1:{port}/empty?a=b"
     well, other = probes.run(
-        [HealthCheck("a", http=HttpCheck(url, status=204)), HealthCheck("b", http=HttpCheck(url, status=200))]
+        [HealthCheck("a", http=HttpCheck(url, status=204)), HealthCheck("b", http=HttpCheck(url, status=200))],
+        Path("/"),
     )
     assert (well.state, other.state) == (OK, FAILING)
     assert "answers 204" in other.message
@@ -43,7 +45,8 @@ def test_a_port_is_well_when_somebody_answers(port: int) -> None:
         taken.bind(("127.0.0.1", 0))
         nobody = taken.getsockname()[1]
         well, other = probes.run(
-            [HealthCheck("a", tcp=TcpCheck("127.0.0.1", port)), HealthCheck("b", tcp=TcpCheck("127.0.0.1", nobody))]
+            [HealthCheck("a", tcp=TcpCheck("127.0.0.1", port)), HealthCheck("b", tcp=TcpCheck("127.0.0.1", nobody))],
+            Path("/"),
         )
     assert (well.state, other.state) == (OK, FAILING)
 
@@ -51,6 +54,6 @@ def test_a_port_is_well_when_somebody_answers(port: int) -> None:
 def test_a_server_that_says_nothing_is_given_up_after_its_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        (found,) = probes.run([HealthCheck("a", http=HttpCheck(url), timeout="1s")])
+        (found,) = probes.run([HealthCheck("a", http=HttpCheck(url), timeout="1s")], Path("/"))
     assert found.state == FAILING
     assert "no answer" in found.message

@@ -1,5 +1,7 @@
 """Health checks of a machine config: what answers is well, and what does not says why."""
 
+from pathlib import Path
+
 import pytest
 
 from adamant.model.machine.document import HealthCheck, HttpCheck, TcpCheck
@@ -9,13 +11,13 @@ from adamant.node.systemd import Systemd
 
 
 def test_no_checks_ask_nobody() -> None:
-    assert probes.run(()) == []
+    assert probes.run((), Path("/nowhere")) == []
 
 
 @pytest.mark.parametrize(
     ("check", "why"),
     [
-        (HealthCheck("c", container="web"), "cannot make such a check"),
+        (HealthCheck("c", container="web"), "containerd"),
         (HealthCheck("u", unit="x.service"), "systemd"),
         (HealthCheck("h", http=HttpCheck("http:///x")), "names no host"),
     ],
@@ -24,17 +26,12 @@ def test_a_check_that_cannot_be_made_does_not_hold(
     check: HealthCheck, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Systemd.__init__, "__defaults__", ("/nowhere/systemd", 1.0))
-    (found,) = probes.run([check])
+    (found,) = probes.run([check], Path("/nowhere"))
     assert found.name == f"config:{check.name}"
     assert found.state == FAILING
     assert why in found.message
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("5s", 5), ("2m", 120), ("1h", 3600), ("1d", 86400)])
-def test_times_are_seconds(text: str, seconds: int) -> None:
-    assert probes._seconds(text) == seconds
-
-
 def test_names_of_ours_cannot_be_taken() -> None:
-    (found,) = probes.run([HealthCheck("usr-verity", tcp=TcpCheck("", 1))])
+    (found,) = probes.run([HealthCheck("usr-verity", tcp=TcpCheck("", 1))], Path("/nowhere"))
     assert found.name == "config:usr-verity"

@@ -10,7 +10,7 @@ from adamant.model.machine import yaml
 from adamant.model.machine.wire import to_wire
 from adamant.node.config import plan, rendering, status
 from adamant.node.config.host import Host
-from adamant.node.config.rendered import NOTHING, Rendered
+from adamant.node.config.rendered import NOTHING, File, Rendered
 
 POSTURE = "guarded\n"
 
@@ -132,20 +132,91 @@ registries:
         _render(root, text)
 
 
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("time: {zone: Europe/Berlin}", "time.zone"),
-        ("volumes: [{name: data, disk: {label: data}}]", "volumes"),
-        ("files: [{path: /etc/motd, content: hi}]", "files"),
-        ("kernel: {arguments: [mitigations=off]}", "kernel.arguments"),
-        ("containers: [{name: web, image: docker.io/library/nginx}]", "containers"),
-    ],
-)
-def test_what_is_not_built_is_refused_and_not_passed_over(root: Path, text: str, path: str) -> None:
-    with pytest.raises(InputError) as caught:
-        _render(root, text)
-    assert (caught.value.reference, caught.value.context) == ("config-not-built", path)
+def test_arguments_of_the_kernel_go_to_the_boot_menu_and_wait_for_a_reboot(root: Path) -> None:
+    made = _render(root, "kernel: {arguments: [hugepages=4, mitigations=off]}")
+    assert made.files["run/adamant/arguments"].data == b"hugepages=4\nmitigations=off\n"
+    for planned in (plan.make((), NOTHING, made), plan.make((), made, NOTHING)):
+        assert [str(action) for action in planned.actions] == ["restart adamant-arguments.service"]
+        assert planned.reboot == ("kernel arguments",)
+
+
+def test_arguments_are_refused_where_secure_boot_checks_them(root: Path) -> None:
+    folder = root / "sys/firmware/efi/efivars"
+    folder.mkdir(parents=True)
+    (folder / "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c").write_bytes(b"\6\0\0\0\1")
+    with pytest.raises(InputError, match="arguments-secure-boot"):
+        _render(root, "kernel: {arguments: [mitigations=off]}")
+
+
+def test_a_change_below_etc_waits_for_a_reboot_and_says_so(root: Path) -> None:
+    (root / "usr/share/zoneinfo/Europe").mkdir(parents=True)
+    (root / "usr/share/zoneinfo/Europe/Berlin").write_bytes(b"TZif2")
+    (root / "usr/share/factory/etc/ssl/certs").mkdir(parents=True)
+    (root / "usr/share/factory/etc/ssl/certs/ca-certificates.crt").write_bytes(b"of the image\n")
+    (root / "state/secrets").mkdir(parents=True)
+    (root / "state/secrets/key").write_text("hush\n")
+    text = """
+time: {zone: Europe/Berlin}
+certificates: {trusted: ["-----BEGIN CERTIFICATE-----\\nx"]}
+files:
+  - {path: /etc/motd, content: "hi\\n"}
+  - {path: /etc/app/key, secret: {file: /state/secrets/key}, mode: "0600"}
+"""
+    made = _render(root, text)
+    assert sorted(made.reboot) == [
+        "/etc/app/key",
+        "/etc/localtime",
+        "/etc/motd",
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/timezone",
+    ]
+    assert "hush" not in str(made.reboot)
+    assert made.files["run/adamant/etc/app/key"] == File(b"hush", 0o600)
+    bundle = made.files["run/adamant/etc/ssl/certs/ca-certificates.crt"].data
+    assert bundle == b"of the image\n-----BEGIN CERTIFICATE-----\nx\n"
+    planned = plan.make((), NOTHING, made)
+    assert planned.actions == ()
+    assert planned.reboot == tuple(sorted(made.reboot))
+    assert plan.make((), made, _render(root, text)).reboot == ()
+
+
+def test_a_time_zone_that_the_image_does_not_know_is_refused(root: Path) -> None:
+    with pytest.raises(InputError, match="zone-missing"):
+        _render(root, "time: {zone: Europe/Nowhere}")
+
+
+def test_a_container_starts_again_when_anything_of_it_changes_and_after_its_volume(root: Path) -> None:
+    text = """
+volumes: [{name: data, disk: {serial: S1}}]
+containers:
+  - name: web
+    image: reg.lan/web:1
+    environment: {TOKEN: WORD}
+    memory: 64M
+    restart: on-failure
+    mounts: [{source: /var/mnt/data/www, target: /www}]
+"""
+    old, new = _render(root, text), _render(root, text.replace("WORD", "other"))
+    assert old.started == {"adamant-container@web.service", "adamant-volume@data.service"}
+    lines = _text(old, "adamant-container@web.service.d/50-adamant-config.conf").splitlines()
+    assert {"Requires=adamant-volume@data.service", "After=adamant-volume@data.service", "Restart=on-failure"} <= {
+        *lines
+    }
+    assert json.loads(old.files["run/adamant/containers/web.json"].data)["memory"] == 64 << 20
+    assert [str(action) for action in plan.make((), old, new).actions] == [
+        "daemon-reload",
+        "restart adamant-container@web.service",
+    ]
+    assert [str(action) for action in plan.make((), old, NOTHING).actions] == [
+        "stop adamant-container@web.service",
+        "stop adamant-volume@data.service",
+        "daemon-reload",
+    ]
+
+
+def test_a_variable_of_several_lines_is_refused(root: Path) -> None:
+    with pytest.raises(InputError, match="variable-lines"):
+        _render(root, 'containers: [{name: web, image: reg.lan/web:1, environment: {A: "1\\n2"}}]')
 
 
 def test_what_the_posture_forbids_is_refused_on_the_machine_too(root: Path) -> None:

@@ -265,13 +265,23 @@ DEBUG_PIECE = 256 << 10
 DEBUG_WORDS = 256
 """Words of a command in a debug container."""
 DEBUG_WORDS_SIZE = 64 << 10
-DEBUG_CTR_SECONDS = 60.0
-"""One question to containerd that moves no image."""
-DEBUG_PULL_SECONDS = 1800.0
 DEBUG_END_SECONDS = 10.0
 """What a debug session has to end its container, before that is removed by force."""
 DEBUG_SESSIONS = 4
 """Debug sessions at once on one node."""
+
+# Containers and volumes of a machine config.
+CTR_SECONDS = 60.0
+"""One question to containerd that moves no image."""
+IMAGE_PULL_SECONDS = 1800.0
+IMAGE_FILE_SIZE = 4 << 20
+"""A file of the image that a config adds to, such as the bundle of certificates."""
+VOLUME_DISK_SECONDS = 30.0
+"""How long a volume waits for its disk."""
+VOLUME_MAKE_SECONDS = 550.0
+"""Making or checking a file system."""
+VOLUME_EMPTY_SIZE = 1 << 20
+"""Bytes at the beginning of a disk that must be zero before it is given a file system."""
 
 # Tasks of a node, and what they do: packets.
 TASK_REQUEST = 256 << 10

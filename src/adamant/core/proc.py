@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError
@@ -91,6 +92,21 @@ def _start(
             code=127,
             stderr="",
             context=f"command: {command_line(argv, environment, cwd)}",
+        ) from error
+
+
+def become(purpose: str, argv: Sequence[Argument], *, environment: Mapping[str, str] | None = None) -> NoReturn:
+    """Go on as another program, which inherits all but the environment. Raises ProgramFailed `program-not-started`."""
+    words = [str(a) for a in argv]
+    try:
+        os.execve(words[0], words, _environment(environment))  # noqa: S606 - this is the door
+    except OSError as error:
+        raise ProgramFailed(
+            "program-not-started",
+            f"cannot {purpose}: {error.strerror}",
+            code=127,
+            stderr="",
+            context=f"command: {command_line(argv, environment, None)}",
         ) from error
 
 

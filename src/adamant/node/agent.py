@@ -105,7 +105,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     renewal: Renewal | None = None
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
-    health = Health(root, ends=lambda: renewal.ends() if renewal else None, more=configured(configuring))
+    health = Health(root, ends=lambda: renewal.ends() if renewal else None, more=configured(configuring, root))
     screen = Screen(root, health.answer) if console else None
 
     def waits(key: str, port: int) -> None:

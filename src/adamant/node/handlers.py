@@ -73,7 +73,7 @@ def table(machine: Machine) -> dict[str, Handler]:
     }
 
 
-def configured(configuring: Configuring) -> Callable[[], Sequence[Check]]:
+def configured(configuring: Configuring, root: Path) -> Callable[[], Sequence[Check]]:
     """The health checks of the config, made anew at each call; none while there is no config."""
 
     def run() -> Sequence[Check]:
@@ -82,7 +82,7 @@ def configured(configuring: Configuring) -> Callable[[], Sequence[Check]]:
             return ()
         from adamant.node import probes  # noqa: PLC0415 - few machines have such checks
 
-        return probes.run(config.health)
+        return probes.run(config.health, root)
 
     return run
 

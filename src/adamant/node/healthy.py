@@ -65,7 +65,7 @@ def same_entry(root: Path) -> bool:
 
 def unhealthy(root: Path) -> str:
     """What is not healthy yet, in words; empty when all is."""
-    checks = [*health.judge(health.look(root)), *probes.run(_configured(root))]
+    checks = [*health.judge(health.look(root)), *probes.run(_configured(root), root)]
     ill = [check for check in checks if check.state != health.OK and check.name != "systemd"]
     if ill:
         return ", ".join(f"{check.name} ({check.message})" for check in ill)

@@ -24,12 +24,16 @@ from adamant.node.resources.registry import KINDS
 PYTHON = "usr/lib/python3/dist-packages/adamant"
 PROGRAMS: dict[str, str] = {
     "adamant.node.launch": "the agent",
+    "adamant.node.arguments.run": "adds the config's words to the kernel's command line",
     "adamant.node.config.boot": "makes the config's files at boot",
+    "adamant.node.config.layer": "lays the config's files over /etc",
+    "adamant.node.containers.run": "runs a container of the config",
     "adamant.node.debug.task": "a debug session",
     "adamant.node.healthy": "judges a release on trial",
     "adamant.node.reset.boot": "wipes at boot what a reset asked for",
     "adamant.node.tasks.run": "tasks of the agent, such as captures of packets",
     "adamant.node.update.run": "updates",
+    "adamant.node.volumes.run": "mounts a volume of the config",
 }
 """Modules that units start."""
 
@@ -39,6 +43,8 @@ STARTED: dict[str, str] = {
     "adamant-healthy.service": "finds a release on trial good, or ends its boot",
     "adamant-later.timer": "what stands in LATER, and devices that no boot waits for",
     "adamant-config.service": "the machine's config",
+    "adamant-arguments.service": "what the config adds to the kernel's command line",
+    "adamant-etc.service": "what the config adds to /etc",
     "adamant-modules.service": "kernel modules that the config names",
     "adamant-boot-mark.service": "tells a shutdown from a crash",
     "adamant-capture.socket": "captures of packets, which the agent may not make itself",

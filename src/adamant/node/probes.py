@@ -5,36 +5,36 @@ check that cannot be made does not hold: nothing here raises.
 """
 
 import http.client
-import re
 import socket
 import time
 import urllib.parse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.model.machine.document import HealthCheck, HttpCheck, TcpCheck
+from adamant.model.machine.measures import seconds_of
 from adamant.node.health import FAILING, OK, Check
 from adamant.node.systemd import Systemd
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 PREFIX = "config:"
 """Before the name of each, so that none takes the place of a check of ours."""
 
 
-def run(checks: Sequence[HealthCheck]) -> list[Check]:
-    """Every check, in their order."""
+def run(checks: Sequence[HealthCheck], root: Path) -> list[Check]:
+    """Every check, in their order. `root` is `/` of the machine, whose containerd is asked."""
     if not checks:
         return []
     with ThreadPoolExecutor(min(len(checks), limits.HEALTH_PROBES), thread_name_prefix="probe") as pool:
-        return list(pool.map(_run, checks))
+        return list(pool.map(lambda check: _run(check, root), checks))
 
 
-def _run(check: HealthCheck) -> Check:
+def _run(check: HealthCheck, root: Path) -> Check:
     name = f"{PREFIX}{check.name}"
-    seconds = min(_seconds(check.timeout), limits.HEALTH_PROBE_SECONDS)
+    seconds = min(seconds_of(check.timeout), limits.HEALTH_PROBE_SECONDS)
     try:
         if check.unit is not None:
             return Check(name, *_unit(check.unit))
@@ -42,15 +42,9 @@ def _run(check: HealthCheck) -> Check:
             return Check(name, *_http(check.http, seconds))
         if check.tcp is not None:
             return Check(name, *_tcp(check.tcp, seconds))
+        return Check(name, *_container(check.container or "", root))
     except (OSError, http.client.HTTPException, ValueError, AdamantError) as error:
         return Check(name, FAILING, f"no answer: {error}")
-    return Check(name, FAILING, "this version cannot make such a check")
-
-
-def _seconds(text: str) -> float:
-    """Seconds of a time such as 5s or 2m (model.machine.document, Duration)."""
-    match = re.fullmatch(r"([0-9]+)([smhd])", text)
-    return float(int(match[1]) * _UNITS[match[2]]) if match else 1.0
 
 
 def _unit(name: str) -> tuple[pb.CheckState, str]:
@@ -59,6 +53,21 @@ def _unit(name: str) -> tuple[pb.CheckState, str]:
     if found is None:
         return FAILING, f"there is no unit {name}"
     return (OK if found.active == "active" else FAILING), f"{name} is {found.active} ({found.sub})"
+
+
+def _container(name: str, root: Path) -> tuple[pb.CheckState, str]:
+    """A container of the config runs when containerd says so: its unit runs also while it pulls the image."""
+    from adamant.node.containerd import tasks_pb2  # noqa: PLC0415 - few machines have such checks
+    from adamant.node.containerd.connection import Containerd  # noqa: PLC0415
+    from adamant.node.containers.spec import NAMESPACE, unit  # noqa: PLC0415
+
+    with Containerd(root) as containerd:
+        request, response = tasks_pb2.ListTasksRequest(), tasks_pb2.ListTasksResponse
+        tasks = containerd.call("tasks.v1.Tasks/List", request, response, NAMESPACE).tasks
+    found = next((task for task in tasks if name in {task.container_id, task.id}), None)
+    if found is not None and found.status == tasks_pb2.STATUS_RUNNING:
+        return OK, f"{name} runs"
+    return FAILING, f"{name} does not run: adamant node logs {unit(name)} says more"
 
 
 def _tcp(check: TcpCheck, seconds: float) -> tuple[pb.CheckState, str]:

@@ -407,11 +407,11 @@ class Container(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
             description="the whole name of an image, as in docker.io/library/nginx:1.27",
         ),
     ]
-    """The image. With a digest it is always the same."""
+    """The image, which is pulled once. With a digest it is the same on every machine."""
     command: Annotated[tuple[str, ...], Meta(max_length=256)] = ()
     """Program and arguments in place of the image's."""
     environment: dict[Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Secret] = {}
-    """Variables; each is masked, since one never knows."""
+    """Variables, one line each; each is masked, since one never knows."""
     mounts: Annotated[tuple[Mount, ...], Meta(max_length=64)] = ()
     """Folders of the host."""
     network: ContainerNetwork = ContainerNetwork.HOST

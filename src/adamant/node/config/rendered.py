@@ -64,14 +64,15 @@ def _of_area(name: str) -> Action:
 
 CONSEQUENCES: tuple[tuple[str, Action], ...] = (
     ("run/sysctl.d", Action("restart", "systemd-sysctl.service")),
+    ("run/adamant/arguments", Action("restart", "adamant-arguments.service")),
     ("run/modules-load.d", Action("restart", "adamant-modules.service")),
     ("run/systemd/network", _of_area("network")),
     ("run/systemd/resolved.conf.d", _of_area("resolver")),
     ("run/systemd/timesyncd.conf.d", _of_area("time")),
 )
-"""What follows when a file in a folder changes, in the order in which it is done.
+"""What follows when a file, or one in a folder, changes, in the order in which it is done.
 
-The programs of the first two run once and end; the others are what the table of areas says.
+The programs of the first three run once and end; the others are what the table of areas says.
 """
 
 
@@ -110,6 +111,11 @@ def _unit_of(path: str) -> str:
     return name.removesuffix(".d")
 
 
+def _turn(unit: str) -> tuple[bool, str]:
+    """Volumes come before those who use them, who would be started twice otherwise."""
+    return not unit.startswith("adamant-volume@"), unit
+
+
 class Running(NamedTuple):
     """What a config has set going on a machine, besides its files."""
 
@@ -141,13 +147,13 @@ def actions(before: Running, new: Rendered, differing: Changes) -> list[Action]:
     ]
     found += [Action("delete", device) for device in deleted]
     for folder, action in CONSEQUENCES:
-        if any(path.startswith(f"{folder}/") for path in paths):
+        if any(path == folder or path.startswith(f"{folder}/") for path in paths):
             again = deleted and action.unit == "systemd-networkd.service"
             found.append(Action("restart", action.unit) if again else action)
     # A unit of the image is started again when a drop-in of it changes; one that is only a file of ours is not.
-    of_image = {unit for unit in units if f"{UNITS}/{unit}" not in {*new.files, *differing.removed}}
-    found += [Action("restart", unit) for unit in sorted((units & new.started) | of_image)]
-    found += [Action("start", unit) for unit in sorted(new.started - before.started - units)]
+    of_image = {unit for unit in units if f"{UNITS}/{unit}" not in {*new.files, *differing.removed}} - set(stopped)
+    found += [Action("restart", unit) for unit in sorted((units & new.started) | of_image, key=_turn)]
+    found += [Action("start", unit) for unit in sorted(new.started - before.started - units, key=_turn)]
     return found
 
 

@@ -15,7 +15,7 @@ from adamant.model.machine.document import Machine
 from adamant.model.machine.secret import Secret, SecretAt
 from adamant.model.machine.wire import from_wire, to_wire
 from adamant.model.posture import Posture
-from adamant.node.config import network, registries
+from adamant.node.config import containers, etc, network, registries, volumes
 from adamant.node.config.rendered import UNITS, File, Rendered, with_sysctls
 from adamant.node.reading import read_line
 
@@ -23,14 +23,9 @@ POSTURE = "usr/lib/adamant/posture"
 CREDENTIALS = "run/credentials/@system"
 _TIMESYNCD = "run/systemd/timesyncd.conf.d/50-adamant-config.conf"
 _MODULES = "run/modules-load.d/adamant-config.conf"
+_ARGUMENTS = "run/adamant/arguments"
 _NOT_BUILT: Mapping[str, Callable[[Machine], object]] = {
-    "time.zone": lambda machine: machine.time.zone != "UTC",
     "users": lambda machine: machine.users,
-    "kernel.arguments": lambda machine: machine.kernel.arguments,
-    "volumes": lambda machine: machine.volumes,
-    "files": lambda machine: machine.files,
-    "certificates.trusted": lambda machine: machine.certificates.trusted,
-    "containers": lambda machine: machine.containers,
 }
 """What this version cannot put in place. health, update, and the rest of certificates are read where they are used."""
 
@@ -57,7 +52,18 @@ def renderer(root: Path) -> Callable[[bytes], Rendered]:
     def reveal(secret: Secret) -> str:
         return secret if isinstance(secret, str) else _read_secret(root, secret)
 
-    return lambda data: render(read(data, posture), reveal)
+    def of_image(path: str) -> bytes | None:
+        try:
+            return files.read_limited(root / path, limits.IMAGE_FILE_SIZE, "file of the image")
+        except (AdamantError, OSError):
+            return None
+
+    def render_document(data: bytes) -> Rendered:
+        machine = read(data, posture)
+        _check_arguments(root, machine)
+        return render(machine, reveal, of_image)
+
+    return render_document
 
 
 def _read_secret(root: Path, secret: SecretAt) -> str:
@@ -69,17 +75,37 @@ def _read_secret(root: Path, secret: SecretAt) -> str:
         raise InputError("secret-missing", f"{name}, which the config names, cannot be read") from error
 
 
-def render(machine: Machine, reveal: Callable[[Secret], str]) -> Rendered:
+def _check_arguments(root: Path, machine: Machine) -> None:
+    if not machine.kernel.arguments:
+        return
+    from adamant.node import efivars  # noqa: PLC0415 - few configs ask for it, and a boot waits for this program
+
+    if efivars.parse_flag(efivars.read(root, "SecureBoot", efivars.GLOBAL)):
+        raise InputError(
+            "arguments-secure-boot",
+            "the kernel's arguments are part of what Secure Boot checks, and cannot be added to",
+            context="$.kernel.arguments",
+            hint="put them into the image's definition (kernel.arguments)",
+        )
+
+
+def render(machine: Machine, reveal: Callable[[Secret], str], of_image: etc.OfImage) -> Rendered:
     """The files and variables of a config. `reveal` gives the text of a secret."""
-    made: dict[str, File] = {}
+    made = etc.files(machine, reveal, of_image)
+    reboot = etc.reboot(made)
     made |= network.files(machine.network)
     made |= network.resolver(machine.network)
     if machine.time.servers:
         made[_TIMESYNCD] = File(f"[Time]\nNTP={' '.join(machine.time.servers)}\n".encode())
     if machine.kernel.modules:
         made[_MODULES] = File("".join(f"{name}\n" for name in machine.kernel.modules).encode())
+    if machine.kernel.arguments:
+        made[_ARGUMENTS] = File("".join(f"{word}\n" for word in machine.kernel.arguments).encode())
+        reboot["kernel arguments"] = " ".join(machine.kernel.arguments)
     made |= registries.files(machine.registries, reveal)
-    started = set()
+    made |= volumes.files(machine.volumes)
+    made |= containers.files(machine.containers, reveal)
+    started = volumes.units(machine.volumes) | containers.units(machine.containers)
     for unit in machine.units:
         if unit.content is not None:
             made[f"{UNITS}/{unit.name}"] = File(unit.content.encode())
@@ -89,7 +115,7 @@ def render(machine: Machine, reveal: Callable[[Secret], str]) -> Rendered:
     sysctls = {name.replace(".", "/"): value for name, value in machine.kernel.sysctls.items()}
     if machine.hostname is not None:
         sysctls["kernel/hostname"] = machine.hostname
-    return with_sysctls(Rendered(made, sysctls, frozenset(started), network.netdevs(machine.network)))
+    return with_sysctls(Rendered(made, sysctls, frozenset(started), network.netdevs(machine.network), reboot))
 
 
 def canonical(data: bytes, posture: Posture | None = None) -> bytes:

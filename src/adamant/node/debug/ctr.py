@@ -8,6 +8,8 @@ from typing import NamedTuple
 from adamant.core import limits, proc
 from adamant.core.proc import ProgramFailed
 from adamant.model.errors import AdamantError
+from adamant.node.containerd import ctr
+from adamant.node.containerd.ctr import MIRRORS
 
 PREFIX = "adamant.debug."
 _INDEX = "debug:image"
@@ -26,38 +28,28 @@ _ROUNDS = 5
 
 
 class Ctr(NamedTuple):
-    """ctr in the namespace of one session. `common` are options of every call, such as --address."""
+    """ctr in the namespace of one session. The other fields are those of containerd.ctr.Ctr."""
 
     session: str
     folder: Path
     program: str = "/usr/bin/ctr"
     common: tuple[str, ...] = ()
     snapshotter: str = "overlayfs"
-    mirrors: str = "/etc/containerd/certs.d"
+    mirrors: str = MIRRORS
 
     @property
-    def namespace(self) -> str:
-        """containerd's namespace for this session."""
-        return PREFIX + self.session
-
-    def _argv(self, *words: str) -> list[str]:
-        return [self.program, *self.common, "-n", self.namespace, *words]
+    def plain(self) -> ctr.Ctr:
+        """ctr in the namespace of this session."""
+        return ctr.Ctr(PREFIX + self.session, *self[1:])
 
     def _ask(self, purpose: str, *words: str, check: bool = True) -> list[str]:
-        done = proc.run(
-            purpose,
-            self._argv(*words),
-            environment={"TMPDIR": str(self.folder)},
-            seconds=limits.DEBUG_CTR_SECONDS,
-            check=check,
-        )
-        return done.stdout.decode("utf-8", "replace").splitlines()
+        return self.plain.ask(purpose, *words, check=check)
 
     def import_archive(self, feed: Callable[[int], None]) -> str:
         """Take in the archive that `feed` writes; the name of its image."""
         words = ("images", "import", "--local", "--snapshotter", self.snapshotter, "--index-name", _INDEX, "-")
         try:
-            proc.run("import the image archive", self._argv(*words), feed=feed, seconds=limits.DEBUG_PULL_SECONDS)
+            proc.run("import the image archive", self.plain.argv(*words), feed=feed, seconds=limits.IMAGE_PULL_SECONDS)
         except ProgramFailed as error:
             raise AdamantError(
                 "debug-archive",
@@ -67,36 +59,12 @@ class Ctr(NamedTuple):
             ) from error
         return _INDEX
 
-    def pull(self, name: str) -> str:
-        """Take the image from its registry; its name."""
-        words = ["images", "pull", "--local", "--snapshotter", self.snapshotter]
-        if Path(self.mirrors).is_dir():
-            words += ["--hosts-dir", self.mirrors]
-        try:
-            proc.run("pull the image", self._argv(*words, name), seconds=limits.DEBUG_PULL_SECONDS)
-        except ProgramFailed as error:
-            raise AdamantError(
-                "debug-pull",
-                f"the node cannot pull {name}",
-                context=error.stderr[-400:],
-                hint="check the name and the registry, or send the image yourself: --image-archive FILE",
-            ) from error
-        return name
-
-    def digest(self, name: str) -> str:
-        """Digest of an image that is there."""
-        for line in self._ask("list images", "images", "ls", f"name=={name}")[1:]:
-            words = line.split()
-            if words and words[0] == name:
-                return next((word for word in words if word.startswith("sha256:")), "")
-        return ""
-
     def run_argv(self, image: str, command: Sequence[str], pid_file: Path, *, terminal: bool) -> list[str]:
         """The call that runs the container until its end, and removes it.
 
         Namespaces are named as containerd's runtime sees its own, which are the host's.
         """
-        return self._argv(
+        return self.plain.argv(
             "run",
             "--rm",
             *(["--tty"] if terminal else []),
@@ -121,34 +89,28 @@ class Ctr(NamedTuple):
             *command,
         )
 
-    def kill(self) -> None:
-        """End what runs in the container, if it is there."""
-        self._ask("end the debug container", "tasks", "kill", "--all", "-s", "SIGKILL", self.session, check=False)
-
     def clean(self) -> None:
         """Remove all that the session has left in containerd. Raises AdamantError `debug-left` when something stays."""
         for _ in range(_ROUNDS):
             for task in self._ask("list tasks", "tasks", "ls", "-q", check=False):
-                self._ask("end a task", "tasks", "kill", "--all", "-s", "SIGKILL", task, check=False)
+                self.plain.kill(task)
                 self._ask("remove a task", "tasks", "rm", "-f", task, check=False)
             for container in self._ask("list containers", "containers", "ls", "-q", check=False):
                 self._ask("remove a container", "containers", "rm", container, check=False)
             for lease in self._ask("list leases", "leases", "ls", "-q", check=False):
                 self._ask("remove a lease", "leases", "rm", "--sync", lease, check=False)
             for snapshot in reversed(self._snapshots()):
-                self._ask(
-                    "remove a snapshot", "snapshots", "--snapshotter", self.snapshotter, "rm", snapshot, check=False
-                )
+                self.plain.remove_snapshot(snapshot)
             images = self._ask("list images", "images", "ls", "-q", check=False)
             if images:
                 self._ask("remove the image", "images", "rm", "--sync", *images, check=False)
             for blob in self._ask("list content", "content", "ls", "-q", check=False):
                 self._ask("remove content", "content", "rm", blob, check=False)
-            self._ask("remove the namespace", "namespaces", "rm", self.namespace, check=False)
-            if self.namespace not in self._ask("list namespaces", "namespaces", "ls", "-q"):
+            self._ask("remove the namespace", "namespaces", "rm", self.plain.namespace, check=False)
+            if self.plain.namespace not in self._ask("list namespaces", "namespaces", "ls", "-q"):
                 return
             time.sleep(0.5)
-        raise AdamantError("debug-left", f"containerd does not let go of {self.namespace}")
+        raise AdamantError("debug-left", f"containerd does not let go of {self.plain.namespace}")
 
     def _snapshots(self) -> list[str]:
         lines = self._ask("list snapshots", "snapshots", "--snapshotter", self.snapshotter, "ls", check=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from adamant.api import resources_pb2 as pb
 from adamant.model.errors import AdamantError
+from adamant.node.reading import read_line
 from adamant.node.resources import processes
 from adamant.node.resources.found import Found, Sources
 from adamant.node.systemd import Systemd
@@ -30,11 +31,11 @@ def parse_server(status: str) -> str:
 
 
 def zone(root: Path) -> str:
-    """The time zone by its name: where /etc/localtime points to (localtime(5)); UTC without one."""
+    """The time zone: where /etc/localtime points to (localtime(5)), or, for one that a config gave, its name."""
     try:
         target = str((root / "etc/localtime").readlink())
     except OSError:
-        return "UTC"
+        return read_line(root / "etc/timezone") or "UTC"
     return target.partition("zoneinfo/")[2] or "UTC"
 
 
