@@ -63,8 +63,7 @@ def machine(probed: Probed, port: int, tmp_path_factory: pytest.TempPathFactory)
     path = tmp_path_factory.mktemp("config") / "machine.yaml"
     path.write_text(config(port, word="one"))
     folder = probed.example.folder
-    given = ["--config", path, "--disk", "256", "--seconds", str(SECONDS)]
-    adamant("up", folder, "--name", NAME, *given)
+    adamant("up", folder, "--name", NAME, "--config", path, "--disk", "256", "--seconds", str(SECONDS))
     yield NAME
     probed.machines.delete(NAME, force=True)
 

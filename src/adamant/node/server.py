@@ -65,11 +65,11 @@ def fingerprint(context: grpc.ServicerContext) -> str:
 
 
 def _decode(method: Method, data: bytes) -> Any:
-    """The request that a caller's bytes are. Raises InputError `request-malformed`."""
+    """The request that a caller's bytes are. Raises InputError `request-unreadable`."""
     try:
         return method.request.FromString(data)
     except Exception as error:  # protobuf raises DecodeError, and others for what is nested too deep
-        raise InputError("request-malformed", f"the request of {method.name} cannot be read") from error
+        raise InputError("request-unreadable", f"the request of {method.name} cannot be read") from error
 
 
 class _Door:
