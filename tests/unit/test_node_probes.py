@@ -2,6 +2,7 @@
 
 import pytest
 
+from adamant.model.machine import quantity
 from adamant.model.machine.document import HealthCheck, HttpCheck, TcpCheck
 from adamant.node import probes
 from adamant.node.health import FAILING
@@ -32,7 +33,7 @@ def test_a_check_that_cannot_be_made_does_not_hold(
 
 @pytest.mark.parametrize(("text", "seconds"), [("5s", 5), ("2m", 120), ("1h", 3600), ("1d", 86400)])
 def test_times_are_seconds(text: str, seconds: int) -> None:
-    assert probes._seconds(text) == seconds
+    assert quantity.seconds(text) == seconds
 
 
 def test_names_of_ours_cannot_be_taken() -> None:

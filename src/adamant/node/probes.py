@@ -5,7 +5,6 @@ check that cannot be made does not hold: nothing here raises.
 """
 
 import http.client
-import re
 import socket
 import time
 import urllib.parse
@@ -15,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
+from adamant.model.machine import quantity
 from adamant.model.machine.document import HealthCheck, HttpCheck, TcpCheck
 from adamant.node.health import FAILING, OK, Check
 from adamant.node.systemd import Systemd
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 PREFIX = "config:"
 """Before the name of each, so that none takes the place of a check of ours."""
 
@@ -34,7 +33,7 @@ def run(checks: Sequence[HealthCheck]) -> list[Check]:
 
 def _run(check: HealthCheck) -> Check:
     name = f"{PREFIX}{check.name}"
-    seconds = min(_seconds(check.timeout), limits.HEALTH_PROBE_SECONDS)
+    seconds = min(quantity.seconds(check.timeout), limits.HEALTH_PROBE_SECONDS)
     try:
         if check.unit is not None:
             return Check(name, *_unit(check.unit))
@@ -45,12 +44,6 @@ def _run(check: HealthCheck) -> Check:
     except (OSError, http.client.HTTPException, ValueError, AdamantError) as error:
         return Check(name, FAILING, f"no answer: {error}")
     return Check(name, FAILING, "this version cannot make such a check")
-
-
-def _seconds(text: str) -> float:
-    """Seconds of a time such as 5s or 2m (model.machine.document, Duration)."""
-    match = re.fullmatch(r"([0-9]+)([smhd])", text)
-    return float(int(match[1]) * _UNITS[match[2]]) if match else 1.0
 
 
 def _unit(name: str) -> tuple[pb.CheckState, str]:
