@@ -39,6 +39,8 @@ class Machine(NamedTuple):
     keys: Callable[[], Keys]
     served: Callable[[], tuple[int, int]]
     """When the agent's process began and when it served, in microseconds of the monotonic clock."""
+    next_look: Callable[[], float]
+    """When the next look for a release is, in seconds since the Unix epoch; 0 when there is none."""
 
 
 def table(machine: Machine) -> dict[str, Handler]:

@@ -67,9 +67,13 @@ class Service:
         except AdamantError as error:
             self._tell(f"the config cannot be brought up: {error}", {"reference": error.reference})
 
+    def generation(self) -> int:
+        """The generation that belongs on the machine now."""
+        return journals.wanted(self._applier.journal)
+
     def machine(self) -> Machine:
         """The config that belongs on the machine now; an empty one when it has none."""
-        number = journals.wanted(self._applier.journal)
+        number = self.generation()
         return Machine() if number == NONE else from_wire(self._applier.store.document(number))
 
     def handler(self, name: str) -> Callable[[Any, Call], Any]:
