@@ -1,4 +1,4 @@
-"""When a machine looks for a release and when it may reboot: spread over a fleet, over midnight, weeks and summer time."""
+"""When a machine looks for a release and may reboot: over a fleet, midnight, the week and summer time."""
 
 import io
 import struct
