@@ -150,7 +150,13 @@ def _resources(machine: Machine) -> "Callable[[], Resources]":
             if not made:
                 from adamant.node.resources import answers, found  # noqa: PLC0415 - nobody waits for it at boot
 
-                sources = found.Sources(machine.root, lambda: _boot(machine), machine.health.answer, trusted)
+                sources = found.Sources(
+                    machine.root,
+                    lambda: _boot(machine),
+                    machine.health.answer,
+                    trusted,
+                    next_look=machine.next_look,
+                )
                 made.append(answers.Resources(sources))
             return made[0]
 

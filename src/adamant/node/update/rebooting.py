@@ -7,9 +7,8 @@ up is tried by the boot loader alone, and the machine never reboots in a circle.
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from adamant.api.events_pb2 import EVENT_KIND_UPDATE
 from adamant.core import limits
@@ -22,21 +21,14 @@ from adamant.node.events import Events
 from adamant.node.reading import read_line
 from adamant.node.systemd import Systemd
 from adamant.node.update import asking, schedule, state
-from adamant.node.update.fleetlock import FleetLock, client_id
+
+if TYPE_CHECKING:
+    from adamant.node.update.fleetlock import FleetLock
 
 _BY = "update"
 _BUSY_SECONDS = 60.0
 _GOING_SECONDS = 600.0
 """What going down may take. A machine that is still there then has not gone down."""
-
-
-def zone(root: Path) -> tzinfo:
-    """The machine's time zone (localtime(5)); UTC when it has none that can be read."""
-    try:
-        with (root / "etc/localtime").open("rb") as source:
-            return ZoneInfo.from_file(source)
-    except (OSError, ValueError):
-        return UTC
 
 
 class Rebooting:
@@ -89,8 +81,10 @@ class Rebooting:
         record = state.read(self._root)
         if not update.automatic or not state.waiting(self._root, record):
             return math.inf
+        from adamant.node import timezone  # noqa: PLC0415 - few boots come to this
+
         now = self._clock()
-        return schedule.reboot_at(update.window, zone(self._root), max(record.seed, 0), now) - now
+        return schedule.reboot_at(update.window, timezone.read(self._root), max(record.seed, 0), now) - now
 
     def _give_back(self, lock: document.FleetLock | None) -> None:
         """Say that this machine is well, once to each server that the config names."""
@@ -106,7 +100,9 @@ class Rebooting:
             self._returned = None  # when the machine does not go down, the lock is given back first
         power.go_down("reboot.target", self._events, _BY, f"{release} is staged", "reboots", self._connect)
 
-    def _server(self, lock: document.FleetLock) -> FleetLock:
+    def _server(self, lock: document.FleetLock) -> "FleetLock":
+        from adamant.node.update.fleetlock import FleetLock, client_id  # noqa: PLC0415 - few machines have one
+
         return FleetLock(lock.url, lock.group, client_id(read_line(self._root / "etc/machine-id")))
 
     def _later(self, seconds: float) -> float:
