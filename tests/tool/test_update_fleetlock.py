@@ -2,15 +2,18 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adamant.api import pki
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, UnreachableError
 from adamant.model.machine import document
@@ -225,6 +228,72 @@ def test_what_is_no_address_is_told_so(url: str) -> None:
         FleetLock(url, "default", KNOWN_AS).steady_state()
 
 
+# TLS
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """The context of a server whose certificate this process trusts, for 127.0.0.1."""
+    now = datetime.now(UTC)
+    ca = pki.make_authority("test", now)
+    pair = pki.issue_node(ca, ["127.0.0.1"], now)
+    (tmp_path / "ca.pem").write_bytes(ca.certificate)
+    (tmp_path / "pair.pem").write_bytes(pair.certificate + pair.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pair.pem")
+    return context
+
+
+@pytest.fixture
+def over_tls(trusted: ssl.SSLContext) -> Iterator[Airlock]:
+    with Airlock() as server:
+        server.socket = trusted.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def _https(url: str) -> str:
+    return url.replace("http:", "https:")
+
+
+def test_a_server_over_tls_is_asked_when_its_certificate_is_trusted(over_tls: Airlock) -> None:
+    FleetLock(_https(over_tls.url), "default", KNOWN_AS, 10).pre_reboot()
+    assert over_tls.holder == KNOWN_AS
+
+
+def test_a_server_that_nobody_vouches_for_grants_nothing(over_tls: Airlock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(UnreachableError, match="certificate verify failed"):
+        FleetLock(_https(over_tls.url), "default", KNOWN_AS, 10).pre_reboot()
+    assert over_tls.seen == []
+
+
+def test_a_server_over_tls_that_goes_on_byte_by_byte_is_given_up(
+    trusted: ssl.SSLContext,
+) -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with trusted.wrap_socket(connection, server_side=True) as wrapped:
+            try:
+                wrapped.recv(65536)
+                wrapped.sendall(b"HTTP/1.1 200 ok\r\nX-Long: ")
+                while True:
+                    wrapped.sendall(b"x")
+                    time.sleep(0.05)
+            except OSError:
+                return  # the client has gone
+
+    threading.Thread(target=serve, daemon=True).start()
+    began = time.monotonic()
+    with server, pytest.raises(UnreachableError, match="longer than"):
+        FleetLock(f"https://127.0.0.1:{server.getsockname()[1]}", "default", KNOWN_AS, 0.5).pre_reboot()
+    assert time.monotonic() - began < 5
+
+
 # Reboots
 
 
@@ -311,3 +380,18 @@ def test_a_lock_is_given_back_when_the_machine_does_not_go_down(rig: Rig, airloc
     rig.rebooting.tend(update)
     assert _paths(airlock) == ["steady-state", "pre-reboot", "steady-state"]
     assert airlock.holder == ""
+
+
+def test_another_server_in_the_config_is_asked_at_once(rig: Rig, airlock: Airlock) -> None:
+    rig.stage()
+    rig.rebooting.tend(Update(repository="http://x.lan", fleet_lock=document.FleetLock("http://127.0.0.1:1")))
+    rig.rebooting.tend(Update(repository="http://x.lan", fleet_lock=document.FleetLock(airlock.url)))
+    assert _paths(airlock) == ["steady-state", "pre-reboot"]
+
+
+def test_a_machine_on_its_way_down_keeps_its_lock_whatever_the_config_says(rig: Rig, airlock: Airlock) -> None:
+    rig.stage()
+    rig.rebooting.tend(Update(repository="http://x.lan", fleet_lock=document.FleetLock(airlock.url)))
+    assert rig.rebooting.going
+    assert rig.rebooting.tend(Update(repository="http://x.lan", fleet_lock=document.FleetLock("http://x.lan"))) > 0
+    assert airlock.holder == KNOWN_AS

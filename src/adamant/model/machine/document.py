@@ -353,7 +353,7 @@ class Update(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     channel: Name = "stable"
     """The channel."""
     check: Duration = "6h"
-    """How often it looks for a release; each machine at another moment."""
+    """How often it looks for a release, each machine at another moment; never more often than every 30s."""
     automatic: bool = True
     """Whether a release is staged, and the machine rebooted in its window, without being told to."""
     window: Window = Window()

@@ -85,11 +85,15 @@ class Caretaker:
             self._good = trial.found_good(self._root, self._connect)
             if not self._good:
                 return _TRIAL_SECONDS
+        reboot = self._rebooting.tend(update)  # first: it gives a lock back, for which other machines wait
+        if self._rebooting.going:
+            return reboot
         left = self._looking.left(update)
         if left <= 0:
             left = self._looking.left(update) if self._looking.look(update) else _BUSY_SECONDS
+            reboot = self._rebooting.tend(update)
         self.next_look = self._clock() + left
-        return min(left, self._rebooting.tend(update))
+        return min(left, reboot)
 
     def _say(self, message: str) -> None:
         if message != self._said:

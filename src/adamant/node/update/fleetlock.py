@@ -125,7 +125,7 @@ class FleetLock:
 def _cut(connected: socket.socket, late: threading.Event) -> None:
     late.set()
     try:
-        connected.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)  # that of TLS would pull it from under its reader
     except OSError:
         return  # it has ended by itself
 

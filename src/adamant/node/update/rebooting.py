@@ -50,17 +50,27 @@ class Rebooting:
         self._not_before = 0.0
         self._failures = 0
         self._said = ""
+        self._lock: document.FleetLock | None = None
         self._returned: document.FleetLock | None = None
         """The server that knows that this machine is well."""
+        self._going = False
+
+    @property
+    def going(self) -> bool:
+        """Whether the machine is on its way down."""
+        return self._going and self._monotonic() < self._not_before
 
     def tend(self, update: Update) -> float:
         """Do what is due, in a boot that was found good. Returns the seconds until something may be due again.
 
         What fails is told in events, and tried again.
         """
+        if update.fleet_lock != self._lock and not self.going:  # what failed before says nothing of another server
+            self._lock, self._failures, self._not_before = update.fleet_lock, 0, 0.0
         left = self._not_before - self._monotonic()
         if left > 0:
             return left
+        self._going = False
         try:
             self._give_back(update.fleet_lock)
             left = self._left(update)
@@ -73,7 +83,7 @@ class Rebooting:
             self._failures += 1
             self._say(f"{error.message}: it is tried again", error.reference)
             return self._later(schedule.backoff(self._failures, limits.FLEET_LOCK_RETRY_SECONDS))
-        self._failures = 0
+        self._failures, self._going = 0, True
         return self._later(_GOING_SECONDS)
 
     def _left(self, update: Update) -> float:
