@@ -274,3 +274,20 @@ class Socket(Message):
     receive_queue_bytes: int
     send_queue_bytes: int
     def __init__(self, *, type: str | None = ..., state: str | None = ..., local: str | None = ..., remote: str | None = ..., user: str | None = ..., cgroup: str | None = ..., receive_queue_bytes: int | None = ..., send_queue_bytes: int | None = ...) -> None: ...
+
+class Update(Message):
+    repository: str
+    channel: str
+    automatic: bool
+    window: str
+    fleet_lock: str
+    running: str
+    staged: str
+    failed: RepeatedScalarFieldContainer[str]
+    looked_usec: int
+    result: str
+    message: str
+    next_usec: int
+    open: bool
+    opens_usec: int
+    def __init__(self, *, repository: str | None = ..., channel: str | None = ..., automatic: bool | None = ..., window: str | None = ..., fleet_lock: str | None = ..., running: str | None = ..., staged: str | None = ..., failed: Iterable[str] | None = ..., looked_usec: int | None = ..., result: str | None = ..., message: str | None = ..., next_usec: int | None = ..., open: bool | None = ..., opens_usec: int | None = ...) -> None: ...

@@ -186,6 +186,18 @@ ORIGIN_SECONDS = 30.0
 """How long a repository may say nothing."""
 ORIGIN_BYTES_PER_SECOND = 1000
 """A repository that gives less is given up (slow retrieval)."""
+UPDATE_CHECK_SECONDS = 30.0
+"""The shortest time between two looks for a release, whatever a config says."""
+UPDATE_RETRY_SECONDS = 60.0
+"""From a failed look for a release, or a refused reboot, to the next try; doubled with each failure."""
+UPDATE_SPREAD_SECONDS = 900.0
+"""Over how long a fleet spreads what would else fall on one moment: looks after a start, reboots as a window opens."""
+FLEET_LOCK_SECONDS = 30.0
+"""All of one answer of a FleetLock server."""
+FLEET_LOCK_SIZE = 64 << 10
+"""The body of one."""
+FLEET_LOCK_RETRY_SECONDS = 900.0
+"""The longest time between two tries to get the lock, or to give it back."""
 CONFIG_APPLY_SECONDS = 400.0
 """What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 

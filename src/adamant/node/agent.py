@@ -33,6 +33,7 @@ from adamant.node.renewal import Renewal
 from adamant.node.renewal import handlers as renewing
 from adamant.node.screen import Screen
 from adamant.node.systemd import notify
+from adamant.node.updating import Updating
 
 EX_CONFIG = 78
 GRACE_SECONDS = 5.0
@@ -117,8 +118,16 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         return
     renewal = Renewal(*known, events, names=certificate_names(configuring))
     began, ready = _process_began(), 0
+    updating = Updating(root, events, configuring)
     machine = Machine(
-        root, state or root / "state", events, health, configuring, lambda: renewal.keys, lambda: (began, ready)
+        root,
+        state or root / "state",
+        events,
+        health,
+        configuring,
+        lambda: renewal.keys,
+        lambda: (began, ready),
+        updating.next_look,
     )
     served = {**table(machine), **renewing(renewal)}
     revoked = Revoked(configuring)
@@ -129,7 +138,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     sys.stderr.flush()
     if screen:
         screen.say(renewal.key, f"port {port}, from another computer: adamant node -c CONTEXT health", _CONSOLE_SECONDS)
-    configuring.start()
+    configuring.start(updating.changed)
     threading.Thread(target=_crashes, args=(root, state, events, ended), name="crashes", daemon=True).start()
     ended.wait()
     notify("STOPPING=1")

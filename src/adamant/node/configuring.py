@@ -48,9 +48,9 @@ class Configuring:
 
         return {name: make(name) for name in METHODS}
 
-    def start(self) -> None:
-        """Begin to look after the config."""
-        threading.Thread(target=self._run, name="config", daemon=True).start()
+    def start(self, changed: Callable[[], None] = lambda: None) -> None:
+        """Begin to look after the config. `changed` is called when there is one, and when it is another one."""
+        threading.Thread(target=self._run, args=(changed,), name="config", daemon=True).start()
 
     def machine(self) -> "Machine | None":
         """The config that belongs on the machine now, for rooms that read theirs from it; None when it has none.
@@ -94,7 +94,7 @@ class Configuring:
                 self._service.resume()
             return self._service
 
-    def _run(self) -> None:
+    def _run(self, changed: Callable[[], None]) -> None:
         while not self._mounted():
             time.sleep(_LOOK_SECONDS)
         if self._has_config():
@@ -105,7 +105,11 @@ class Configuring:
                 made = self._service = self._open()
             made.resume()
         seconds: float | None = None
+        seen: int | None = None
         while True:
+            if self._service is not None and self._service.generation() != seen:
+                seen = self._service.generation()
+                changed()
             self._woken.wait(seconds)
             self._woken.clear()
             seconds = self._service.tend() if self._service else None

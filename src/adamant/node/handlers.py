@@ -39,6 +39,8 @@ class Machine(NamedTuple):
     keys: Callable[[], Keys]
     served: Callable[[], tuple[int, int]]
     """When the agent's process began and when it served, in microseconds of the monotonic clock."""
+    next_look: Callable[[], float]
+    """When the next look for a release is, in seconds since the Unix epoch; 0 when there is none."""
 
 
 def table(machine: Machine) -> dict[str, Handler]:
@@ -148,7 +150,13 @@ def _resources(machine: Machine) -> "Callable[[], Resources]":
             if not made:
                 from adamant.node.resources import answers, found  # noqa: PLC0415 - nobody waits for it at boot
 
-                sources = found.Sources(machine.root, lambda: _boot(machine), machine.health.answer, trusted)
+                sources = found.Sources(
+                    machine.root,
+                    lambda: _boot(machine),
+                    machine.health.answer,
+                    trusted,
+                    next_look=machine.next_look,
+                )
                 made.append(answers.Resources(sources))
             return made[0]
 

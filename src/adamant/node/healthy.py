@@ -15,7 +15,6 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 _PACKAGES = "/usr/lib/python3/dist-packages"
@@ -25,11 +24,8 @@ if _PACKAGES not in sys.path:  # started without `site`, which would load what n
 from adamant.api.methods import PORT  # noqa: E402
 from adamant.core import limits  # noqa: E402
 from adamant.model.errors import AdamantError  # noqa: E402
-from adamant.model.machine.document import HealthCheck  # noqa: E402
-from adamant.model.machine.wire import from_wire  # noqa: E402
 from adamant.node import efivars, health, probes  # noqa: E402
-from adamant.node.config import journal  # noqa: E402
-from adamant.node.config.generations import FOLDER, Store  # noqa: E402
+from adamant.node.config import wanted  # noqa: E402
 from adamant.node.update.esp import EspFolder  # noqa: E402
 
 _POLL_SECONDS = 2.0
@@ -45,16 +41,6 @@ def bless(root: Path) -> None:
             esp.rename(entry, good)
 
 
-def _configured(root: Path) -> Sequence[HealthCheck]:
-    """The checks of the config that runs; none when there is no config. Raises AdamantError for a damaged one."""
-    folder = root / FOLDER
-    if not folder.is_dir():
-        return ()
-    store = Store(folder)
-    number = journal.wanted(store.journal)
-    return () if number == journal.NONE else from_wire(store.document(number)).health
-
-
 def same_entry(root: Path) -> bool:
     """Whether the boot counter is that of the UKI that was started."""
     counted = efivars.parse_text(efivars.read(root, "LoaderBootCountPath", efivars.LOADER))
@@ -65,7 +51,7 @@ def same_entry(root: Path) -> bool:
 
 def unhealthy(root: Path) -> str:
     """What is not healthy yet, in words; empty when all is."""
-    checks = [*health.judge(health.look(root)), *probes.run(_configured(root), root)]
+    checks = [*health.judge(health.look(root)), *probes.run(wanted.read(root).health, root)]
     ill = [check for check in checks if check.state != health.OK and check.name != "systemd"]
     if ill:
         return ", ".join(f"{check.name} ({check.message})" for check in ill)

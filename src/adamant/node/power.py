@@ -1,6 +1,7 @@
 """Reboot and shutdown: recorded, answered, and then left to systemd, which stops services in their order."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -10,15 +11,10 @@ from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
 from adamant.node.calls import Call
 from adamant.node.events import Events
-from adamant.node.reading import read_line
+from adamant.node.reading import boot_id
 from adamant.node.systemd import Systemd
 
 Target = Literal["reboot.target", "poweroff.target"]
-
-
-def boot_id(root: Path) -> str:
-    """The id of this boot, 32 hexadecimal digits."""
-    return read_line(root / "proc/sys/kernel/random/boot_id").replace("-", "")
 
 
 def check_reason(reason: str) -> str:
@@ -32,28 +28,31 @@ def check_reason(reason: str) -> str:
 
 def reboot(root: Path, events: Events, request: pb.RebootRequest, call: Call) -> pb.RebootResponse:
     """Answer Reboot."""
-    go_down("reboot.target", events, call, check_reason(request.reason), "reboots")
+    go_down("reboot.target", events, call.who.name, check_reason(request.reason), "reboots")
     return pb.RebootResponse(boot_id=boot_id(root))
 
 
 def shutdown(root: Path, events: Events, request: pb.ShutdownRequest, call: Call) -> pb.ShutdownResponse:
     """Answer Shutdown."""
-    go_down("poweroff.target", events, call, check_reason(request.reason), "shuts down")
+    go_down("poweroff.target", events, call.who.name, check_reason(request.reason), "shuts down")
     return pb.ShutdownResponse(boot_id=boot_id(root))
 
 
-def go_down(target: Target, events: Events, call: Call, reason: str, what: str) -> None:
-    """Record it, and begin with it a moment after the call's answer. Raises AdamantError `systemd-silent`.
+def go_down(
+    target: Target, events: Events, by: str, reason: str, what: str, connect: Callable[[], Systemd] = Systemd
+) -> None:
+    """Record it, and begin with it a moment later, after the call's answer. Raises AdamantError `systemd-silent`.
 
-    systemd is asked for nothing but its state first: a node that cannot go down says so in the answer.
+    `by` is who wants it, by name. systemd is asked for nothing but its state first: a node that cannot go down says so
+    in the answer.
     """
-    with Systemd() as systemd:
+    with connect() as systemd:
         systemd.manager("SystemState")
-    events.publish(EVENT_KIND_POWER, f"the node {what}", {"client": call.who.name, "reason": reason})
+    events.publish(EVENT_KIND_POWER, f"the node {what}", {"client": by, "reason": reason})
 
     def begin() -> None:
         try:
-            with Systemd() as systemd:
+            with connect() as systemd:
                 systemd.enqueue("start", target, "replace-irreversibly")
         except AdamantError as error:
             events.publish(EVENT_KIND_POWER, f"the node could not be made to go down: {error.message}", {})

@@ -24,3 +24,8 @@ def read_line(path: Path, limit: int = 4096) -> str:
             return source.read(limit).partition(b"\n")[0].decode("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def boot_id(root: Path) -> str:
+    """The id of this boot, 32 hexadecimal digits."""
+    return read_line(root / "proc/sys/kernel/random/boot_id").replace("-", "")

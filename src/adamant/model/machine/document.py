@@ -328,6 +328,23 @@ class Window(Struct, frozen=True, forbid_unknown_fields=True):
     """How long it is open."""
 
 
+class FleetLock(Struct, frozen=True, forbid_unknown_fields=True):
+    """A server that says which machines may reboot at the same time (FleetLock protocol, as of Zincati and Airlock)."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r'^https?://[A-Za-z0-9.:\[\]-]{1,255}(/[!"$->@-~]{0,1700})?$',
+            description="an address with http or https, without a user's name, password or query",
+        ),
+    ]
+    """Address of the server; the paths of the protocol come after it."""
+    group: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]{1,64}$", description="letters, digits, dots and dashes")] = (
+        "default"
+    )
+    """The machines that this one shares its lock with."""
+
+
 class Update(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Where releases come from, and when they are taken."""
 
@@ -336,11 +353,13 @@ class Update(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     channel: Name = "stable"
     """The channel."""
     check: Duration = "6h"
-    """How often it looks for a release; each machine at another moment."""
+    """How often it looks for a release, each machine at another moment; never more often than every 30s."""
     automatic: bool = True
     """Whether a release is staged, and the machine rebooted in its window, without being told to."""
     window: Window = Window()
     """When it may reboot."""
+    fleet_lock: FleetLock | None = None
+    """Who is asked before it reboots by itself. Without one, the window alone decides."""
     bandwidth: Size | None = None
     """Most bytes a second."""
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from adamant.core import limits
@@ -22,7 +21,6 @@ from adamant.node.config.generations import Store, Why
 from adamant.node.config.host import Host
 from adamant.node.config.journal import NONE, Journal, Mode
 from adamant.node.config.rendered import NOTHING, SYSCTLS, Changes, Rendered, actions, changes, reboot_reasons
-from adamant.node.reading import read_line
 
 NODE = "node"
 """Who makes a generation when nobody asked for it."""
@@ -364,8 +362,3 @@ class Applier:
 
     def _say(self, message: str, generation: int, by: str) -> None:
         self._tell(message, {"generation": str(generation), "by": by})
-
-
-def boot_id(root: Path) -> str:
-    """The id of this boot, 32 hexadecimal digits."""
-    return read_line(root / "proc/sys/kernel/random/boot_id").replace("-", "")

@@ -9,11 +9,12 @@ from pathlib import Path
 from adamant.core import files, limits
 from adamant.model.errors import AdamantError
 from adamant.node.config import journal as journals
-from adamant.node.config.applier import NODE, boot_id
+from adamant.node.config.applier import NODE
 from adamant.node.config.generations import FOLDER, Store, Why
 from adamant.node.config.host import Host
 from adamant.node.config.journal import NONE
 from adamant.node.config.rendered import NOTHING, UNITS, Rendered
+from adamant.node.reading import boot_id
 from adamant.node.systemd import Systemd
 
 BOOTED = "run/adamant/config/booted"

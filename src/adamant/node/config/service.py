@@ -19,11 +19,12 @@ from adamant.node import health
 from adamant.node.calls import Call
 from adamant.node.config import gateway, plan, rendering, status
 from adamant.node.config import journal as journals
-from adamant.node.config.applier import Applier, boot_id
+from adamant.node.config.applier import Applier
 from adamant.node.config.generations import FOLDER, Generation, Store, Why
 from adamant.node.config.host import Host
 from adamant.node.config.journal import NONE, Mode
 from adamant.node.events import Events
+from adamant.node.reading import boot_id
 from adamant.node.systemd import Systemd
 
 _MODES = {
@@ -66,9 +67,13 @@ class Service:
         except AdamantError as error:
             self._tell(f"the config cannot be brought up: {error}", {"reference": error.reference})
 
+    def generation(self) -> int:
+        """The generation that belongs on the machine now."""
+        return journals.wanted(self._applier.journal)
+
     def machine(self) -> Machine:
         """The config that belongs on the machine now; an empty one when it has none."""
-        number = journals.wanted(self._applier.journal)
+        number = self.generation()
         return Machine() if number == NONE else from_wire(self._applier.store.document(number))
 
     def handler(self, name: str) -> Callable[[Any, Call], Any]:

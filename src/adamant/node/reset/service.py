@@ -14,6 +14,7 @@ from adamant.model.errors import AdamantError, BusyError, InputError
 from adamant.node import power
 from adamant.node.calls import Call
 from adamant.node.events import Events
+from adamant.node.reading import boot_id
 from adamant.node.reset import request as requests
 from adamant.node.reset.request import Item
 
@@ -74,11 +75,11 @@ class Reset:
         requests.write(self._root / "state", shown.items)
         paths = ", ".join(item.path for item in shown.items)
         try:
-            power.go_down("reboot.target", self._events, call, reason, f"reboots to wipe {paths}")
+            power.go_down("reboot.target", self._events, call.who.name, reason, f"reboots to wipe {paths}")
         except AdamantError:
             (self._root / "state" / requests.FILE).unlink(missing_ok=True)
             raise
-        return pb.ResetResponse(boot_id=power.boot_id(self._root))
+        return pb.ResetResponse(boot_id=boot_id(self._root))
 
     def _forget(self) -> None:
         """Drop what no longer holds, and the oldest when there are too many."""

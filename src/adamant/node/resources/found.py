@@ -26,3 +26,5 @@ class Sources(NamedTuple):
     certificates: Callable[[], Mapping[str, bytes]] = dict
     """Certificates in PEM, by what they are for."""
     names: Collection[str] = ()
+    next_look: Callable[[], float] = float
+    """When the agent looks for a release next, in seconds since the Unix epoch; 0 when it does not."""

@@ -220,6 +220,14 @@ _KINDS = (
         2,
         ("receive_queue_bytes", "send_queue_bytes"),
     ),
+    Kind(
+        "updates",
+        "update",
+        "releases that the machine looks for by itself, and what came of it",
+        "updates:collect",
+        "running staged failed channel automatic LOOKED=looked_usec:time result NEXT=next_usec:time window open",
+        5,
+    ),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}

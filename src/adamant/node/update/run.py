@@ -7,9 +7,9 @@ moment it leaves a machine that boots, and done again it goes on (stage.py). It 
 """
 
 import os
-import random
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from adamant.model.layout import SLOT_LABELS  # noqa: E402
 from adamant.model.posture import Posture  # noqa: E402
 from adamant.model.version_order import compare  # noqa: E402
 from adamant.node import efivars, record  # noqa: E402
-from adamant.node.config.generations import FOLDER, Store  # noqa: E402
-from adamant.node.reading import read_line, read_text  # noqa: E402
+from adamant.node.config import wanted  # noqa: E402
+from adamant.node.reading import boot_id, read_line, read_text  # noqa: E402
 from adamant.node.update import entries, preflight, state, trust  # noqa: E402
 from adamant.node.update.devices import BlockDevice, Slot  # noqa: E402
 from adamant.node.update.entries import Entry  # noqa: E402
@@ -36,7 +36,7 @@ from adamant.node.update.origin import HttpOrigin, Limited, Origin  # noqa: E402
 from adamant.node.update.stage import Progress, Staging  # noqa: E402
 from adamant.node.version import POSTURE, RELEASE, parse_release  # noqa: E402
 from adamant.release import index as releases  # noqa: E402
-from adamant.release.index import SEEDS, Index, Machine, Release  # noqa: E402
+from adamant.release.index import Index, Machine, Release  # noqa: E402
 
 _TELL_SECONDS = 0.5
 
@@ -61,8 +61,7 @@ class Host:
 
     def trial(self) -> bool:
         """Whether a config is on trial."""
-        folder = self.root / FOLDER
-        return folder.is_dir() and Store(folder).journal.trial is not None
+        return wanted.on_trial(self.root)
 
     def slot(self, label: str) -> Slot:
         """The devices of a slot."""
@@ -114,18 +113,11 @@ class Update:
                     hint="--force stages it all the same",
                 )
             return release
-        machine = Machine(host.version, host.arch, host.posture, request.channel, self._seed())
+        machine = Machine(host.version, host.arch, host.posture, request.channel, state.seed(host.root))
         choice = releases.choose(found, machine, datetime.now(UTC), ignore_waves=request.ignore_waves)
         if choice.release is None:
             raise BusyError("no-update", f"no update: {choice.why}")
         return choice.release
-
-    def _seed(self) -> int:
-        kept = state.read(self._host.root)
-        if kept.seed < 0:
-            kept = replace(kept, seed=random.SystemRandom().randrange(SEEDS))
-            state.write(self._host.root, kept)
-        return kept.seed
 
     def _stage(self, found: Index, release: Release, origin: Origin) -> state.Progress:
         host, esp = self._host, self._host.esp
@@ -134,6 +126,8 @@ class Update:
         facts = preflight.Facts(esp.entries(), running, esp.free(), trial=host.trial(), failed=kept.failed)
         preflight.check(facts, release, force=self._request.force)
         assert running is not None  # preflight refused without one
+        if self._is_staged(release, kept, facts.entries):
+            return self._done(f"{release.version} is staged already; the next boot tries it", 0, 0)
         old = next((r for r in found.releases if r.key == (host.version, host.arch)), None)
         slot, active = host.slot(host.other()), host.slot(host.active)
         staging = Staging(release, old, slot, active, esp, origin, running, self._watch)
@@ -142,20 +136,41 @@ class Update:
             whole = release.usr.size + release.uki.size
             text = f"{release.version} needs {fetched} bytes in {requests} requests, of {whole} bytes in all"
             return self._done(text, staging.fetched + fetched, staging.requests + requests)
+        if kept.boot:  # what was staged goes away first
+            kept = replace(kept, boot="")
+            state.write(host.root, kept)
         esp.tidy()
         staging.run(entries.fresh(host.image, release.version))
         failed = tuple(version for version in kept.failed if version != release.version)
-        state.write(host.root, replace(kept, staged=release.version, before=host.version, failed=failed))
+        boot = boot_id(host.root)
+        state.write(host.root, replace(kept, staged=release.version, before=host.version, failed=failed, boot=boot))
         text = f"{release.version} is staged in {slot.label}; the next boot tries it"
         return self._done(text, staging.fetched, staging.requests)
 
+    def _is_staged(self, release: Release, kept: state.Record, found: Sequence[Entry]) -> bool:
+        """Whether nothing is left to do: staged in this boot, and still the entry of the menu that is tried next."""
+        request, host = self._request, self._host
+        return (
+            request.action == "stage"
+            and not request.force
+            and state.waiting(host.root, kept) == release.version
+            and entries.fresh(host.image, release.version) in found
+        )
+
     def _note_failed(self) -> state.Record:
-        """Remember which releases used up their tries, before their entries are removed."""
-        kept = state.read(self._host.root)
-        used_up = {entry.version for entry in self._host.esp.entries() if entry.failed}
+        """Remember which releases were tried and did not stay, before their entries are removed.
+
+        One that was staged before this boot and does not run had its chance, also when no try was counted: else a
+        machine whose firmware refuses it would stage it, and reboot for it, again and again.
+        """
+        host = self._host
+        kept = state.read(host.root)
+        used_up = {entry.version for entry in host.esp.entries() if entry.failed}
+        if kept.boot not in {"", boot_id(host.root)} and kept.staged != host.version:
+            used_up.add(kept.staged)
         if used_up - set(kept.failed):
             kept = replace(kept, failed=tuple(sorted({*kept.failed, *used_up})))
-            state.write(self._host.root, kept)
+            state.write(host.root, kept)
         return kept
 
     def _rollback(self) -> state.Progress:
@@ -182,7 +197,7 @@ class Update:
 def main(root: Path = Path("/")) -> int:
     """The program. Its words go to /run and to the journal."""
     try:
-        with files.locked(root / "run/adamant/update/lock", "the update of this machine", wait=False):
+        with files.locked(root / state.LOCK, "the update of this machine", wait=False):
             last = Update(Host(root), state.read_request(root)).run()
     except AdamantError as error:
         text = f"{error.message}: {error.context}" if error.context else error.message

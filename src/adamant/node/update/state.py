@@ -1,17 +1,27 @@
-"""What is known of updates: the request and the progress of the one under way, and what outlasts a reboot."""
+"""What is known of updates: the request and the progress of the one under way, and what outlasts a reboot.
 
+Each file has one writer: the program that updates keeps the record and tells its progress, the agent keeps what came of
+its looks and leaves requests. The seed is the exception, which either may choose, under the program's lock.
+"""
+
+import random
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adamant.core import files, limits
 from adamant.model.errors import AdamantError
+from adamant.node.reading import boot_id
+from adamant.release.index import SEEDS
 
+LOCK = "run/adamant/update/lock"
 REQUEST = "run/adamant/update/request.json"
 PROGRESS = "run/adamant/update/progress.json"
 RECORD = "state/adamant/update.json"
+LOOK = "state/adamant/update-look.json"
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +65,34 @@ class Record(Struct, frozen=True):
     failed: tuple[str, ...] = ()
     seed: int = -1
     """This machine's place in waves, chosen once."""
+    boot: str = ""
+    """Id of the boot in which the release was staged. Any later boot has tried it, or could not."""
+
+
+class Look(Struct, frozen=True):
+    """The last look for a release that the agent made by itself: when, at what, and what came of it."""
+
+    schema: int = 1
+    when_usec: int = 0
+    repository: str = ""
+    channel: str = ""
+    action: str = ""
+    """Action of the request."""
+    result: Literal["", "none", "staged", "waits", "refused", "failed"] = ""
+    version: str = ""
+    """The release that was found."""
+    reference: str = ""
+    message: str = ""
+    failures: int = 0
+    """How many looks in a row have not said whether there is a release."""
+
+
+def waiting(root: Path, record: Record) -> str:
+    """The staged release that the next boot tries first; empty when there is none.
+
+    One that was staged in an earlier boot has had its chance, whatever came of it: nobody reboots for it again.
+    """
+    return record.staged if record.boot and record.boot == boot_id(root) else ""
 
 
 def read(root: Path) -> Record:
@@ -70,6 +108,30 @@ def write(root: Path, record: Record) -> None:
     path = root / RECORD
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomic(path, msgspec.json.encode(record))
+
+
+def seed(root: Path) -> int:
+    """This machine's place in waves. It is chosen here when it was not yet: hold the lock LOCK."""
+    record = read(root)
+    if record.seed < 0:
+        record = replace(record, seed=random.SystemRandom().randrange(SEEDS))
+        write(root, record)
+    return record.seed
+
+
+def read_look(root: Path) -> Look:
+    """The last look; an empty one when there was none, or it cannot be read."""
+    try:
+        return msgspec.json.decode((root / LOOK).read_bytes()[: limits.SYSTEM_FILE_SIZE], type=Look)
+    except (OSError, msgspec.DecodeError):
+        return Look()
+
+
+def write_look(root: Path, look: Look) -> None:
+    """Keep what came of a look."""
+    path = root / LOOK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomic(path, msgspec.json.encode(look))
 
 
 def read_request(root: Path) -> Request:
