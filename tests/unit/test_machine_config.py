@@ -278,9 +278,11 @@ def test_a_misspelt_path_names_the_near_one() -> None:
 
 def test_every_section_of_a_config_belongs_to_an_area() -> None:
     for field in fields(Machine):
-        if field.encode_name not in {"apiVersion", "network", "kernel"}:
+        if field.encode_name not in {"apiVersion", "network", "kernel", "time", "certificates"}:
             assert areas.area_of(field.encode_name), field.encode_name
     for section in ("network.interfaces", "network.dns", "kernel.sysctls", "kernel.modules", "kernel.arguments"):
+        assert areas.area_of(section), section
+    for section in ("time.servers", "time.zone", "certificates.trusted", "certificates.revoked", "certificates.names"):
         assert areas.area_of(section), section
 
 
@@ -291,7 +293,8 @@ def test_a_change_says_what_restarts_and_whether_a_reboot_is_needed() -> None:
     assert acts["resolver"] is Act.RESTART
     assert acts["files"] is Act.REBOOT
     assert set(acts) == {area.name for area in areas.AREAS} - {"users"}
-    one = areas.consequences(paths.changes(Machine(), machine("time: {zone: Europe/Berlin}")), Posture.GUARDED)
+    before, after = machine("time: {servers: [ntp.example.org]}"), machine("time: {servers: [ntp.example.com]}")
+    one = areas.consequences(paths.changes(before, after), Posture.GUARDED)
     assert [(c.area, c.unit) for c in one] == [("time", "systemd-timesyncd.service")]
     assert {c.act for c in areas.consequences(changed, Posture.OPEN) if c.area == "files"} == {Act.NOTHING}
 

@@ -126,12 +126,13 @@ def _devices(spec: MachineSpec) -> tuple[str, ...]:
     return (
         *("-drive", f"if=none,id=disk,format=raw,file={DISK},cache=writeback,discard=unmap,detect-zeroes=unmap"),
         *("-device", "virtio-blk-pci,drive=disk,bootindex=1"),
-        *(word for number in range(1, spec.extra_disks + 1) for word in _extra_disk(number)),
         *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{spec.port}-:{PORT}"),
         # No option ROM: the machine boots from its disk, never from a network.
         *("-device", f"virtio-net-pci,netdev=net,mac={mac(spec.uuid)},romfile="),
         *("-device", "virtio-rng-pci"),
         *("-device", "i6300esb", "-action", "watchdog=reset"),
+        # Last, so that the name of the network card is the same with and without them.
+        *(word for number in range(1, spec.extra_disks + 1) for word in _extra_disk(number)),
     )
 
 

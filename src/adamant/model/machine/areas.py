@@ -32,22 +32,26 @@ class Area(NamedTuple):
     """Why a reboot is needed, where it is."""
 
 
+_ETC = "/etc is made when the machine boots, and is read-only afterwards"
+
 AREAS: tuple[Area, ...] = (
     Area("hostname", ("hostname",), Act.NOTHING),
     Area("network", ("network.interfaces",), Act.RELOAD, "systemd-networkd.service"),
     Area("resolver", ("network.dns",), Act.RESTART, "systemd-resolved.service"),
-    Area("time", ("time",), Act.RESTART, "systemd-timesyncd.service"),
+    Area("time", ("time.servers",), Act.RESTART, "systemd-timesyncd.service"),
+    Area("zone", ("time.zone",), Act.REBOOT, why=_ETC),
     Area("users", ("users",), Act.NOTHING),
     Area("registries", ("registries",), Act.NOTHING),
     Area("sysctl", ("kernel.sysctls",), Act.NOTHING),
     Area("modules", ("kernel.modules",), Act.NOTHING),
     Area("kernel", ("kernel.arguments",), Act.REBOOT, why="the kernel reads its command line when it starts"),
     Area("volumes", ("volumes",), Act.NOTHING),
-    Area("files", ("files",), Act.REBOOT, why="/etc is made when the machine boots, and is read-only afterwards"),
+    Area("files", ("files",), Act.REBOOT, why=_ETC),
     Area("units", ("units",), Act.RESTART),
     Area("health", ("health",), Act.NOTHING),
     Area("update", ("update",), Act.NOTHING),
-    Area("certificates", ("certificates",), Act.NOTHING),
+    Area("trusted", ("certificates.trusted",), Act.REBOOT, why=_ETC),
+    Area("certificates", ("certificates.revoked", "certificates.names"), Act.NOTHING),
     Area("containers", ("containers",), Act.RESTART),
 )
 """In the order in which they are applied."""

@@ -90,6 +90,8 @@ def _network(one: Interface, owner: tuple[str, str] | None, vlans: list[str]) ->
         yield f"DHCP={dhcp.value}"
         if dhcp in {Dhcp.NO, Dhcp.IPV4} and one.addresses:
             yield "IPv6AcceptRA=no"  # addresses of its own are all that it has
+    if one.bridge and not one.bridge.links:
+        yield "ConfigureWithoutCarrier=yes"  # what joins it comes later, and wants to find its address
     yield from (f"VLAN={vlan}" for vlan in vlans)
     yield from (f"Address={address}" for address in one.addresses)
     for route in one.routes:
