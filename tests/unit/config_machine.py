@@ -14,6 +14,7 @@ from adamant.node.config import rendered as r
 from adamant.node.config.applier import Applier, Clock
 from adamant.node.config.generations import FOLDER, Store
 from adamant.node.config.host import Host
+from adamant.node.config.journal import Boot
 
 BOOT = "b" * 32
 
@@ -123,7 +124,7 @@ class Machine:
         (self.root / "proc/sys/net/ipv4/ip_forward").write_text("0\n")
         (self.root / "loaded.json").unlink(missing_ok=True)
 
-    def agent(self, boot: str = BOOT) -> Applier:
+    def agent(self, boot: str = BOOT, release: str = "") -> Applier:
         """The agent begins."""
         store = Store(self.root / FOLDER, clock=lambda: 1.5)
         host = Host(self.root, lambda: self)
@@ -133,7 +134,7 @@ class Machine:
             render,
             self.look,
             lambda message, _fields: self.said.append(message),
-            boot,
+            Boot(boot, release),
             Clock(lambda: self.now, self.sleep),
         )
 

@@ -570,6 +570,46 @@ def test_a_machine_takes_the_config_that_it_is_passed_once(machine: Machine) -> 
     assert len(booted.store.history()) == 2
 
 
+def test_a_release_that_comes_back_runs_with_the_config_that_it_had(machine: Machine, agent: Applier) -> None:
+    older = machine.agent("c" * 32, "1")
+    older.resume()
+    newer = machine.agent("d" * 32, "2")
+    newer.resume()
+    newer.apply(NEW, "peter")
+    machine.reboot()
+    again = machine.agent("e" * 32, "2")
+    again.resume()
+    assert machine.runs(NEW), "a boot of the same release changes nothing"
+    machine.reboot()
+    back = machine.agent("f" * 32, "1")
+    back.resume()
+    assert machine.runs(OLD)
+    assert any("the release 2 is gone, and 1 ran with generation 1" in words for words in machine.said)
+    machine.reboot()
+    forward = machine.agent("0" * 32, "3")
+    forward.resume()
+    assert machine.runs(OLD), "a new release takes over what runs"
+
+
+def test_a_config_of_the_release_before_is_kept_as_long_as_it_may_come_back(machine: Machine, agent: Applier) -> None:
+    machine.agent("c" * 32, "1").resume()
+    newer = machine.agent("d" * 32, "2")
+    newer.resume()
+    for number in range(limits.GENERATIONS_KEPT + 3):
+        newer.apply(document(**{**json.loads(OLD), "network": {"a.network": str(number)}}), "peter")
+    machine.reboot()
+    machine.agent("e" * 32, "1").resume()
+    assert machine.runs(OLD)
+
+
+def test_a_journal_that_a_newer_release_wrote_is_read(machine: Machine, agent: Applier) -> None:
+    path = machine.root / FOLDER / "journal.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "later": {"x": 1}}))
+    store = Store(machine.root / FOLDER)
+    assert store.found == []
+    assert store.journal == agent.store.journal
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[]"])
 def test_a_config_that_is_passed_and_is_none_keeps_no_machine_from_booting(machine: Machine, data: bytes) -> None:
     passed = machine.root / "passed"

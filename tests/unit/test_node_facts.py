@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adamant.api import node_pb2 as pb
 from adamant.model.errors import AdamantError
-from adamant.node import efivars, mounts, record, verity, version
+from adamant.node import efivars, mounts, reading, record, verity, version
 
 TABLE = """\
 21 1 0:19 / / ro,relatime shared:1 - overlay root ro,lowerdir=/layers/root:/layers/none
@@ -206,17 +206,17 @@ def test_a_record_nested_without_end_is_refused() -> None:
 
 def test_os_release_is_read_with_its_quotes() -> None:
     text = 'A=plain\n# B=no\nC="two words"\nD=\'x\'\nE="broken\n\nF=\nno line\n'
-    assert version.parse_release(text) == {"A": "plain", "C": "two words", "D": "x", "F": ""}
+    assert reading.parse_release(text) == {"A": "plain", "C": "two words", "D": "x", "F": ""}
 
 
 @given(st.text(max_size=300))
 def test_any_os_release_is_read(text: str) -> None:
-    assert all(name for name in version.parse_release(text))
+    assert all(name for name in reading.parse_release(text))
 
 
 def test_a_machine_says_which_image_it_runs(tmp_path: Path) -> None:
     for path, text in (
-        (version.RELEASE, "ID=debian\nIMAGE_ID=example\nIMAGE_VERSION=1.2\n"),
+        ("usr/lib/os-release", "ID=debian\nIMAGE_ID=example\nIMAGE_VERSION=1.2\n"),
         (version.POSTURE, "guarded\n"),
         ("etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
     ):

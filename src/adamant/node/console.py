@@ -19,7 +19,7 @@ from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import record, version
-from adamant.node.reading import read_line, read_text
+from adamant.node.reading import read_line, read_release, read_text
 
 TERMINAL = "dev/tty1"
 CONSOLE = "dev/console"
@@ -196,10 +196,7 @@ def _addresses(root: Path) -> tuple[str, ...]:
 
 def look(root: Path, answer: pb.HealthResponse, access: Access) -> Facts:
     """The facts of this machine, with the health as it was `answer`ed. It raises nothing."""
-    try:
-        release = version.parse_release(read_text(root / version.RELEASE, limits.SYSTEM_FILE_SIZE))
-    except AdamantError:
-        release = {}
+    release = read_release(root)
     try:
         slot = record.read(root).slot
     except AdamantError:

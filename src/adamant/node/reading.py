@@ -1,7 +1,9 @@
 """Reads of the system's own small files: /proc, /sys, /run, /usr/lib. Bounded, as text, with no error for bad bytes."""
 
+import shlex
 from pathlib import Path
 
+from adamant.core import limits
 from adamant.model.errors import AdamantError
 
 
@@ -24,6 +26,28 @@ def read_line(path: Path, limit: int = 4096) -> str:
             return source.read(limit).partition(b"\n")[0].decode("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def read_release(root: Path) -> dict[str, str]:
+    """The fields of os-release(5); none when it cannot be read."""
+    try:
+        return parse_release(read_text(root / "usr/lib/os-release", limits.SYSTEM_FILE_SIZE))
+    except AdamantError:
+        return {}
+
+
+def parse_release(text: str) -> dict[str, str]:
+    """The fields of os-release(5)."""
+    fields = {}
+    for line in text.splitlines():
+        name, separator, value = line.strip().partition("=")
+        if separator and name and not name.startswith("#"):
+            try:
+                words = shlex.split(value)
+            except ValueError:
+                continue
+            fields[name] = words[0] if words else ""
+    return fields
 
 
 def boot_id(root: Path) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from adamant.core import limits
@@ -21,6 +22,7 @@ from adamant.node.config.generations import Store, Why
 from adamant.node.config.host import Host
 from adamant.node.config.journal import NONE, Journal, Mode
 from adamant.node.config.rendered import NOTHING, SYSCTLS, Changes, Rendered, actions, changes, reboot_reasons
+from adamant.node.reading import boot_id, read_release
 
 NODE = "node"
 """Who makes a generation when nobody asked for it."""
@@ -61,7 +63,7 @@ class Clock(NamedTuple):
 
 
 class Applier:
-    """Applies configs to `host`, one at a time. `boot` is the id of this boot, `render` makes files of a document.
+    """Applies configs to `host`, one at a time. `boot` is this boot, `render` makes files of a document.
 
     Errors of a document are InputError and come before anything is changed.
     """
@@ -73,7 +75,7 @@ class Applier:
         render: Callable[[bytes], Rendered],
         failing: Failing,
         tell: Tell,
-        boot: str,
+        boot: journals.Boot,
         clock: Clock | None = None,
     ) -> None:
         self.store = store
@@ -362,3 +364,8 @@ class Applier:
 
     def _say(self, message: str, generation: int, by: str) -> None:
         self._tell(message, {"generation": str(generation), "by": by})
+
+
+def this_boot(root: Path) -> journals.Boot:
+    """The boot that the machine is in."""
+    return journals.Boot(boot_id(root), read_release(root).get("IMAGE_VERSION", ""))

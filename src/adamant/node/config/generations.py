@@ -41,7 +41,7 @@ class Why(StrEnum):
     RETURN = "return"
 
 
-class Generation(Struct, frozen=True, forbid_unknown_fields=True):
+class Generation(Struct, frozen=True):
     """One generation. `sha256` is that of the document's UTF-8; `of` is the generation that it brings back, or 0."""
 
     number: int
@@ -154,7 +154,7 @@ class Store:
     def write(self, journal: Journal) -> None:
         """Make `journal` the one that holds, on the disk and here. A machine that never had a config gets no file."""
         there = (self._folder / JOURNAL).exists()
-        if journal != self.journal if there else journal != Journal(boot=journal.boot):
+        if journal != self.journal if there else journal != Journal(boot=journal.boot, release=journal.release):
             _make(self._folder)
             files.write_atomic(self._folder / JOURNAL, msgspec.json.encode(journal), 0o600)
         self.journal = journal

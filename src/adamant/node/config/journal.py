@@ -46,8 +46,25 @@ class UnderWay(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode
 
 
-class Journal(Struct, frozen=True, forbid_unknown_fields=True):
-    """The state of the config. `boot` is the boot that it was last brought up to."""
+class Before(Struct, frozen=True):
+    """The release that ran before this one, and the generation that it ran with."""
+
+    release: str
+    generation: int
+
+
+class Boot(NamedTuple):
+    """A boot: its id, and the version of the release that it started."""
+
+    id: str
+    release: str = ""
+
+
+class Journal(Struct, frozen=True):
+    """The state of the config. `boot` is the boot that it was last brought up to, `release` what that boot ran.
+
+    A field that is not known is passed over: a release that came back reads what a newer one has written.
+    """
 
     version: Literal[1] = 1
     boot: str = ""
@@ -57,6 +74,8 @@ class Journal(Struct, frozen=True, forbid_unknown_fields=True):
     """What the next boot takes; NONE when it takes what runs."""
     trial: Trial | None = None
     under_way: UnderWay | None = None
+    release: str = ""
+    before: Before | None = None
 
 
 class Fallen(NamedTuple):
@@ -80,6 +99,8 @@ def keep(journal: Journal) -> set[int]:
     for step in (journal.trial, journal.under_way):
         if step is not None:
             numbers |= {step.generation, step.base}
+    if journal.before is not None:
+        numbers.add(journal.before.generation)
     return numbers - {NONE}
 
 
@@ -115,14 +136,22 @@ def returned(journal: Journal, generation: int) -> Journal:
     return replace(journal, running=generation, good=good, trial=None, under_way=None)
 
 
-def at_boot(journal: Journal, boot: str) -> Fallen:
+def at_boot(journal: Journal, boot: Boot) -> Fallen:
     """What a journal of an earlier boot means in the boot `boot`.
 
-    A trial and an apply that the reboot ended are over, and their base runs. What has not been found good yet, be it
-    staged or half proven, is under way in this boot; if this boot ends before it was judged, it was tried in vain.
+    When the release before has come back, so does the generation that it ran with: what was configured since, the newer
+    release has judged, and this one may not even understand. Otherwise a trial and an apply that the reboot ended are
+    over, and their base runs. What has not been found good yet, be it staged or half proven, is under way in this boot;
+    if this boot ends before it was judged, it was tried in vain.
     """
-    if journal.boot == boot:
+    if journal.boot == boot.id:
         return Fallen(journal, NONE, "")
+    if journal.release and boot.release not in {"", journal.release}:
+        before = journal.before
+        if before is not None and before.release == boot.release:
+            return _with_release(journal, boot, before)
+        journal = replace(journal, before=Before(journal.release, base(journal)))
+    journal = replace(journal, release=boot.release or journal.release)
     left, why = NONE, ""
     if journal.trial:
         left, why = journal.trial.generation, "it was on trial, and a reboot came before it was confirmed"
@@ -133,10 +162,28 @@ def at_boot(journal: Journal, boot: str) -> Fallen:
     step = None
     if candidate != journal.good:
         back = journal.good if candidate == runs else runs
-        step = UnderWay(candidate, back, boot, Mode.BOOT)
+        step = UnderWay(candidate, back, boot.id, Mode.BOOT)
         runs = back
-    journal = replace(journal, boot=boot, running=runs, next=NONE, trial=None, under_way=step)
+    journal = replace(journal, boot=boot.id, running=runs, next=NONE, trial=None, under_way=step)
     return Fallen(journal, left, why)
+
+
+def _with_release(journal: Journal, boot: Boot, before: Before) -> Fallen:
+    """The journal of a machine whose release before has come back."""
+    left = base(journal)
+    why = f"the release {journal.release} is gone, and {boot.release} ran with generation {before.generation}"
+    made = replace(
+        journal,
+        boot=boot.id,
+        running=before.generation,
+        good=before.generation,
+        next=NONE,
+        trial=None,
+        under_way=None,
+        release=boot.release,
+        before=None,
+    )
+    return Fallen(made, left, why if left != before.generation else "")
 
 
 def mended(journal: Journal, have: Collection[int]) -> Fallen:
@@ -162,8 +209,17 @@ def mended(journal: Journal, have: Collection[int]) -> Fallen:
     under_way = journal.under_way
     if under_way is not None:
         under_way = UnderWay(under_way.generation, or_running(under_way.base), under_way.boot, under_way.mode)
+    before = journal.before if journal.before and journal.before.generation in there else None
     staged_number = journal.next if journal.next in there else NONE
-    made = replace(journal, running=running, good=good, next=staged_number, trial=trial, under_way=under_way)
+    made = replace(
+        journal,
+        running=running,
+        good=good,
+        next=staged_number,
+        trial=trial,
+        under_way=under_way,
+        before=before,
+    )
     return Fallen(made, left, why)
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from adamant.core import files, limits
 from adamant.model.errors import AdamantError
 from adamant.node.config import journal as journals
-from adamant.node.config.applier import NODE
+from adamant.node.config.applier import NODE, this_boot
 from adamant.node.config.generations import FOLDER, Store, Why
 from adamant.node.config.host import Host
 from adamant.node.config.journal import NONE
 from adamant.node.config.rendered import NOTHING, UNITS, Rendered
-from adamant.node.reading import boot_id
 from adamant.node.systemd import Systemd
 
 BOOTED = "run/adamant/config/booted"
@@ -40,7 +39,7 @@ def bring_up(
     except AdamantError as error:
         said.append(f"the config that was passed cannot be used: {error}")
     try:
-        fallen = journals.at_boot(store.journal, boot_id(root))
+        fallen = journals.at_boot(store.journal, this_boot(root))
         if fallen.why:
             said.append(f"generation {fallen.generation} is over: {fallen.why}")
         _place(root, store, fallen.journal, render, said)

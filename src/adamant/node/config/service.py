@@ -19,12 +19,11 @@ from adamant.node import health
 from adamant.node.calls import Call
 from adamant.node.config import gateway, plan, rendering, status
 from adamant.node.config import journal as journals
-from adamant.node.config.applier import Applier
+from adamant.node.config.applier import Applier, this_boot
 from adamant.node.config.generations import FOLDER, Generation, Store, Why
 from adamant.node.config.host import Host
 from adamant.node.config.journal import NONE, Mode
 from adamant.node.events import Events
-from adamant.node.reading import boot_id
 from adamant.node.systemd import Systemd
 
 _MODES = {
@@ -57,7 +56,7 @@ class Service:
             rendering.renderer(root),
             lambda: failing(root),
             tell,
-            boot_id(root),
+            this_boot(root),
         )
 
     def resume(self) -> None:

@@ -4,11 +4,10 @@ import contextlib
 from collections.abc import Sequence
 
 from adamant.api import resources_pb2 as pb
-from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import mounts as table
-from adamant.node import record, verity, version
-from adamant.node.reading import read_text
+from adamant.node import record, verity
+from adamant.node.reading import read_release
 from adamant.node.resources import disks
 from adamant.node.resources.found import Found, Sources
 
@@ -46,11 +45,8 @@ def collect(sources: Sources) -> list[Found]:
         return []
     mounts = table.read(root)
     disk = next((found.actual for found in disks.read(root, mounts) if found.name == made.disk), pb.Disk())
-    root_hash, release = "", ""
+    root_hash = ""
     with contextlib.suppress(AdamantError):  # Health says what is wrong with it
         below = verity.look(mounts, root)
         root_hash = below.root_hash if below else ""
-    with contextlib.suppress(AdamantError):
-        fields = version.parse_release(read_text(root / version.RELEASE, limits.SYSTEM_FILE_SIZE))
-        release = fields.get("IMAGE_VERSION", "")
-    return judge(disk.partitions, made.slot, root_hash, release)
+    return judge(disk.partitions, made.slot, root_hash, read_release(root).get("IMAGE_VERSION", ""))

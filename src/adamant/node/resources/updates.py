@@ -1,15 +1,12 @@
 """Updates by the schedule of the config: what it asks for, what runs, and what came of the last look."""
 
-import contextlib
 import time
 
 from adamant.api import resources_pb2 as pb
-from adamant.core import limits
-from adamant.model.errors import AdamantError
 from adamant.model.machine.document import Update, Window
-from adamant.node import timezone, version
+from adamant.node import timezone
 from adamant.node.config import wanted
-from adamant.node.reading import read_text
+from adamant.node.reading import read_release
 from adamant.node.resources.found import Found, Sources
 from adamant.node.update import schedule, state
 
@@ -50,13 +47,9 @@ def collect(sources: Sources) -> list[Found]:
     root = sources.root
     update = wanted.read(root).update
     record, now = state.read(root), time.time()
-    running = ""
-    with contextlib.suppress(AdamantError):  # Version says what is wrong with it
-        fields = version.parse_release(read_text(root / version.RELEASE, limits.SYSTEM_FILE_SIZE))
-        running = fields.get("IMAGE_VERSION", "")
     found = schedule.opening(update.window, timezone.read(root), now)
     actual = pb.Update(
-        running=running,
+        running=read_release(root).get("IMAGE_VERSION", ""),
         staged=state.waiting(root, record),
         failed=record.failed,
         next_usec=int(sources.next_look() * 1_000_000),

@@ -19,7 +19,7 @@ if _PACKAGES not in sys.path:  # started without `site`, which would load what n
 
 from msgspec.structs import replace  # noqa: E402
 
-from adamant.core import files, limits  # noqa: E402
+from adamant.core import files  # noqa: E402
 from adamant.model.arch import NAMES  # noqa: E402
 from adamant.model.errors import AdamantError, BusyError, InputError  # noqa: E402
 from adamant.model.layout import SLOT_LABELS  # noqa: E402
@@ -27,14 +27,14 @@ from adamant.model.posture import Posture  # noqa: E402
 from adamant.model.version_order import compare  # noqa: E402
 from adamant.node import efivars, record  # noqa: E402
 from adamant.node.config import wanted  # noqa: E402
-from adamant.node.reading import boot_id, read_line, read_text  # noqa: E402
+from adamant.node.reading import boot_id, read_line, read_release  # noqa: E402
 from adamant.node.update import entries, preflight, state, trust  # noqa: E402
 from adamant.node.update.devices import BlockDevice, Slot  # noqa: E402
 from adamant.node.update.entries import Entry  # noqa: E402
 from adamant.node.update.esp import EspFolder  # noqa: E402
 from adamant.node.update.origin import HttpOrigin, Limited, Origin  # noqa: E402
 from adamant.node.update.stage import Progress, Staging  # noqa: E402
-from adamant.node.version import POSTURE, RELEASE, parse_release  # noqa: E402
+from adamant.node.version import POSTURE  # noqa: E402
 from adamant.release import index as releases  # noqa: E402
 from adamant.release.index import Index, Machine, Release  # noqa: E402
 
@@ -46,7 +46,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        fields = parse_release(read_text(root / RELEASE, limits.SYSTEM_FILE_SIZE))
+        fields = read_release(root)
         self.image, self.version = fields.get("IMAGE_ID", ""), fields.get("IMAGE_VERSION", "")
         self.posture = Posture(read_line(root / POSTURE))
         machine = os.uname().machine
