@@ -2,8 +2,9 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,83 @@ def test_nobody_there_is_unreachable() -> None:
             read(HttpOrigin(f"http://127.0.0.1:{taken.getsockname()[1]}"), 0, 4)
 
 
-@pytest.mark.parametrize("base", ["", "ftp://x", "file:///etc/passwd", "http://", "http://x/?a=b", "x"])
+def dribbling(first: bytes) -> Callable[[socket.socket], None]:
+    """Gives `first` and then a space every 20 ms, for ever."""
+
+    def give(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(first)
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.02)
+
+    return give
+
+
+HEAD = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-4194303/4194304\r\nContent-Length: 4194304\r\n"
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 206 OK\r\nX-Long: ", HEAD + b"\r\n"], ids=["status", "head", "body"])
+def test_a_server_that_gives_byte_after_byte_is_given_up_where_the_range_is_large_too(first: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                dribbling(first)(server.accept()[0])
+
+        threading.Thread(target=serve, daemon=True).start()
+        begin = time.monotonic()
+        with pytest.raises(AdamantError, match="slower than 1000 bytes a second"):
+            read(HttpOrigin(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.3), 0, 4 << 20)
+        assert time.monotonic() - begin < 3
+
+
+def test_a_reader_that_is_slow_itself_does_not_blame_the_server(base: str) -> None:
+    now = 0.0
+    origin = HttpOrigin(base, clock=lambda: now)
+    got = b""
+    for data in origin.read("targets/x", 0, len(DATA)):
+        got += data
+        now += 10_000
+    assert got == DATA
+    origin.close()
+
+
+CHUNKED = HEAD.replace(b"0-4194303/4194304", b"0-3/9").replace(
+    b"Content-Length: 4194304", b"Transfer-Encoding: chunked"
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        partial(0, 3, b"abcd" + b"x" * 100_000),
+        CHUNKED + b"\r\n4\r\nabcd\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n",
+        CHUNKED + b"\r\n-5\r\n" + b"x" * 100_000,
+    ],
+    ids=["length", "chunks", "negative chunk"],
+)
+def test_more_bytes_than_were_asked_for_are_not_taken(answer: bytes) -> None:
+    given: list[bytes] = []
+    with raw_server(answer) as base, pytest.raises(AdamantError) as caught:
+        given.extend(HttpOrigin(base).read("targets/x", 0, 4))
+    assert caught.value.reference == "origin-failed"
+    assert len(b"".join(given)) <= 4
+
+
+def test_the_page_that_comes_with_an_error_is_not_waited_for() -> None:
+    answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 1000000\r\n\r\nnot"
+    with raw_server(answer) as base, pytest.raises(FileNotFoundError):
+        b"".join(HttpOrigin(base, seconds=5).whole("metadata/2.root.json"))
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *("", "ftp://x", "file:///etc/passwd", "http://", "http://x/?a=b", "x", "http://[", "http://x:99999"),
+        *("http://x:port", "http://a..b", f"http://{'x' * 300}", "http://x/b c", "http://x/\u00fc", "http://x/a\0b"),
+    ],
+)
 def test_what_is_no_address_is_refused(base: str) -> None:
     with pytest.raises(InputError) as caught:
         HttpOrigin(base)

@@ -180,6 +180,8 @@ CONFIG_BOOT_SECONDS = 120.0
 """How long the agent waits for the service that renders a config at boot."""
 TUF_METADATA_SIZE = 4 << 20
 """One file of metadata of a repository, or an index of releases."""
+TIMESTAMP_DAYS = 15
+"""How long the timestamp of a repository may hold from now on: a repository signs for a day less (ONLINE_DAYS)."""
 ROOT_KEYS = 16
 """Root keys of one repository."""
 ORIGIN_SECONDS = 30.0

@@ -79,7 +79,7 @@ def _watch(call: Call, root: Path, events: Events, action: str) -> Iterator[pb.U
 
 _STATES = frozenset(
     {"no-update", "version-not-newer", "boot-on-trial", "config-on-trial", "esp-full", "release-failed-here"}
-    | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked"}
+    | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked", "clock-behind"}
 )
 """References of errors that say that the state of things forbids it now."""
 
