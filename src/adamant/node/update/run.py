@@ -131,7 +131,8 @@ class Update:
         host, esp = self._host, self._host.esp
         running = host.entry()
         kept = self._note_failed()
-        facts = preflight.Facts(esp.entries(), running, esp.free(), trial=host.trial(), failed=kept.failed)
+        free = esp.free(entries.others(esp.entries(), running) if running else ())
+        facts = preflight.Facts(running, free, trial=host.trial(), failed=kept.failed)
         preflight.check(facts, release, force=self._request.force)
         assert running is not None  # preflight refused without one
         old = next((r for r in found.releases if r.key == (host.version, host.arch)), None)
@@ -180,10 +181,18 @@ class Update:
 
 
 def main(root: Path = Path("/")) -> int:
-    """The program. Its words go to /run and to the journal."""
+    """The program. Its words go to /run and to the journal; to the journal alone while another one has the lock."""
     try:
         with files.locked(root / "run/adamant/update/lock", "the update of this machine", wait=False):
-            last = Update(Host(root), state.read_request(root)).run()
+            return _answer(root)
+    except BusyError as error:
+        sys.stderr.write(f"<4>{error.message}\n")
+        return 1
+
+
+def _answer(root: Path) -> int:
+    try:
+        last = Update(Host(root), state.read_request(root)).run()
     except AdamantError as error:
         text = f"{error.message}: {error.context}" if error.context else error.message
         last = state.Progress("failed", message=text, reference=error.reference, hint=error.hint)
