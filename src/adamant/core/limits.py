@@ -188,6 +188,8 @@ ORIGIN_SECONDS = 30.0
 """How long a repository may say nothing."""
 ORIGIN_BYTES_PER_SECOND = 1000
 """A repository that gives less is given up (slow retrieval)."""
+ORIGIN_OTHER_SIZE = 1 << 20
+"""Bytes of an answer that are none of the file: its head, and what frames its body."""
 CONFIG_APPLY_SECONDS = 400.0
 """What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 

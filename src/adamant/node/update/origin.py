@@ -9,6 +9,7 @@ import functools
 import http.client
 import io
 import socket
+import ssl
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -51,23 +52,32 @@ class FolderOrigin:
 
 
 class _Patience:
-    """How long a server may keep its reader waiting: `most` seconds, of which each byte that comes earns some back.
+    """How long a server may keep its reader waiting: `most` seconds, of which each byte of the file earns some back.
 
     So a server that gives one byte after the other is given up as soon as one that is silent, in the head of an answer
-    as in its body. What the reader does between two reads does not count: it may be slow itself.
+    as in its body. What the reader does between two reads does not count: it may be slow itself. Bytes that are none of
+    the file (heads, further heads, what stands between and behind chunks) have a limit of their own.
     """
 
     def __init__(self, most: float, clock: Callable[[], float]) -> None:
         self.most = most
         self._clock = clock
-        self._left = most
+        self.begin()
 
     def begin(self) -> None:
         """A request begins."""
         self._left = self.most
+        self._other = 0
+
+    def earn(self, count: int) -> None:
+        """So many bytes of the file came."""
+        self._left = min(self.most, self._left + count / limits.ORIGIN_BYTES_PER_SECOND)
+        self._other -= count
 
     def read(self, connection: socket.socket, read: Callable[[], int | None]) -> int:
-        """What `read` gives, which reads from the connection once. Raises TimeoutError."""
+        """What `read` gives, which reads from the connection once. Raises OSError, which may be a TimeoutError."""
+        if self._other > limits.ORIGIN_OTHER_SIZE:
+            raise OSError(f"more than {limits.ORIGIN_OTHER_SIZE} bytes that are none of the file")
         slow = f"slower than {limits.ORIGIN_BYTES_PER_SECOND} bytes a second"
         if self._left <= 0:
             raise TimeoutError(slow)
@@ -77,8 +87,8 @@ class _Patience:
             count = read() or 0
         except TimeoutError as error:
             raise TimeoutError(slow if self._left < self.most else f"silent for {self.most:g} seconds") from error
-        waited = self._clock() - begin
-        self._left = min(self.most, self._left - waited + count / limits.ORIGIN_BYTES_PER_SECOND)
+        self._left -= self._clock() - begin
+        self._other += count
         return count
 
 
@@ -150,6 +160,7 @@ class HttpOrigin:
             raise _failed(f"the server answers {answer.status} {answer.reason}", url)
         try:
             while data := answer.read1(_CHUNK):
+                self._patience.earn(len(data))
                 yield data
         except (http.client.HTTPException, OSError) as error:
             raise _failed(f"the connection broke: {error}", url) from error
@@ -174,6 +185,14 @@ class HttpOrigin:
                 connection = self._connect()
                 connection.request("GET", url, headers=headers)
                 return connection.getresponse()
+            except ssl.SSLCertVerificationError as error:
+                self.close()
+                raise UnreachableError(
+                    "origin-certificate",
+                    f"the certificate of the repository's server does not hold: {error.verify_message}",
+                    context=url,
+                    hint="is the clock of this machine right, and does its image know who signed the certificate?",
+                ) from error
             except (http.client.HTTPException, OSError) as error:
                 self.close()
                 if fresh:
@@ -223,6 +242,7 @@ class HttpOrigin:
                 if len(data) > left:
                     raise _failed("the server gives more bytes than it was asked for", path)
                 left -= len(data)
+                self._patience.earn(len(data))
                 yield data
             # Sees the end of the answer, so that the connection can be used again.
             if answer.read(1):
