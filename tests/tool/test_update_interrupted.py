@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -359,6 +360,59 @@ def test_a_lock_that_a_killed_update_held_is_free(computer: Computer, server: Se
     server.pause = 0
     assert computer.update(server.base).state == "done"
     assert computer.boots() == ["2", "1"]
+
+
+def test_a_release_that_is_older_is_not_said_to_boot_before_the_newer_one_is_given_up(
+    shop: Shop, computer: Computer, server: Server
+) -> None:
+    older = made("0.9", NEXT.usr)
+    publish(shop, older)
+    last = computer.update(server.base, version="0.9", force=True)
+    assert "the newer 1 boots until adamant node rollback" in last.message
+    assert computer.boots() == ["1", "0.9"]
+    state.ask(computer.root, state.Request("rollback"))
+    run.main(computer.root)
+    assert computer.told().message == "the next boot starts 0.9"
+    assert computer.boots() == ["0.9", "1"]
+
+
+def small_esp(computer: Computer, monkeypatch: pytest.MonkeyPatch, size: int) -> Path:
+    """Give the ESP `size` bytes; its folder."""
+    folder = computer.root / "efi" / FOLDER
+
+    def statvfs(_path: Path) -> SimpleNamespace:
+        used = sum(path.stat().st_size for path in folder.iterdir())
+        return SimpleNamespace(f_bavail=(size - used) // 512, f_frsize=512)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    return folder
+
+
+ROOM_FOR_BOTH = len(OLD.uki) + len(NEXT.uki) + (1 << 20) + 1024
+
+
+@pytest.mark.parametrize("name", ["adamant.new", "host_0.9.efi", "host_0.9+03.efi"])
+def test_what_an_update_removes_first_is_room_for_it(
+    computer: Computer, server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = small_esp(computer, monkeypatch, ROOM_FOR_BOTH)
+    (folder / name).write_bytes(NEXT.uki)
+    assert computer.update(server.base).state == "done"
+    assert computer.boots() == ["2", "1"]
+    assert sorted(path.name for path in folder.iterdir()) == ["host_1.efi", "host_2+3.efi"]
+
+
+@pytest.mark.parametrize("name", ["other.efi", "edge_0.9.efi"])
+def test_an_esp_that_others_fill_is_told_before_anything_changes(
+    computer: Computer, server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = small_esp(computer, monkeypatch, ROOM_FOR_BOTH)
+    (folder / name).write_bytes(NEXT.uki)
+    (folder / "host_0.9.efi").write_bytes(b"small")
+    last = computer.update(server.base)
+    assert (last.state, last.reference) == ("failed", "esp-full"), last
+    assert sorted(path.name for path in folder.iterdir()) == sorted([name, "host_0.9.efi", "host_1.efi"])
+    assert not server.blocks()
 
 
 @pytest.mark.parametrize("path", [f"efi/{FOLDER}", "state/adamant/repository"])

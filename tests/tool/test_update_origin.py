@@ -1,5 +1,6 @@
 """Where an update gets its bytes: servers that work, and all the ways in which one does not."""
 
+import random
 import socket
 import ssl
 import threading
@@ -252,6 +253,38 @@ def test_a_server_that_gives_byte_after_byte_is_given_up_where_the_range_is_larg
         with pytest.raises(AdamantError, match="slower than 1000 bytes a second"):
             read(HttpOrigin(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.3), 0, 4 << 20)
         assert time.monotonic() - begin < 3
+
+
+ANSWERS = (
+    partial(0, 3, b"abcd"),
+    CHUNKED + b"\r\n4\r\nabcd\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+    b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+)
+PIECES = (b"\r\n", b"-1", b"\xff", b"\0", b"9" * 30, b"0x", b"chunked", b": ", b" ", b"HTTP/1.1 ", b"", b";a", b"_1")
+
+
+def test_any_answer_is_bytes_or_an_error_with_a_name() -> None:
+    chance = random.Random(1)
+
+    def torn(_request: bytes) -> bytes:
+        answer = bytearray(chance.choice(ANSWERS))
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(answer) + 1)
+            answer[at : at + chance.randrange(6)] = chance.choice(PIECES)
+        return bytes(answer)
+
+    named = 0
+    with raw_server(*[torn] * 1000) as base:
+        for _ in range(150):
+            origin = HttpOrigin(base, seconds=5)
+            try:
+                assert len(read(origin, 0, 4)) == 4
+                b"".join(origin.whole("metadata/timestamp.json"))
+            except (AdamantError, FileNotFoundError):
+                named += 1
+            origin.close()
+    assert named > 50
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,10 @@ class Update:
         staging.run(entries.fresh(host.image, release.version))
         failed = tuple(version for version in kept.failed if version != release.version)
         state.write(host.root, replace(kept, staged=release.version, before=host.version, failed=failed))
+        first = entries.order(esp.entries())[0].version
         text = f"{release.version} is staged in {slot.label}; the next boot tries it"
+        if first != release.version:
+            text = f"{release.version} is staged in {slot.label}; the newer {first} boots until adamant node rollback"
         return self._done(text, staging.fetched, staging.requests)
 
     def _note_failed(self) -> state.Record:
