@@ -158,6 +158,12 @@ def debian(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments, bootstrap=None)
 
+        def _persist_root(self, _version: int, data: bytes) -> None:
+            self._persist_file(str(Path(self._dir) / "root.json"), data)
+
+        def _update_root_symlink(self) -> None:
+            pass
+
     monkeypatch.setattr(ngclient, "Updater", Updater)
 
 
@@ -371,13 +377,17 @@ def test_a_root_that_was_reached_is_not_given_up_when_a_mirror_hides_it(
         request.getfixturevalue("debian")
     stolen = (shop.folder / "metadata/timestamp.json").read_bytes()
     shutil.copy(shop.signers.path("online"), shop.signers.path("stolen"))
+    shop.repository.rotate("root-1", shop.signers)
+    between = shop.repository.root()
     shop.repository.rotate("online", shop.signers)
     shop.repository.refresh(shop.signers)
     assert node.versions() == ["1"]
     (shop.folder / "metadata/timestamp.json").write_bytes(stolen)
     forge(shop, "timestamp", lambda signed: setattr(signed, "version", 99), keys=("stolen",))
-    (shop.folder / "metadata/2.root.json").unlink()
-    node.refuses(match="timestamp was signed by 0/1 keys")
+    (shop.folder / "metadata/3.root.json").unlink()
+    for image in (shop.root, between, shop.root):
+        node.root = image
+        node.refuses(match="timestamp was signed by 0/1 keys")
 
 
 @pytest.mark.parametrize("client", ["newer", "debian"])

@@ -8,13 +8,14 @@ the timestamp: none holds longer than TIMESTAMP_DAYS.
 
 import inspect
 import os
-from collections.abc import Iterator
+import re
+import shutil
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from adamant.core import files, limits
-from adamant.model.digest import sha256
 from adamant.model.errors import AdamantError, BusyError, UnreachableError, VerificationError
 from adamant.node.update.origin import HttpOrigin
 from adamant.release import index
@@ -23,8 +24,9 @@ from adamant.release.index import Index
 ROOT = "usr/lib/adamant/repository/root.json"
 """Where an image carries the root that it trusts."""
 _RELEASES = "releases.json"
-_BEGUN = "begun"
-"""Names the image's root that what is kept began with, by its digest."""
+_HISTORY = "root_history"
+"""Roots that were believed, as N.root.json: where later ones of python-tuf keep them too."""
+_A_ROOT = re.compile(r"metadata/([0-9]{1,9})\.root\.json")
 
 
 def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOrigin) -> Index:
@@ -43,6 +45,7 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
     from tuf.ngclient import FetcherInterface  # noqa: PLC0415
 
     failed: list[AdamantError] = []
+    roots: dict[int, bytearray] = {}
     base = base.rstrip("/")
 
     class Fetcher(FetcherInterface):
@@ -50,8 +53,13 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
 
         def _fetch(self, url: str) -> Iterator[bytes]:
             path = url.removeprefix(f"{base}/")
+            match = _A_ROOT.fullmatch(path)
+            seen = roots.setdefault(int(match[1]), bytearray()) if match else None
             try:
-                yield from origin.whole(path)
+                for data in origin.whole(path):
+                    if seen is not None:
+                        seen += data
+                    yield data
             except FileNotFoundError as error:
                 raise DownloadHTTPError(f"there is no {path}", 404) from error
             except AdamantError as error:
@@ -61,7 +69,10 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
     now = datetime.now(UTC)
     try:
         client = _client(base, root, kept, Fetcher())
-        client.refresh()
+        try:
+            client.refresh()
+        finally:
+            _keep_roots(kept, roots)
         _check_clock(kept, now)
         target = client.get_targetinfo(f"{product}/{_RELEASES}")
         if target is None:
@@ -92,20 +103,23 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
 
 
 def _client(base: str, root: bytes, kept: Path, fetcher: Any) -> Any:
-    """A client that begins with the image's root, and goes on from what is kept when that began there too.
+    """A client that goes on from what is kept when the image's root is one that led there, and else begins with it.
 
     Debian's python-tuf begins with the root.json that is kept; later ones want to be handed the first root, and follow
     the ones they kept from there. When what is kept cannot be read, it begins anew with the image's root.
     """
     from tuf.api.exceptions import RepositoryError  # noqa: PLC0415
+    from tuf.api.metadata import Metadata  # noqa: PLC0415
     from tuf.ngclient import Updater, UpdaterConfig  # noqa: PLC0415
 
     arguments: dict[str, Any] = {"bootstrap": root} if "bootstrap" in inspect.signature(Updater).parameters else {}
     kept.mkdir(parents=True, exist_ok=True)
-    begun, own = kept / _BEGUN, sha256(root).encode()
-    if not begun.exists() or begun.read_bytes() != own:
+    led_here = kept / _HISTORY / f"{Metadata.from_bytes(root).signed.version}.root.json"
+    if not led_here.exists() or led_here.read_bytes() != root:
+        shutil.rmtree(kept / _HISTORY, ignore_errors=True)
         files.write_atomic(kept / "root.json", root)
-        files.write_atomic(begun, own)
+        led_here.parent.mkdir(exist_ok=True)
+        files.write_atomic(led_here, root)
     place, most = str(kept), limits.TUF_METADATA_SIZE
     config = UpdaterConfig(snapshot_max_length=most, targets_max_length=most)
 
@@ -117,6 +131,16 @@ def _client(base: str, root: bytes, kept: Path, fetcher: Any) -> Any:
     except (RepositoryError, FileNotFoundError):
         files.write_atomic(kept / "root.json", root)
         return client()
+
+
+def _keep_roots(kept: Path, roots: Mapping[int, bytearray]) -> None:
+    """Keep of the roots that came those that were believed: python-tuf takes one only when it has taken all before."""
+    from tuf.api.metadata import Metadata  # noqa: PLC0415
+
+    newest = Metadata.from_bytes((kept / "root.json").read_bytes()).signed.version
+    for version, data in roots.items():
+        if version <= newest:
+            files.write_atomic(kept / _HISTORY / f"{version}.root.json", bytes(data))
 
 
 def _check_clock(kept: Path, now: datetime) -> None:
@@ -137,6 +161,7 @@ def _make_durable(kept: Path) -> None:
     for path in kept.rglob("*.json"):
         with path.open("rb") as source:
             os.fsync(source.fileno())
+    files.sync_folder(kept / _HISTORY)
     files.sync_folder(kept)
 
 
