@@ -1,13 +1,22 @@
 """Where an update gets its bytes: servers that work, and all the ways in which one does not."""
 
+import random
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError, UnreachableError
 from adamant.node.update.origin import FolderOrigin, HttpOrigin, Limited, Origin
 from adamant.release.serving import make_server
@@ -140,6 +149,71 @@ def test_a_server_that_drips_is_given_up(base: str) -> None:
         read(HttpOrigin(base, clock=lambda: next(clock)), 0, len(DATA))
 
 
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: datetime) -> ssl.SSLContext:
+    """What a server with a certificate needs that holds for a year from `begins` on, and that this machine trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "repository")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begins, begins + timedelta(days=365))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "server.pem"
+    form = serialization.PrivateFormat.PKCS8
+    private = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def test_ranges_come_over_tls_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "x").write_bytes(DATA)
+    context = tls(tmp_path, monkeypatch, datetime.now(UTC) - timedelta(days=1))
+    with make_server(tmp_path, "127.0.0.1", 0) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        origin = HttpOrigin(f"https://127.0.0.1:{server.server_address[1]}")
+        for first, size in ((0, len(DATA)), (5, 100_000)):
+            assert read(origin, first, size) == DATA[first : first + size]
+        origin.close()
+        server.shutdown()
+
+
+@pytest.mark.parametrize("days", [30, -400])
+def test_a_certificate_that_does_not_hold_by_this_clock_is_named_with_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    context = tls(tmp_path, monkeypatch, datetime.now(UTC) + timedelta(days=days))
+    with make_server(tmp_path, "127.0.0.1", 0) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_arguments: None  # type: ignore[method-assign]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(UnreachableError) as caught:
+            read(HttpOrigin(f"https://127.0.0.1:{server.server_address[1]}"), 0, 4)
+        assert caught.value.reference == "origin-certificate"
+        assert "clock" in caught.value.hint
+        server.shutdown()
+
+
+def test_a_server_that_gives_byte_after_byte_over_tls_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = tls(tmp_path, monkeypatch, datetime.now(UTC) - timedelta(days=1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                dribbling(HEAD + b"\r\n")(context.wrap_socket(server.accept()[0], server_side=True))
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(AdamantError, match="slower than 1000 bytes a second"):
+            read(HttpOrigin(f"https://127.0.0.1:{server.getsockname()[1]}", seconds=0.5), 0, 4 << 20)
+
+
 def test_nobody_there_is_unreachable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -147,7 +221,140 @@ def test_nobody_there_is_unreachable() -> None:
             read(HttpOrigin(f"http://127.0.0.1:{taken.getsockname()[1]}"), 0, 4)
 
 
-@pytest.mark.parametrize("base", ["", "ftp://x", "file:///etc/passwd", "http://", "http://x/?a=b", "x"])
+def dribbling(first: bytes) -> Callable[[socket.socket], None]:
+    """Gives `first` and then a space every 20 ms, for ever."""
+
+    def give(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(first)
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.02)
+
+    return give
+
+
+HEAD = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-4194303/4194304\r\nContent-Length: 4194304\r\n"
+CHUNKED = HEAD.replace(b"0-4194303/4194304", b"0-3/9").replace(
+    b"Content-Length: 4194304", b"Transfer-Encoding: chunked"
+)
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 206 OK\r\nX-Long: ", HEAD + b"\r\n"], ids=["status", "head", "body"])
+def test_a_server_that_gives_byte_after_byte_is_given_up_where_the_range_is_large_too(first: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                dribbling(first)(server.accept()[0])
+
+        threading.Thread(target=serve, daemon=True).start()
+        begin = time.monotonic()
+        with pytest.raises(AdamantError, match="slower than 1000 bytes a second"):
+            read(HttpOrigin(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.3), 0, 4 << 20)
+        assert time.monotonic() - begin < 3
+
+
+ANSWERS = (
+    partial(0, 3, b"abcd"),
+    CHUNKED + b"\r\n4\r\nabcd\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+    b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+)
+PIECES = (b"\r\n", b"-1", b"\xff", b"\0", b"9" * 30, b"0x", b"chunked", b": ", b" ", b"HTTP/1.1 ", b"", b";a", b"_1")
+
+
+def test_any_answer_is_bytes_or_an_error_with_a_name() -> None:
+    chance = random.Random(1)
+
+    def torn(_request: bytes) -> bytes:
+        answer = bytearray(chance.choice(ANSWERS))
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(answer) + 1)
+            answer[at : at + chance.randrange(6)] = chance.choice(PIECES)
+        return bytes(answer)
+
+    named = 0
+    with raw_server(*[torn] * 1000) as base:
+        for _ in range(150):
+            origin = HttpOrigin(base, seconds=5)
+            try:
+                assert len(read(origin, 0, 4)) == 4
+                b"".join(origin.whole("metadata/timestamp.json"))
+            except (AdamantError, FileNotFoundError):
+                named += 1
+            origin.close()
+    assert named > 50
+
+
+@pytest.mark.parametrize(
+    ("first", "flood"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (CHUNKED + b"\r\n4\r\nabcd\r\n0\r\n", b"X-Trailer: 1\r\n"),
+    ],
+    ids=["heads", "trailers"],
+)
+def test_a_server_that_never_comes_to_the_point_is_given_up(first: bytes, flood: bytes) -> None:
+    given = 0
+
+    def serve(server: socket.socket) -> None:
+        nonlocal given
+        connection, _ = server.accept()
+        connection.recv(65536)
+        with suppress(OSError):
+            connection.sendall(first)
+            while True:
+                given += connection.send(flood * 1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        with pytest.raises(AdamantError, match="none of the file"):
+            read(HttpOrigin(f"http://127.0.0.1:{server.getsockname()[1]}"), 0, 4)
+    assert given < limits.ORIGIN_OTHER_SIZE + (16 << 20)
+
+
+def test_a_reader_that_is_slow_itself_does_not_blame_the_server(base: str) -> None:
+    now = 0.0
+    origin = HttpOrigin(base, clock=lambda: now)
+    got = b""
+    for data in origin.read("targets/x", 0, len(DATA)):
+        got += data
+        now += 10_000
+    assert got == DATA
+    origin.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        partial(0, 3, b"abcd" + b"x" * 100_000),
+        CHUNKED + b"\r\n4\r\nabcd\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n",
+        CHUNKED + b"\r\n-5\r\n" + b"x" * 100_000,
+    ],
+    ids=["length", "chunks", "negative chunk"],
+)
+def test_more_bytes_than_were_asked_for_are_not_taken(answer: bytes) -> None:
+    given: list[bytes] = []
+    with raw_server(answer) as base, pytest.raises(AdamantError) as caught:
+        given.extend(HttpOrigin(base).read("targets/x", 0, 4))
+    assert caught.value.reference == "origin-failed"
+    assert len(b"".join(given)) <= 4
+
+
+def test_the_page_that_comes_with_an_error_is_not_waited_for() -> None:
+    answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 1000000\r\n\r\nnot"
+    with raw_server(answer) as base, pytest.raises(FileNotFoundError):
+        b"".join(HttpOrigin(base, seconds=5).whole("metadata/2.root.json"))
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *("", "ftp://x", "file:///etc/passwd", "http://", "http://x/?a=b", "x", "http://[", "http://x:99999"),
+        *("http://x:port", "http://a..b", f"http://{'x' * 300}", "http://x/b c", "http://x/\u00fc", "http://x/a\0b"),
+    ],
+)
 def test_what_is_no_address_is_refused(base: str) -> None:
     with pytest.raises(InputError) as caught:
         HttpOrigin(base)

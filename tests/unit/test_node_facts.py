@@ -216,7 +216,7 @@ def test_any_os_release_is_read(text: str) -> None:
 
 def test_a_machine_says_which_image_it_runs(tmp_path: Path) -> None:
     for path, text in (
-        ("usr/lib/os-release", "ID=debian\nIMAGE_ID=example\nIMAGE_VERSION=1.2\n"),
+        (reading.RELEASE, "ID=debian\nIMAGE_ID=example\nIMAGE_VERSION=1.2\n"),
         (version.POSTURE, "guarded\n"),
         ("etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
     ):

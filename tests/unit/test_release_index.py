@@ -1,6 +1,11 @@
 """Which release a machine is to go to: channels, waves, stepping stones, withdrawals; and why not."""
 
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -113,6 +118,89 @@ def test_a_version_never_changes_what_it_is() -> None:
 def test_an_index_survives_its_bytes() -> None:
     made = offered("1", "2", waves=(Wave(NOW, 5),))
     assert index.decode(index.encode(made)) == made
+
+
+VALID = index.encode(offered("1", "2", "3~rc1", waves=(Wave(NOW, 10), Wave(NOW + timedelta(days=1), 100))))
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([1 << 63, 1 << 64, 1 << 400, -1, 0]),
+    st.floats(),
+    st.text(),
+    st.sampled_from(["host\n", "../../x", "/etc/passwd", "a//b", ".hidden", "\ud800", DIGEST.upper(), "3", "9" * 33]),
+    st.sampled_from(["2026-01-01T00:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each value in a document, as what holds it and under which key."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield value, key
+        yield from places(value[key])
+
+
+def read_or_refused(data: bytes) -> Index | None:
+    """The index, or None for bytes that are refused as they should be."""
+    try:
+        return index.decode(data)
+    except InputError as error:
+        if error.reference != "releases-malformed":
+            raise
+        return None
+
+
+@given(st.data(), ODD)
+def test_an_index_with_any_value_replaced_is_read_or_refused_and_what_was_read_can_be_chosen_from(
+    data: st.DataObject, odd: Any
+) -> None:
+    document = json.loads(VALID)
+    holder, key = data.draw(st.sampled_from(list(places(document))))
+    holder[key] = odd
+    made = read_or_refused(json.dumps(document).encode())
+    if made is None:
+        return
+    for seed in (0, SEEDS - 1):
+        with suppress(InputError):  # an offer of a release that is not there
+            choose(made, seed=seed)
+    for one in made.releases:
+        for file in one.files:
+            assert not any(part in {"", ".", ".."} for part in file.path.split("/"))
+            assert file.size >= 0
+
+
+@given(st.integers(0, len(VALID)), st.integers(0, 8), st.binary(max_size=8))
+def test_an_index_with_any_bytes_replaced_is_read_or_refused(at: int, length: int, other: bytes) -> None:
+    read_or_refused(VALID[:at] + other + VALID[at + length :])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"schema": 1', b'"schema": 2'),
+        (b'"product": "host"', b'"product": "host\\n"'),
+        (b'"product": "host"', b'"product": "\xff"'),
+        (b'"path": "host/2"', b'"path": "host/../2"'),
+        (b'"path": "host/2"', b'"path": "/host/2"'),
+        (b'"size": 10', b'"size": -1'),
+        (b'"size": 10', b'"size": 10000000000000000'),
+        (b'"data_blocks": 4', b'"data_blocks": 0'),
+        (b'"begin": "2026-06-01T12:00:00Z"', b'"begin": "2026-06-01T12:00:00"'),
+    ],
+)
+def test_what_an_index_may_not_say_is_refused(old: bytes, new: bytes) -> None:
+    assert old in VALID
+    with pytest.raises(InputError) as caught:
+        index.decode(VALID.replace(old, new))
+    assert caught.value.reference == "releases-malformed"
+
+
+def test_a_wave_at_the_end_of_all_time_is_an_answer_too() -> None:
+    made = index.decode(re.sub(rb'"begin": "[^"]*"', b'"begin": "9999-12-31T23:59:59-23:59"', VALID))
+    assert "comes to this machine at 9999-12-31T23:59:59-23:59" in choose(made).why
 
 
 @given(st.binary(max_size=200))

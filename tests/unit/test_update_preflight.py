@@ -9,7 +9,7 @@ from tests.unit.power_cuts import made
 
 RELEASE = made("2", bytes(8192)).release
 RUNNING = Entry("host", "1", None, 0)
-WELL = Facts([RUNNING], RUNNING, free=1 << 30, trial=False)
+WELL = Facts(RUNNING, free=1 << 30, trial=False)
 
 
 def test_a_machine_that_is_well_is_updated() -> None:
@@ -34,7 +34,3 @@ def test_each_reason_against_it_is_named(facts: Facts, reference: str) -> None:
 
 def test_a_release_that_failed_is_tried_again_when_it_is_forced() -> None:
     check(WELL._replace(failed=("2",)), RELEASE, force=True)
-
-
-def test_another_entry_makes_room() -> None:
-    check(WELL._replace(entries=[RUNNING, Entry("host", "0.9", None, 0)], free=100), RELEASE, force=False)

@@ -1,16 +1,21 @@
 """An update happens wholly or not at all, whenever the power is cut, and fetches no block twice."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adamant.model.errors import AdamantError, VerificationError
 from adamant.model.layout import BLOCK
 from adamant.node.update import entries
 from adamant.node.update.devices import BlockDevice
 from adamant.node.update.entries import Entry
-from tests.unit.power_cuts import Cut, Machine, Made, Memory, made
+from tests.unit.power_cuts import Cut, Disk, Machine, Made, Memory, made
 
 NEW = entries.fresh("host", "2")
 
@@ -155,6 +160,71 @@ def test_a_release_that_does_not_fit_is_told_so_before_anything_changes() -> Non
     assert machine.boots() == ["1", "0.9"]
 
 
+@pytest.mark.parametrize("part", ["data", "tree"])
+def test_a_release_that_does_not_fit_is_not_even_fetched(part: str) -> None:
+    machine, origin = Machine(OLD), Memory()
+    disk = getattr(machine.slots[1], part)
+    del disk.durable[BLOCK:]
+    with pytest.raises(AdamantError) as caught:
+        machine.staging(NEXT, origin).estimate()
+    assert caught.value.reference == "release-too-large"
+    with pytest.raises(AdamantError) as caught:
+        machine.staging(NEXT, origin).run(NEW)
+    assert caught.value.reference == "release-too-large"
+    assert origin.given == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reference"),
+    [
+        ({"root_hash": "ab" * 32}, "root-hash-differs"),
+        ({"data_blocks": NEXT.release.data_blocks - 1}, "release-file"),
+        ({"data_blocks": NEXT.release.data_blocks + 1}, "release-file"),
+    ],
+)
+def test_a_release_whose_parts_do_not_belong_together_changes_nothing(change: dict[str, Any], reference: str) -> None:
+    machine = Machine(OLD, BEFORE)
+    torn = replace(NEXT, release=msgspec.structs.replace(NEXT.release, **change))
+    with pytest.raises(VerificationError) as caught:
+        machine.staging(torn, Memory()).run(NEW)
+    assert caught.value.reference == reference
+    assert machine.power.done == 0
+    assert machine.boots() == ["1", "0.9"]
+
+
+def test_a_release_whose_image_is_that_of_another_one_is_refused_at_its_first_block_that_differs() -> None:
+    machine = Machine(OLD)
+    torn = replace(NEXT, usr=NEXT.usr[: 40 * BLOCK] + made("3", image(*range(900, 1100))).usr[: len(NEXT.usr)])
+    with pytest.raises(VerificationError) as caught:
+        machine.staging(torn, Memory()).run(NEW)
+    assert caught.value.reference == "block-differs"
+    assert machine.boots() == ["1"]
+    machine.staging(NEXT, Memory()).run(NEW)
+    assert machine.boots() == ["2", "1"]
+
+
+def test_a_block_that_the_running_slot_has_lost_is_fetched_instead() -> None:
+    machine, origin = Machine(OLD), Memory()
+    disk = machine.slots[0].data
+    assert isinstance(disk, Disk)
+    for lost in (70, 71, 100):
+        disk.durable[(lost - 1) * BLOCK] ^= 1
+    machine.staging(NEXT, origin).run(NEW)
+    assert {10, 11} <= set(fetched_blocks(origin, NEXT))
+    assert NEW.name in machine.esp.files
+
+
+def test_a_running_uki_that_was_never_published_is_not_taken_for_the_one_that_was() -> None:
+    machine, origin = Machine(OLD), Memory()
+    built_again = made("1", OLD.usr, kernel=b"KERNEL" * 2000)
+    machine.esp.files[machine.running.name] = built_again.uki
+    size, _ = machine.staging(NEXT, Memory()).estimate()
+    staging = machine.staging(NEXT, origin)
+    staging.run(NEW)
+    assert machine.esp.files[NEW.name] == NEXT.uki
+    assert staging.fetched == size + len(NEXT.tree)
+
+
 def test_an_image_that_shares_nothing_is_streamed_whole() -> None:
     other = made("2", image(*range(1000, 1090)))
     machine, origin = Machine(OLD), Memory()
@@ -173,6 +243,9 @@ def test_a_file_is_a_device(tmp_path: Path) -> None:
     device.close()
     assert path.read_bytes()[10:13] == b"abc"
     with pytest.raises(AdamantError) as caught:
+        device.read(0, 1)
+    assert caught.value.reference == "slot-read"
+    with pytest.raises(AdamantError) as caught:
         BlockDevice(tmp_path / "missing")
     assert caught.value.reference == "slot-device"
 
@@ -189,12 +262,23 @@ def test_a_file_is_a_device(tmp_path: Path) -> None:
         ("host_2+3.efi.new", None),
         ("HOST_2.EFI", None),
         ("host_2+-1.efi", None),
+        ("host_2.efi\n", None),
+        ("host_\u0662.efi", None),
     ],
 )
 def test_a_file_name_is_an_entry_or_none(name: str, entry: Entry | None) -> None:
     assert entries.parse(name) == entry
     if entry is not None:
         assert entry.name == name
+
+
+@given(st.one_of(st.text(), st.text("host_12+-.efi\n/0~^"), st.from_regex(r"host_[0-9.~]{1,5}\+?[0-9]*-?[0-9]*\.efi")))
+def test_any_file_name_is_an_entry_that_reads_back_or_none(name: str) -> None:
+    entry = entries.parse(name)
+    if entry is not None:
+        assert entries.parse(entry.name) == entry
+        assert not set(entry.name) & set("/\\\0\n ")
+        assert entries.order([entry, NEW, entry])
 
 
 def test_the_menu_is_in_the_boot_loader_s_order() -> None:

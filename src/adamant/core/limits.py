@@ -180,6 +180,8 @@ CONFIG_BOOT_SECONDS = 120.0
 """How long the agent waits for the service that renders a config at boot."""
 TUF_METADATA_SIZE = 4 << 20
 """One file of metadata of a repository, or an index of releases."""
+TIMESTAMP_DAYS = 15
+"""How long the timestamp of a repository may hold from now on: a repository signs for a day less (ONLINE_DAYS)."""
 ROOT_KEYS = 16
 """Root keys of one repository."""
 ORIGIN_SECONDS = 30.0
@@ -198,6 +200,8 @@ FLEET_LOCK_SIZE = 64 << 10
 """The body of one."""
 FLEET_LOCK_RETRY_SECONDS = 900.0
 """The longest time between two tries to get the lock, or to give it back."""
+ORIGIN_OTHER_SIZE = 1 << 20
+"""Bytes of an answer that are none of the file: its head, and what frames its body."""
 CONFIG_APPLY_SECONDS = 400.0
 """What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 
+RELEASE = "usr/lib/os-release"
+
 
 def read_text(path: Path, limit: int) -> str:
     """The text of a file of at most `limit` bytes. Raises AdamantError `system-file` when it cannot be read."""
@@ -31,7 +33,7 @@ def read_line(path: Path, limit: int = 4096) -> str:
 def read_release(root: Path) -> dict[str, str]:
     """The fields of os-release(5); none when it cannot be read."""
     try:
-        return parse_release(read_text(root / "usr/lib/os-release", limits.SYSTEM_FILE_SIZE))
+        return parse_release(read_text(root / RELEASE, limits.SYSTEM_FILE_SIZE))
     except AdamantError:
         return {}
 

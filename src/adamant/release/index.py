@@ -6,38 +6,46 @@ operations here are pure: from an index to a new one.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from adamant.core import limits
 from adamant.model.arch import Arch
 from adamant.model.definition import NAME_PATTERN, SHA256_PATTERN, VERSION_PATTERN
 from adamant.model.errors import BusyError, InputError
+from adamant.model.layout import BLOCK
 from adamant.model.posture import Posture
 from adamant.model.version_order import KEY, compare
 
 CHANNEL_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 
-Digest = Annotated[str, Meta(pattern=SHA256_PATTERN)]
-Channel = Annotated[str, Meta(pattern=CHANNEL_PATTERN, description="lower-case letters, digits and dashes")]
-Version = Annotated[str, Meta(pattern=VERSION_PATTERN)]
+# Python's $ fits before a last line break too, and these become names of files.
+Digest = Annotated[str, Meta(pattern=SHA256_PATTERN[:-1] + r"\Z")]
+Channel = Annotated[str, Meta(pattern=CHANNEL_PATTERN[:-1] + r"\Z")]
+Version = Annotated[str, Meta(pattern=VERSION_PATTERN[:-1] + r"\Z")]
+Product = Annotated[str, Meta(pattern=NAME_PATTERN[:-1] + r"\Z")]
+TargetPath = Annotated[
+    str, Meta(pattern=r"\A[0-9A-Za-z_][0-9A-Za-z._~^+-]*(/[0-9A-Za-z_][0-9A-Za-z._~^+-]*)*\Z", max_length=255)
+]
+Size = Annotated[int, Meta(ge=0, le=limits.IMAGE_SIZE)]
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a file: a section of a UKI, at `offset` for `size` bytes. An unchanged one is not fetched again."""
 
     name: str
-    offset: int
-    size: int
+    offset: Size
+    size: Size
     sha256: Digest
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a release: its path among the targets, its size in bytes and its digest."""
 
-    path: str
-    size: int
+    path: TargetPath
+    size: Size
     sha256: Digest
     parts: tuple[Part, ...] = ()
 
@@ -55,7 +63,7 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
     kernel: str
     root_hash: Digest
     salt: Digest
-    data_blocks: int
+    data_blocks: Annotated[int, Meta(ge=1, le=limits.USR_SIZE // BLOCK)]
     usr: File
     verity: File
     uki: File
@@ -78,7 +86,7 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
 class Wave(Struct, frozen=True, forbid_unknown_fields=True):
     """From `begin` (RFC 3339, UTC) on, `percent` of the fleet may have the release."""
 
-    begin: datetime
+    begin: Annotated[datetime, Meta(tz=True)]
     percent: Annotated[int, Meta(ge=1, le=100)]
 
 
@@ -94,10 +102,10 @@ class Offer(Struct, frozen=True, forbid_unknown_fields=True):
 class Index(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="Releases"):
     """All releases of a product, oldest first, and all offers."""
 
-    product: Annotated[str, Meta(pattern=NAME_PATTERN)]
+    product: Product
     releases: tuple[Release, ...] = ()
     offers: tuple[Offer, ...] = ()
-    schema: int = 1
+    schema: Literal[1] = 1
 
 
 def encode(index: Index) -> bytes:
@@ -109,7 +117,7 @@ def decode(data: bytes) -> Index:
     """An index from its bytes, which TUF has verified. Raises InputError `releases-malformed`."""
     try:
         return msgspec.json.decode(data, type=Index)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("releases-malformed", f"the index of releases cannot be read: {error}") from error
 
 
@@ -198,7 +206,7 @@ def choose(index: Index, machine: Machine, now: datetime, *, ignore_waves: bool 
     open_now = newer if ignore_waves else [(o, r) for o, r in newer if admits(o.waves, machine.seed, now)]
     if not open_now:
         version, begin = min(((r.version, _begins(o.waves, machine.seed)) for o, r in newer), key=lambda pair: pair[1])
-        return Choice(None, f"{version} comes to this machine at {begin.astimezone(UTC).isoformat()} by its wave")
+        return Choice(None, f"{version} comes to this machine at {_utc(begin)} by its wave")
     release = max((r for _, r in open_now), key=lambda r: KEY(r.version))
     # Releases to pass through count for every machine on their way, whatever the channel says of them by now.
     between = [
@@ -217,6 +225,14 @@ def choose(index: Index, machine: Machine, now: datetime, *, ignore_waves: bool 
 def admits(waves: Sequence[Wave], seed: int, now: datetime) -> bool:
     """Whether a machine with `seed` may have a release with `waves` at `now`."""
     return not waves or any(wave.begin <= now and seed < wave.percent * SEEDS // 100 for wave in waves)
+
+
+def _utc(moment: datetime) -> str:
+    """As text, in UTC; as it was written, when UTC has no such year."""
+    try:
+        return moment.astimezone(UTC).isoformat()
+    except OverflowError:
+        return moment.isoformat()
 
 
 def _begins(waves: Sequence[Wave], seed: int) -> datetime:

@@ -129,6 +129,7 @@ class Repository:
                 role.targets[path] = self._store(path, source)
             self._check_files(made, role)
             data = index.encode(made)
+            index.decode(data)  # what machines would refuse to read is not signed
             target = TargetFile.from_data(f"{made.product}/{RELEASES}", data, ["sha256"])
             self._store_bytes(target, data)
             role.targets[target.path] = target

@@ -16,7 +16,7 @@ UNIT = "adamant-update.service"
 _POLL_SECONDS = 0.5
 _STATES = frozenset(
     {"no-update", "version-not-newer", "boot-on-trial", "config-on-trial", "esp-full", "release-failed-here"}
-    | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked"}
+    | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked", "clock-behind"}
 )
 """References of errors that say that the state of things forbids it now."""
 _asking = threading.Lock()

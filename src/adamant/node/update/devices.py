@@ -37,8 +37,11 @@ class BlockDevice:
             raise AdamantError("slot-device", f"cannot open {path}: {error.strerror}") from error
 
     def read(self, offset: int, length: int) -> bytes:
-        """As the protocol says."""
-        return os.pread(self._fd, length, offset)
+        """As the protocol says. Raises AdamantError `slot-read`."""
+        try:
+            return os.pread(self._fd, length, offset)
+        except OSError as error:
+            raise AdamantError("slot-read", f"the disk gives nothing at byte {offset}: {error.strerror}") from error
 
     def write(self, offset: int, data: bytes) -> None:
         """As the protocol says. Raises AdamantError `slot-write`."""

@@ -63,6 +63,11 @@ def fresh(image: str, version: str) -> Entry:
     return Entry(image, version, TRIES, 0)
 
 
+def others(entries: Sequence[Entry], running: Entry) -> list[Entry]:
+    """Entries of other releases of the image that runs: what is removed before one of them boots from another slot."""
+    return [entry for entry in entries if entry.image == running.image and entry.version != running.version]
+
+
 def order(entries: Sequence[Entry]) -> list[Entry]:
     """Entries as sd-boot tries them: those without tries last, then the newest version first, good before on trial."""
     newest = sorted(entries, key=lambda entry: (KEY(entry.version), entry.left or 0), reverse=True)

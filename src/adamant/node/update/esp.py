@@ -4,14 +4,15 @@ A file gets its name only when it is whole and on the disk: it is written under 
 and renamed. FAT has no journal, so each step is synced before the next.
 """
 
+import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adamant.core import files
 from adamant.core.source import Source
-from adamant.model.errors import AdamantError
+from adamant.model.errors import AdamantError, BusyError
 from adamant.node.update import entries
 from adamant.node.update.entries import Entry
 
@@ -31,25 +32,29 @@ class EspFolder:
             names = sorted(path.name for path in self._folder.iterdir())
         return [entry for name in names if (entry := entries.parse(name))]
 
-    def free(self) -> int:
-        """Bytes that are free."""
-        found = os.statvfs(self._folder)
-        return found.f_bavail * found.f_frsize
+    def free(self, without: Sequence[Entry] = ()) -> int:
+        """Bytes that are free once the entries of `without` are gone, and what an update that was cut has left."""
+        with _writing("see how much is free"):
+            found = os.statvfs(self._folder)
+            leaving = [self._path(entry) for entry in without]
+            if (self._folder / _TEMPORARY).exists():
+                leaving.append(self._folder / _TEMPORARY)
+            return found.f_bavail * found.f_frsize + sum(path.stat().st_size for path in leaving)
 
     def remove(self, entry: Entry) -> None:
         """As the protocol of stage.py says."""
         with _writing(f"remove {entry.name}"):
-            (self._folder / entry.name).unlink()
+            self._path(entry).unlink()
             files.sync_folder(self._folder)
 
     def read(self, entry: Entry) -> Source:
         """As the protocol of stage.py says."""
-        path = self._folder / entry.name
         with _writing(f"read {entry.name}"):
+            path = self._path(entry)
             size = path.stat().st_size
 
         def part(offset: int, length: int) -> bytes:
-            with path.open("rb") as source:
+            with _writing(f"read {entry.name}"), path.open("rb") as source:
                 source.seek(offset)
                 return source.read(length)
 
@@ -58,24 +63,34 @@ class EspFolder:
     def put(self, entry: Entry, chunks: Iterator[bytes]) -> None:
         """As the protocol of stage.py says."""
         temporary = self._folder / _TEMPORARY
-        with _writing(f"write {entry.name}"):
-            with temporary.open("wb") as out:
-                for chunk in chunks:
-                    out.write(chunk)
-                out.flush()
-                os.fsync(out.fileno())
-            temporary.rename(self._folder / entry.name)
-            files.sync_folder(self._folder)
+        try:
+            with _writing(f"write {entry.name}"):
+                with temporary.open("wb") as out:
+                    for chunk in chunks:
+                        out.write(chunk)
+                    out.flush()
+                    os.fsync(out.fileno())
+                temporary.rename(self._folder / entry.name)
+                files.sync_folder(self._folder)
+        finally:
+            with suppress(OSError):  # what stays is removed before the next update
+                temporary.unlink(missing_ok=True)
 
     def rename(self, old: Entry, new: Entry) -> None:
         """Give an entry another counter: the one change of what boots."""
         with _writing(f"rename {old.name}"):
-            (self._folder / old.name).rename(self._folder / new.name)
+            self._path(old).rename(self._folder / new.name)
             files.sync_folder(self._folder)
 
     def tidy(self) -> None:
         """Remove what an update that was cut left."""
-        (self._folder / _TEMPORARY).unlink(missing_ok=True)
+        with _writing("remove what an update left"):
+            (self._folder / _TEMPORARY).unlink(missing_ok=True)
+
+    def _path(self, entry: Entry) -> Path:
+        """The file of the entry. A counter may be written in several ways (+3, +03), and sd-boot counts them all."""
+        names = (path for path in self._folder.iterdir() if entries.parse(path.name) == entry)
+        return next(names, self._folder / entry.name)
 
 
 @contextmanager
@@ -83,4 +98,8 @@ def _writing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise BusyError(
+                "esp-full", f"cannot {what}: the ESP is full", hint="remove what else lies on the ESP"
+            ) from error
         raise AdamantError("esp-failed", f"cannot {what}: {error.strerror or error}", context="on the ESP") from error

@@ -15,9 +15,11 @@ _SPARE = 1 << 20
 
 
 class Facts(NamedTuple):
-    """What was seen. `running` is the entry of this boot, or None when no entry fits; `free` are bytes on the ESP."""
+    """What was seen. `running` is the entry of this boot, or None when no entry fits.
 
-    entries: Sequence[Entry]
+    `free` are bytes on the ESP once entries of other releases are gone, which are removed first.
+    """
+
     running: Entry | None
     free: int
     trial: bool
@@ -27,10 +29,7 @@ class Facts(NamedTuple):
 
 
 def check(facts: Facts, release: Release, *, force: bool) -> None:
-    """Raises BusyError that names the first reason against staging `release`, if there is one.
-
-    An entry other than the running one is removed first, and makes room for the new one.
-    """
+    """Raises BusyError that names the first reason against staging `release`, if there is one."""
     if facts.running is None:
         raise BusyError(
             "boot-entry-missing",
@@ -53,8 +52,7 @@ def check(facts: Facts, release: Release, *, force: bool) -> None:
             f"{release.version} was tried on this machine and not found good",
             hint="adamant node logs --boot -1 says why; --force tries it again",
         )
-    makes_room = any(entry.name != facts.running.name for entry in facts.entries)
-    if facts.free < release.uki.size + _SPARE and not makes_room:
+    if facts.free < release.uki.size + _SPARE:
         raise BusyError(
             "esp-full",
             f"the ESP has {facts.free >> 20} MiB free, and the new UKI needs {(release.uki.size >> 20) + 1} MiB",

@@ -123,10 +123,11 @@ class Update:
         host, esp = self._host, self._host.esp
         running = host.entry()
         kept = self._note_failed()
-        facts = preflight.Facts(esp.entries(), running, esp.free(), trial=host.trial(), failed=kept.failed)
+        free = esp.free(entries.others(esp.entries(), running) if running else ())
+        facts = preflight.Facts(running, free, trial=host.trial(), failed=kept.failed)
         preflight.check(facts, release, force=self._request.force)
         assert running is not None  # preflight refused without one
-        if self._is_staged(release, kept, facts.entries):
+        if self._is_staged(release, kept, esp.entries()):
             return self._done(f"{release.version} is staged already; the next boot tries it", 0, 0)
         old = next((r for r in found.releases if r.key == (host.version, host.arch)), None)
         slot, active = host.slot(host.other()), host.slot(host.active)
@@ -144,7 +145,10 @@ class Update:
         failed = tuple(version for version in kept.failed if version != release.version)
         boot = boot_id(host.root)
         state.write(host.root, replace(kept, staged=release.version, before=host.version, failed=failed, boot=boot))
+        first = entries.order(esp.entries())[0].version
         text = f"{release.version} is staged in {slot.label}; the next boot tries it"
+        if first != release.version:
+            text = f"{release.version} is staged in {slot.label}; the newer {first} boots until adamant node rollback"
         return self._done(text, staging.fetched, staging.requests)
 
     def _is_staged(self, release: Release, kept: state.Record, found: Sequence[Entry]) -> bool:
@@ -195,10 +199,18 @@ class Update:
 
 
 def main(root: Path = Path("/")) -> int:
-    """The program. Its words go to /run and to the journal."""
+    """The program. Its words go to /run and to the journal; to the journal alone while another one has the lock."""
     try:
         with files.locked(root / state.LOCK, "the update of this machine", wait=False):
-            last = Update(Host(root), state.read_request(root)).run()
+            return _answer(root)
+    except BusyError as error:
+        sys.stderr.write(f"<4>{error.message}\n")
+        return 1
+
+
+def _answer(root: Path) -> int:
+    try:
+        last = Update(Host(root), state.read_request(root)).run()
     except AdamantError as error:
         text = f"{error.message}: {error.context}" if error.context else error.message
         last = state.Progress("failed", message=text, reference=error.reference, hint=error.hint)

@@ -19,6 +19,7 @@ from adamant.core.verity_tree import DIGEST, Tree, hashes, read_tree
 from adamant.model.digest import RootHash
 from adamant.model.errors import AdamantError, VerificationError
 from adamant.model.layout import BLOCK
+from adamant.node.update import entries
 from adamant.node.update.devices import Slot, source
 from adamant.node.update.entries import Entry
 from adamant.node.update.origin import Origin
@@ -90,8 +91,8 @@ class Staging:
 
     def run(self, entry: Entry) -> None:
         """Do all of it; at the end `entry` is on the ESP. Raises AdamantError, and can then be done again."""
+        self._fits()
         tree_bytes, tree = self._tree()
-        self._fits(tree_bytes)
         self._clear_menu()
         present = self._present(tree)
         plan = self.plan(tree, present)
@@ -104,9 +105,10 @@ class Staging:
 
     def estimate(self) -> tuple[int, int]:
         """Bytes and requests that `run` will need from now on, after the tree, which this fetches."""
+        self._fits()
         _, tree = self._tree()
         plan = self.plan(tree, self._present(tree))
-        missing = self._uki_missing()
+        missing = self._uki_missing(self._uki_parts())
         size = plan.fetched_size + sum(end - first for first, end in missing)
         return size, len(plan.requests) + len(missing)
 
@@ -129,9 +131,10 @@ class Staging:
             raise VerificationError("release-file", f"{file.path} is not the tree of its release")
         return data, tree
 
-    def _fits(self, tree_bytes: bytes) -> None:
+    def _fits(self) -> None:
+        """Nothing of a release that does not fit is fetched; the tree, which says the same, is checked against it."""
         need = self._release.data_blocks * BLOCK
-        if need > self._slot.data.size or len(tree_bytes) > self._slot.tree.size:
+        if need > self._slot.data.size or self._release.verity.size > self._slot.tree.size:
             raise AdamantError(
                 "release-too-large",
                 f"the release needs {need >> 20} MiB, and a slot of this machine has {self._slot.data.size >> 20} MiB",
@@ -140,9 +143,8 @@ class Staging:
 
     def _clear_menu(self) -> None:
         """Take every entry but the running one from the boot menu: one of them boots from the slot."""
-        for entry in self._esp.entries():
-            if entry.image == self._running.image and entry.version != self._running.version:
-                self._esp.remove(entry)
+        for entry in entries.others(self._esp.entries(), self._running):
+            self._esp.remove(entry)
 
     def _present(self, tree: Tree) -> bytearray:
         """For each block 1 when the slot holds it in its place already, else 0."""
@@ -174,14 +176,19 @@ class Staging:
         for block in plan.zeros():
             self._put(tree, block, bytes(BLOCK))
             done += 1
+        rotten: dict[int, None] = {}
         for copy in plan.copies():
-            self._put(tree, copy.block, self._active.data.read(copy.source * BLOCK, BLOCK))
+            data = self._active.data.read(copy.source * BLOCK, BLOCK)
+            if not _fits_leaf(tree, copy.block, data):
+                rotten[copy.block] = None  # the running slot's disk has lost it: it is fetched instead
+                continue
+            self._slot.data.write(copy.block * BLOCK, data)
             done += 1
             if not done % _AT_ONCE:
                 self._watch(Progress("write", done, total))
-        for request in plan.requests:
+        for request in (*plan.requests, *delta.cut(delta.merged(rotten, 1))):
             for block, data in self._blocks(request):
-                if plan.wanted(block):
+                if plan.wanted(block) or block in rotten:
                     self._put(tree, block, data)
                     done += 1
             self._watch(Progress("write", done, total))
@@ -199,8 +206,7 @@ class Staging:
 
     def _put(self, tree: Tree, block: int, data: bytes) -> None:
         """Write a block, if it is what its leaf says."""
-        salt = bytes.fromhex(tree.superblock.salt)
-        if hashes(data, salt) != tree.leaves[block * DIGEST : (block + 1) * DIGEST]:
+        if not _fits_leaf(tree, block, data):
             raise VerificationError(
                 "block-differs",
                 f"block {block} of the new image is not as its verity tree says",
@@ -226,23 +232,30 @@ class Staging:
     # -- the UKI -------------------------------------------------------------------------------------------------------
 
     def _uki_parts(self) -> list[tuple[Part, Part]]:
-        """Sections of the new UKI that the running one has too, each with the old one."""
+        """Sections of the new UKI that the running one has too, each with the old one.
+
+        The release of the running version says where they should be. That the running UKI is the one of that release
+        is not taken for granted: a build that was never published may have the same version.
+        """
         there = {(p.sha256, p.size): p for p in self._old.uki.parts} if self._old else {}
         new = sorted(self._release.uki.parts, key=lambda part: part.offset)
-        return [
+        running = self._esp.read(self._running)
+        found = [
             (part, there[part.sha256, part.size]) for part in new if part.size and (part.sha256, part.size) in there
         ]
+        return [(part, old) for part, old in found if _digest(running, old) == old.sha256]
 
-    def _uki_missing(self) -> list[tuple[int, int]]:
-        """Ranges of bytes of the new UKI that have to be fetched."""
-        return _gaps(self._release.uki.size, [part for part, _ in self._uki_parts()])
+    def _uki_missing(self, parts: Sequence[tuple[Part, Part]]) -> list[tuple[int, int]]:
+        """Ranges of bytes of the new UKI that have to be fetched, when `parts` are there."""
+        return _gaps(self._release.uki.size, [part for part, _ in parts])
 
     def _uki(self) -> Iterator[bytes]:
         """The new UKI, from sections of the running one and ranges that are fetched; the last piece is checked."""
         file = self._release.uki
         running = self._esp.read(self._running)
-        pieces: list[tuple[int, int, int | None]] = [(first, end, None) for first, end in self._uki_missing()]
-        pieces += [(new.offset, new.offset + new.size, old.offset) for new, old in self._uki_parts()]
+        parts = self._uki_parts()
+        pieces: list[tuple[int, int, int | None]] = [(first, end, None) for first, end in self._uki_missing(parts)]
+        pieces += [(new.offset, new.offset + new.size, old.offset) for new, old in parts]
         digest = hashlib.sha256()
         at = 0
         for first, end, old_at in sorted(pieces):
@@ -256,6 +269,21 @@ class Staging:
             at = end
         if at != file.size or digest.hexdigest() != file.sha256:
             raise VerificationError("release-file", f"{file.path} is not as its release says")
+
+
+def _fits_leaf(tree: Tree, block: int, data: bytes) -> bool:
+    """Whether the block is what its leaf says."""
+    return hashes(data, bytes.fromhex(tree.superblock.salt)) == tree.leaves[block * DIGEST : (block + 1) * DIGEST]
+
+
+def _digest(running: Source, part: Part) -> str:
+    """What the running UKI has in the place of a section; nothing when it ends before."""
+    if part.offset + part.size > running.size:
+        return ""
+    digest = hashlib.sha256()
+    for data in running.chunks(part.offset, part.offset + part.size):
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def _gaps(size: int, parts: Sequence[Part]) -> list[tuple[int, int]]:
