@@ -49,6 +49,7 @@ class Machine:
         self.said: list[str] = []
         self.done: list[str] = []
         self.fails: set[str] = set()
+        self.forgotten: list[str] = []
         for name, value in (("net/ipv4/ip_forward", "0"), ("kernel/hostname", "localhost")):
             path = root / "proc/sys" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ class Machine:
     def act(self, verb: str, unit: str) -> None:
         """Do what systemd does."""
         self.done.append(f"{verb} {unit}")
-        if unit in self.fails:
+        if unit in self.fails and verb != "stop":
             raise AdamantError("unit-failed", f"{unit} failed")
         if unit == "systemd-networkd.service":
             self.load(network=self.read("run/systemd/network"))
@@ -89,6 +90,10 @@ class Machine:
             self.load(running={name: data for name, data in self.running.items() if name != unit})
         else:
             self.load(running={**self.running, unit: self.loaded.get("units", {})[unit]})
+
+    def forget(self, unit: str) -> None:
+        """Forget a failure."""
+        self.forgotten.append(unit)
 
     def daemon_reload(self) -> None:
         """Read unit files."""

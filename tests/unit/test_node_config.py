@@ -103,6 +103,7 @@ def test_a_unit_that_does_not_start_brings_the_old_config_back(machine: Machine,
         agent.apply(NEW, "peter")
     assert "three.service failed" in caught.value.context
     machine.fails = set()
+    assert "three.service" in machine.forgotten, "its failure would stay a fault of the machine"
     assert machine.runs(OLD)
 
 

@@ -177,6 +177,10 @@ class Systemd:
         if self._call(_VERBS[verb], "ss", (unit, mode)) is None:
             raise AdamantError("unit-refused", f"systemd refuses to {verb} {unit}", hint="is there such a unit?")
 
+    def forget(self, unit: str) -> None:
+        """Have systemd forget that a unit failed."""
+        self._call("ResetFailedUnit", "s", (unit,))
+
     def daemon_reload(self) -> None:
         """Have systemd read its unit files again."""
         self._call("Reload", "", ())

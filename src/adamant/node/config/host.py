@@ -43,6 +43,9 @@ class Manager(Protocol):
     def act(self, verb: Literal["start", "stop", "restart", "reload"], unit: str) -> None:
         """Do it, and wait until it is done."""
 
+    def forget(self, unit: str) -> None:
+        """Forget that a unit failed."""
+
     def daemon_reload(self) -> None:
         """Read unit files again."""
 
@@ -217,6 +220,7 @@ def _do(manager: Manager, action: Action) -> None:
             except AdamantError as error:
                 if error.reference != "unit-refused":  # a unit that systemd does not know does not run
                     raise
+            manager.forget(action.unit)  # what is not wanted any more is no fault of the machine
         case "start" | "restart" | "reload":
             manager.act(action.verb, action.unit)
         case _:
