@@ -40,12 +40,12 @@ class Fleet:
         self.base = base
         self.folder = home / "image"
 
-    def define(self, version: str, *packages: str, extra: str = "") -> Example:
-        """Lock and build a release."""
+    def define(self, version: str, *packages: str, files: str = "", extra: str = "") -> Example:
+        """Lock and build a release. `files` are lines of its definition, one a file; `extra` are further sections."""
         (self.folder / "adamant.yaml").write_text(
             f'kind: Image\nname: fleet\nversion: "{version}"\nprofile: dev\n'
             f"packages: [{', '.join(['containerd', 'runc', *packages])}]\n"
-            "files: [{path: /usr/lib/adamant/repository/root.json, source: root.json}]\n" + extra
+            f"files:\n  - {{path: /usr/lib/adamant/repository/root.json, source: root.json}}\n{files}{extra}"
         )
         adamant("lock", "-C", self.folder)
         return build(self.folder)

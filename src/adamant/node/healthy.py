@@ -1,6 +1,6 @@
 """The program that finds a boot on trial good, or ends it (adamant-healthy.service).
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py
+    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py [SECONDS]
 
 It runs only while the boot loader counts. Healthy is: every health check of the agent is ok, those of the config too,
 and the agent makes a TLS handshake. Then the entry loses its counter. When that does not come within the deadline it
@@ -67,12 +67,12 @@ def unhealthy(root: Path) -> str:
         return f"agent ({error})"
 
 
-def main(root: Path = Path("/")) -> int:
-    """The program: 0 when the boot was found good or is not on trial, 1 when it is to end."""
+def main(seconds: float = limits.HEALTHY_SECONDS, root: Path = Path("/")) -> int:
+    """The program, which waits up to `seconds` for health: 0 when the boot was found good or is not on trial, 1 when it is to end."""
     if not same_entry(root):
         sys.stderr.write("<5>the boot counter is not that of the release that runs: nothing is decided\n")
         return 0
-    end = time.monotonic() + limits.HEALTHY_SECONDS
+    end = time.monotonic() + seconds
     said = ""
     while (why := unhealthy(root)) and time.monotonic() < end:
         if why != said:
@@ -92,4 +92,4 @@ def main(root: Path = Path("/")) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else limits.HEALTHY_SECONDS))
