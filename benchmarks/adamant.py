@@ -5,7 +5,7 @@ Packages downloaded means: the .debs lie in the cache and the tools tree is unpa
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -65,10 +65,17 @@ class Adamant:
         """Put another lock beside the definition."""
         files.write_atomic(self.folder / LOCK, locks.encode(lock))
 
-    def build(self, profile: str, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Path:
-        """Build with `profile`; the folder of the outputs. `steps` then says what was done."""
+    def build(
+        self,
+        profile: str,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        settings: Sequence[str] = (),
+    ) -> Path:
+        """Build with `profile` and further `settings`; the folder of the outputs. `steps` then says what was done."""
         here = folder or self.folder
-        answer = self.run("build", "-C", here, "--set", f"profile={profile}", "--json", environment=environment)
+        words = [word for setting in (f"profile={profile}", *settings) for word in ("--set", setting)]
+        answer = self.run("build", "-C", here, *words, "--json", environment=environment)
         said = msgspec.json.decode(answer.stdout, type=_Said)
         self.steps = said.steps
         return here / said.output

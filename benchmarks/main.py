@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.conditions import conditions
 from benchmarks.mkosi import Mkosi
 from benchmarks.result import Result
-from benchmarks.rows import agent, boot, build, footprint, identical, size
+from benchmarks.rows import agent, boot, build, footprint, identical, size, update
 
 ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "first": build.first,
@@ -23,6 +23,7 @@ ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "identical": identical.row,
     "size": size.row,
     "boot": boot.row,
+    "update": update.row,
     "memory": footprint.memory,
     "help": footprint.answer,
     "agent-start": agent.start,
