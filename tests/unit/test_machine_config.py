@@ -270,6 +270,13 @@ def test_each_path_of_a_change_can_be_asked_for_and_unset() -> None:
             assert needed or paths.unset(whole, change.path) != whole
 
 
+def test_what_is_there_for_each_other_is_unset_together_in_any_order() -> None:
+    whole = machine("containers: [{name: web, image: reg.lan/web:1}]\nhealth: [{name: web, container: web}]")
+    assert paths.unset(whole, "containers", "health") == paths.unset(whole, "health", "containers") == Machine()
+    with pytest.raises(InputError, match="health-container"):
+        paths.unset(whole, "containers")
+
+
 def test_a_misspelt_path_names_the_near_one() -> None:
     with pytest.raises(InputError) as caught:
         paths.get(machine(), "volumes[dato].disk")

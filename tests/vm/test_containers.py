@@ -136,7 +136,8 @@ def test_a_disk_that_is_not_there_brings_the_config_back(machine: str, port: int
 
 
 def test_what_the_config_no_longer_says_is_gone(machine: str) -> None:
-    adamant("node", "-c", machine, "unset", "containers", "health", "volumes", "kernel", check=False)
+    done = adamant("node", "-c", machine, "unset", "containers", "health", "volumes", "kernel", check=False)
+    assert done.returncode == 6, done.stderr
     assert node("-c", machine, "get", "containers")["resources"] == []
     assert "/var/mnt/data" not in {one["name"] for one in node("-c", machine, "get", "mounts")["resources"]}
     adamant("node", "-c", machine, "reboot")

@@ -54,17 +54,21 @@ def get(machine: Machine, path: str) -> Any:
     return value
 
 
-def unset(machine: Machine, path: str) -> Machine:
-    """The config without what stands at `path`, so that its default holds. Raises InputError."""
+def unset(machine: Machine, *taken: str) -> Machine:
+    """The config without what stands at the paths `taken`, so that their defaults hold. Raises InputError.
+
+    It is checked when all are gone: one may be there for the other.
+    """
     document: Any = plain(machine)
-    steps = list(_steps(path))
-    value = document
-    for step, where in steps[:-1]:
-        value = value[_key(value, step, where)]
-    step, where = steps[-1]
-    if where == "kind":
-        raise InputError("path-unknown", "kind cannot be unset", context=path)
-    del value[_key(value, step, where)]
+    for path in taken:
+        steps = list(_steps(path))
+        value = document
+        for step, where in steps[:-1]:
+            value = value[_key(value, step, where)]
+        step, where = steps[-1]
+        if where == "kind":
+            raise InputError("path-unknown", "kind cannot be unset", context=path)
+        del value[_key(value, step, where)]
     return from_wire(msgspec.json.encode(document))
 
 

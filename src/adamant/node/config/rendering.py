@@ -130,10 +130,7 @@ def masked(data: bytes) -> bytes:
 
 def unset(data: bytes, taken: Sequence[str]) -> bytes:
     """A document without what stands at some paths."""
-    machine = from_wire(data) if data else Machine()
-    for path in taken:
-        machine = paths.unset(machine, path)
-    return to_wire(machine)
+    return to_wire(paths.unset(from_wire(data) if data else Machine(), *taken))
 
 
 def differences(old: bytes, new: bytes) -> list[paths.Change]:
