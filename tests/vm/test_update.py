@@ -1,9 +1,15 @@
-"""From release 1 to release 2 by delta, and back from a release 3 that panics: by the commands of a person alone."""
+"""From release 1 to 2 by delta, to 3 by the machine itself, and back from a release 4 that panics.
+
+By the commands of a person alone, who asks for an update, or configures one.
+"""
 
 import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +92,9 @@ def runs() -> str:
 
 
 def boot_id() -> str:
-    """Id of the boot that answers; empty when none does, or one of release 3."""
+    """Id of the boot that answers; empty when none does, or one of release 4."""
     done = adamant("node", "get", "boot", "--json", check=False)
-    if done.returncode != 0 or "fleet_3" in done.stdout:
+    if done.returncode != 0 or "fleet_4" in done.stdout:
         return ""
     return str(json.loads(done.stdout)["resources"][0]["actual"]["boot_id"])
 
@@ -120,18 +126,60 @@ def test_an_update_fetches_what_the_estimate_said_and_is_found_good(fleet: Fleet
     assert fleet.upgrade("--estimate", expect=5)["error"]["reference"] == "no-update"
 
 
+@contextmanager
+def fleet_lock() -> Iterator[tuple[int, list[str]]]:
+    """The port of a FleetLock server that grants everything, and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            if self.headers["fleet-lock-protocol"] == "true" and body["client_params"]["group"] == "workers":
+                asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], asked
+        server.shutdown()
+
+
+def test_a_machine_that_is_configured_to_updates_itself_when_its_fleet_agrees(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.publish(fleet.define("3"))
+    window = (datetime.now(UTC) - timedelta(hours=12)).strftime("%H:%M")  # open all day, and not just now
+    with fleet_lock() as (port, asked):
+        lock = {"url": f"http://10.0.2.2:{port}", "group": "workers"}
+        update = {"repository": fleet.base, "check": "30s", "window": {"start": window}, "fleetLock": lock}
+        (tmp_path / "machine.yaml").write_text(json.dumps({"kind": "Machine", "update": update}))
+        adamant("node", "apply", tmp_path / "machine.yaml")
+        deadline = time.monotonic() + 2 * SECONDS
+        while len(asked) < 3:  # well before it, may it go down, well after it
+            assert time.monotonic() < deadline, asked
+            time.sleep(3)
+    assert asked == ["/v1/steady-state", "/v1/pre-reboot", "/v1/steady-state"]
+    assert runs() == "3"
+    (updates,) = node("get", "updates")["resources"]
+    assert updates["actual"]["running"] == "3"
+    assert "3 is staged" in adamant("node", "logs", "adamant-update", "--boot", "-1").stdout
+    adamant("node", "unset", "update")
+
+
 def test_a_release_that_panics_brings_the_machine_back_by_itself(fleet: Fleet) -> None:
-    fleet.publish(fleet.define("3", "nftables", extra=PANIC))
+    fleet.publish(fleet.define("4", "nftables", extra=PANIC))
     fleet.upgrade(expect=6)
     before = boot_id()
     adamant("node", "reboot", "--no-wait")
     deadline = time.monotonic() + 3 * SECONDS
-    # Three tries, each of which ends in a panic, then release 2. The agent of release 3 may answer before the panic.
+    # Three tries, each of which ends in a panic, then release 3. The agent of release 4 may answer before the panic.
     while not (boot_id() not in {before, ""} and adamant("node", "health", check=False).returncode == 0):
         assert time.monotonic() < deadline, "the machine did not come back"
         time.sleep(5)
-    assert runs() == "2"
+    assert runs() == "3"
     assert fleet.upgrade("--estimate", expect=5)["error"]["reference"] == "release-failed-here"
     machines = Machines(places.state() / "machines")
     assert machines.stop("fleet", 120) is Stopped.SHUT_DOWN
-    assert menu(fleet) == {"fleet_2.efi", "fleet_3+0-3.efi"}
+    assert menu(fleet) == {"fleet_3.efi", "fleet_4+0-3.efi"}
