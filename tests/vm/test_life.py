@@ -60,18 +60,18 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     new: tuple[Machine, str], tmp_path: Path
 ) -> None:
     machine, fingerprint = new
-    # From maintenance to a machine that obeys.
-    adamant("node", "enroll", machine.address, "--name", NAME, "--cluster", "local", "--fingerprint", fingerprint)
+    # From maintenance to a machine that obeys, and has a config.
+    given = tmp_path / "machine.yaml"
+    given.write_text(CONFIG.format(name="alpha", swappiness="7"))
+    pinned = ("--cluster", "local", "--fingerprint", fingerprint)
+    adamant("node", "enroll", machine.address, "--name", NAME, *pinned, "--config", given)
     until("healthy", lambda: on("health")["overall"] == "ok")
-
-    # Configured, and configured anew: first what it would do, then done.
-    first = CONFIG.format(name="alpha", swappiness="7")
-    (tmp_path / "machine.yaml").write_text(first)
-    shown = adamant("node", "-c", NAME, "diff", tmp_path / "machine.yaml").stdout
-    assert "hostname" in shown
-    assert on("config", "history")["generations"] == []
-    apply(tmp_path, first)
     assert on("version")["hostname"] == "alpha"
+
+    # Configured anew: first what it would do, then done.
+    given.write_text(CONFIG.format(name="beta", swappiness="9"))
+    assert "hostname" in adamant("node", "-c", NAME, "diff", given).stdout
+    assert len(on("config", "history")["generations"]) == 1
     apply(tmp_path, CONFIG.format(name="beta", swappiness="9"))
     assert on("version")["hostname"] == "beta"
     swappiness = on("get", "sysctls", "vm.swappiness")["resources"][0]

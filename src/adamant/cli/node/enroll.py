@@ -1,6 +1,7 @@
 """`adamant node enroll`."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import click
 from adamant.cli.cluster import cluster_option, passphrase, passphrase_option
 from adamant.cli.node.apply import applied_lines, read_document
 from adamant.cli.options import json_option
-from adamant.model.errors import ExitCode, InputError
+from adamant.core import limits
+from adamant.model.errors import BusyError, ExitCode, InputError
 
 _EPILOG = """\b
 Examples:
@@ -112,5 +114,12 @@ def _apply(address: str, credentials: Any, document: str) -> Any:
     from adamant.api import config  # noqa: PLC0415 - imports the contract
     from adamant.api.client import connect  # noqa: PLC0415
 
+    end = time.monotonic() + limits.ENROL_CONFIG_SECONDS
     with connect(address, credentials) as node:
-        return node.config_apply(config.document_change(document), "now", 0)
+        while True:
+            try:
+                return node.config_apply(config.document_change(document), "now", 0)
+            except BusyError as error:  # it has only just begun to serve
+                if error.reference != "config-busy" or time.monotonic() > end:
+                    raise
+            time.sleep(1)
