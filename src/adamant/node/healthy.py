@@ -68,7 +68,7 @@ def unhealthy(root: Path) -> str:
 
 
 def main(seconds: float = limits.HEALTHY_SECONDS, root: Path = Path("/")) -> int:
-    """The program, which waits up to `seconds` for health: 0 when the boot was found good or is not on trial, 1 when it is to end."""
+    """The program: 0 when the boot was found good within `seconds` or is not on trial, 1 when it is to end."""
     if not same_entry(root):
         sys.stderr.write("<5>the boot counter is not that of the release that runs: nothing is decided\n")
         return 0
