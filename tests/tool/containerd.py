@@ -84,11 +84,11 @@ def registry(folder: Path, names: list[str]) -> Iterator[int]:
     program = require_program("docker-registry", "docker-registry")
     skopeo = require_program("skopeo", "skopeo")
     with socket.socket() as free:
-        free.bind(("0.0.0.0", 0))
+        free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     (folder / "registry.yml").write_text(
         f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
-        f"http: {{addr: '0.0.0.0:{port}'}}\n"
+        f"http: {{addr: '127.0.0.1:{port}'}}\n"
     )
     archive = busybox(folder / "pushed.tar")
     with (folder / "registry.log").open("wb") as log:
