@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,9 +20,9 @@ from adamant.image import gpt
 from adamant.machine.machine import Machines, Stopped
 from adamant.machine.qemu import DISK
 from adamant.reading import fat
-from adamant.release.serving import make_server
-from tests.image.conftest import Example, adamant, build
+from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
+from tests.vm.fleet import Fleet, boot_id, running, runs
 
 PANIC = """\
 units:
@@ -38,65 +37,10 @@ units:
 """
 
 
-class Fleet:
-    """One machine, and the repository that it trusts."""
-
-    def __init__(self, home: Path, base: str) -> None:
-        self.home = home
-        self.base = base
-        self.folder = home / "image"
-
-    def define(self, version: str, *packages: str, files: str = "", extra: str = "") -> Example:
-        """Lock and build a release. `files` are lines of its definition, one a file; `extra` are further sections."""
-        (self.folder / "adamant.yaml").write_text(
-            f'kind: Image\nname: fleet\nversion: "{version}"\nprofile: dev\n'
-            f"packages: [{', '.join(['containerd', 'runc', *packages])}]\n"
-            f"files:\n  - {{path: /usr/lib/adamant/repository/root.json, source: root.json}}\n{files}{extra}"
-        )
-        adamant("lock", "-C", self.folder)
-        return build(self.folder)
-
-    def publish(self, made: Example) -> None:
-        adamant("repo", "publish", self.home / "repo", made.output, "--keys", self.home / "keys")
-
-    def upgrade(self, *options: str, expect: int) -> dict[str, Any]:
-        """The last word of `adamant node upgrade`."""
-        done = adamant("node", "upgrade", "--repository", self.base, "--json", *options, check=False)
-        assert done.returncode == expect, done.stdout + done.stderr
-        last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return last
-
-
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """A machine that runs release 1, healthy, and its repository, which serves release 1."""
-    home = tmp_path_factory.mktemp("fleet")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ADAMANT_STATE", str(home / "state"))
-        patch.setenv("ADAMANT_CONFIG", str(home / "config"))
-        adamant("repo", "init", home / "repo", "--keys", home / "keys")
-        with make_server(home / "repo", "127.0.0.1", 0) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            made = Fleet(home, f"http://10.0.2.2:{server.server_address[1]}")
-            made.folder.mkdir()
-            (made.folder / "root.json").write_text(adamant("repo", "root", home / "repo").stdout)
-            made.publish(made.define("1"))
-            adamant("up", made.folder, "--json", "--seconds", str(SECONDS))
-            yield made
-            Machines(places.state() / "machines").delete("fleet", force=True)
-            server.shutdown()
-
-
-def runs() -> str:
-    return str(node("version")["image_version"])
-
-
-def boot_id() -> str:
-    """Id of the boot that answers; empty when none does, or one of release 4."""
-    done = adamant("node", "get", "boot", "--json", check=False)
-    if done.returncode != 0 or "fleet_4" in done.stdout:
-        return ""
-    return str(json.loads(done.stdout)["resources"][0]["actual"]["boot_id"])
+    with running(tmp_path_factory.mktemp("fleet")) as made:
+        yield made
 
 
 def menu(fleet: Fleet) -> set[str]:

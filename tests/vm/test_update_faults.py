@@ -19,10 +19,9 @@ from adamant.machine import up
 from adamant.machine.machine import Machines, Stopped
 from adamant.machine.qemu import DISK
 from adamant.packages import tools
-from adamant.release.serving import make_server
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
-from tests.vm.test_update import Fleet, boot_id, runs
+from tests.vm.fleet import Fleet, boot_id, running, runs
 
 pytestmark = pytest.mark.long
 
@@ -64,22 +63,8 @@ NO_AGENT = f"  - {_file('adamant-agent.service', FALSE)}\n"
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """A machine that runs release 1, healthy, and its repository, which serves release 1."""
-    home = tmp_path_factory.mktemp("fleet")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ADAMANT_STATE", str(home / "state"))
-        patch.setenv("ADAMANT_CONFIG", str(home / "config"))
-        adamant("repo", "init", home / "repo", "--keys", home / "keys")
-        with make_server(home / "repo", "127.0.0.1", 0) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            made = Fleet(home, f"http://10.0.2.2:{server.server_address[1]}")
-            made.folder.mkdir()
-            (made.folder / "root.json").write_text(adamant("repo", "root", home / "repo").stdout)
-            made.publish(made.define("1"))
-            adamant("up", made.folder, "--json", "--seconds", str(SECONDS))
-            yield made
-            Machines(places.state() / "machines").delete("fleet", force=True)
-            server.shutdown()
+    with running(tmp_path_factory.mktemp("fleet")) as made:
+        yield made
 
 
 def _back(version: str, before: str, begun: float) -> float:

@@ -62,6 +62,11 @@ def command_line(argv: Sequence[Argument], environment: Mapping[str, str] | None
     return f"cd {shlex.quote(str(cwd))} && {line}" if cwd else line
 
 
+def _not_started(purpose: str, error: OSError, line: str) -> ProgramFailed:
+    why = f"cannot {purpose}: {error.strerror}"
+    return ProgramFailed("program-not-started", why, code=127, stderr="", context=f"command: {line}")
+
+
 def _start(
     purpose: str,
     argv: Sequence[Argument],
@@ -86,13 +91,7 @@ def _start(
             pass_fds=pass_fds,
         )
     except OSError as error:
-        raise ProgramFailed(
-            "program-not-started",
-            f"cannot {purpose}: {error.strerror}",
-            code=127,
-            stderr="",
-            context=f"command: {command_line(argv, environment, cwd)}",
-        ) from error
+        raise _not_started(purpose, error, command_line(argv, environment, cwd)) from error
 
 
 def become(purpose: str, argv: Sequence[Argument], *, environment: Mapping[str, str] | None = None) -> NoReturn:
@@ -101,13 +100,7 @@ def become(purpose: str, argv: Sequence[Argument], *, environment: Mapping[str, 
     try:
         os.execve(words[0], words, _environment(environment))  # noqa: S606 - this is the door
     except OSError as error:
-        raise ProgramFailed(
-            "program-not-started",
-            f"cannot {purpose}: {error.strerror}",
-            code=127,
-            stderr="",
-            context=f"command: {command_line(argv, environment, None)}",
-        ) from error
+        raise _not_started(purpose, error, command_line(argv, environment, None)) from error
 
 
 def run(
