@@ -12,7 +12,7 @@ from typing import Any
 
 from adamant.core import files, limits
 from adamant.model.errors import AdamantError, UnreachableError, VerificationError
-from adamant.node.update.origin import HttpOrigin
+from adamant.node.update.origin import Remote
 from adamant.release import index
 from adamant.release.index import Index
 
@@ -21,7 +21,7 @@ ROOT = "usr/lib/adamant/repository/root.json"
 _RELEASES = "releases.json"
 
 
-def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOrigin) -> Index:
+def read_index(product: str, base: str, root: bytes, kept: Path, origin: Remote) -> Index:
     """The releases of `product` in the repository at `base`; metadata is kept in the folder `kept`.
 
     Raises VerificationError `repository-untrusted` with the reason, or the origin's errors.
@@ -63,7 +63,7 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
             "repository-untrusted",
             f"the repository is not to be trusted: {error}",
             context=base,
-            hint="an expired signature: adamant repo refresh; else do not use it, and ask who runs it",
+            hint="an expired signature: adamant repo refresh, and export anew; else do not use it, and ask who runs it",
         ) from error
     return index.decode(data)
 
