@@ -53,9 +53,10 @@ class Fleet:
     def publish(self, made: Example) -> None:
         adamant("repo", "publish", self.home / "repo", made.output, "--keys", self.home / "keys")
 
-    def upgrade(self, *options: str, expect: int) -> dict[str, Any]:
-        """The last word of `adamant node upgrade`."""
-        done = adamant("node", "upgrade", "--repository", self.base, "--json", *options, check=False)
+    def upgrade(self, *options: str, expect: int, export: Path | None = None) -> dict[str, Any]:
+        """The last word of `adamant node upgrade`, from the repository or from an export."""
+        source = ("--from", export) if export else ("--repository", self.base)
+        done = adamant("node", "upgrade", *source, "--json", *options, check=False)
         assert done.returncode == expect, done.stdout + done.stderr
         last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return last
@@ -106,6 +107,10 @@ def test_an_update_fetches_what_the_estimate_said_and_is_found_good(fleet: Fleet
     assert fleet.upgrade("--estimate", expect=5)["error"]["reference"] == "no-update"
     fleet.publish(fleet.define("2", "nftables"))
     estimate = fleet.upgrade("--estimate", expect=0)
+    export = fleet.home / "fleet-2.tar"
+    adamant("repo", "export", fleet.home / "repo", "fleet", "2", "--out", export)
+    sent = fleet.upgrade("--estimate", expect=0, export=export)
+    assert (sent["fetched"], sent["requests"]) == (estimate["fetched"], estimate["requests"])
     assert runs() == "1"
     staged = fleet.upgrade(expect=6)
     assert (staged["fetched"], staged["requests"]) == (estimate["fetched"], estimate["requests"])

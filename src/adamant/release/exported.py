@@ -6,7 +6,6 @@ who carries it: only regular files of the folder or archive are read, by names b
 """
 
 import os
-import stat
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,7 +31,7 @@ class Exported(Protocol):
         ...
 
     def read(self, path: str, first: int, size: int) -> Iterator[bytes]:
-        """`size` bytes from `first` on, in pieces of at most 256 KiB. Raises AdamantError `export-read`."""
+        """`size` bytes from `first` on, in pieces of up to 256 KiB. Raises as `size`, or AdamantError `export-read`."""
         ...
 
 
@@ -75,7 +74,12 @@ class _Folder:
 
     def read(self, path: str, first: int, size: int) -> Iterator[bytes]:
         try:
-            yield from _range(self._place(path), first, size, path)
+            place = self._place(path)
+            if first + size > place.stat().st_size:
+                raise _unread(path, "it ends too early")
+            yield from _range(place, first, size, path)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise _unread(path, str(error.strerror)) from error
 
@@ -109,6 +113,8 @@ class _Archive:
             if first + size > member.size:
                 raise _unread(path, "it ends too early")
             yield from _range(self._path, member.at + first, size, path)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise _unread(path, str(error.strerror)) from error
 
@@ -133,10 +139,10 @@ def _members(path: Path) -> dict[str, _Member]:
     """The regular files of an archive by their names in the repository."""
     found: dict[str, _Member] = {}
     try:
+        if not path.is_file():  # opening a pipe would wait
+            raise _not_one(path, "it is neither a file nor a folder")
         with path.open("rb") as source:
-            mode = os.fstat(source.fileno())
-            if not stat.S_ISREG(mode.st_mode):
-                raise _not_one(path, "it is neither a file nor a folder")
+            end = os.fstat(source.fileno()).st_size
             with tarfile.open(fileobj=source, mode="r:") as archive:
                 for count, member in enumerate(archive):
                     if count >= limits.EXPORT_ENTRIES:
@@ -146,7 +152,7 @@ def _members(path: Path) -> dict[str, _Member]:
                     name = _member_name(path, member)
                     if name in found:
                         raise _not_one(path, f"it has {name[:200]!r} twice")
-                    if member.offset_data + member.size > mode.st_size:
+                    if member.offset_data + member.size > end:
                         raise _not_one(path, f"it ends in the middle of {name[:200]!r}")
                     found[name] = _Member(member.offset_data, member.size)
     except (tarfile.TarError, EOFError, ValueError) as error:
