@@ -48,7 +48,9 @@ class Relay:
             time.sleep(seconds)
             return None
         try:
-            if not select.select([source], [], [], seconds)[0]:
+            waiting = select.poll()  # not select, which takes no descriptor above 1023
+            waiting.register(source, select.POLLIN)
+            if not waiting.poll(seconds * 1000):
                 return None
             if self._peer is None:
                 self._accept()
