@@ -37,9 +37,10 @@ class Fleet:
     def publish(self, made: Example) -> None:
         adamant("repo", "publish", self.home / "repo", made.output, "--keys", self.home / "keys")
 
-    def upgrade(self, *options: str, expect: int) -> dict[str, Any]:
-        """The last word of `adamant node upgrade`."""
-        done = adamant("node", "upgrade", "--repository", self.base, "--json", *options, check=False)
+    def upgrade(self, *options: str, expect: int, export: Path | None = None) -> dict[str, Any]:
+        """The last word of `adamant node upgrade`, from the repository or from an export."""
+        source = ("--from", export) if export else ("--repository", self.base)
+        done = adamant("node", "upgrade", *source, "--json", *options, check=False)
         assert done.returncode == expect, done.stdout + done.stderr
         last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return last

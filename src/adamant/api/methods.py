@@ -79,6 +79,7 @@ METHODS: tuple[Method, ...] = (
     Method("List", logs.ListRequest, logs.FileEntry, READERS, Form.STREAM),
     Method("Read", logs.ReadRequest, logs.Chunk, OPERATORS, Form.STREAM),
     Method("Upgrade", update.UpgradeRequest, update.UpgradeProgress, UPDATERS, Form.STREAM, changes=True),
+    Method("UpgradeFrom", update.UpgradeFromRequest, update.UpgradeFromResponse, UPDATERS, Form.DIALOGUE, changes=True),
     # It changes nothing, but who looked into packets is to be known.
     Method("Capture", capture.CaptureRequest, capture.CaptureAnswer, ADMIN, Form.STREAM, changes=True),
     Method("Crashes", crashes.CrashesRequest, crashes.CrashesResponse, READERS),

@@ -26,6 +26,32 @@ class UpgradeRequest(Message):
     bandwidth: int
     def __init__(self, *, action: UpgradeAction | None = ..., repository: str | None = ..., channel: str | None = ..., version: str | None = ..., force: bool | None = ..., ignore_waves: bool | None = ..., bandwidth: int | None = ...) -> None: ...
 
+class UpgradeRead(Message):
+    number: int
+    path: str
+    offset: int
+    length: int
+    whole: bool
+    def __init__(self, *, number: int | None = ..., path: str | None = ..., offset: int | None = ..., length: int | None = ..., whole: bool | None = ...) -> None: ...
+
+class UpgradePiece(Message):
+    number: int
+    data: bytes
+    last: bool
+    missing: bool
+    failed: str
+    def __init__(self, *, number: int | None = ..., data: bytes | None = ..., last: bool | None = ..., missing: bool | None = ..., failed: str | None = ...) -> None: ...
+
+class UpgradeFromRequest(Message):
+    start: UpgradeRequest
+    piece: UpgradePiece
+    def __init__(self, *, start: UpgradeRequest | None = ..., piece: UpgradePiece | None = ...) -> None: ...
+
+class UpgradeFromResponse(Message):
+    progress: UpgradeProgress
+    read: UpgradeRead
+    def __init__(self, *, progress: UpgradeProgress | None = ..., read: UpgradeRead | None = ...) -> None: ...
+
 class UpgradeProgress(Message):
     step: str
     done: int

@@ -230,15 +230,23 @@ def root(folder: Path) -> None:
     click.echo(_open(folder).root(), nl=False)
 
 
-@group.command("export", epilog="Example: adamant repo export repo example 2 --out release-2")
+@group.command("export", epilog="Example: adamant repo export repo example 2 --out example-2.tar")
 @_folder
 @click.argument("product")
 @click.argument("version")
 @_arch
-@click.option("--out", type=click.Path(path_type=Path, exists=False), required=True, help="A folder that is not there.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, exists=False),
+    required=True,
+    help="A folder, or a file whose name ends in .tar. It must not be there.",
+)
 @json_option
 def export(folder: Path, product: str, version: str, arch: str, out: Path, as_json: bool) -> None:
-    """Copy the metadata and one release into a folder of its own, to carry it where there is no network."""
+    """Copy the metadata and one release into a folder or archive of its own, to carry it where there is no network.
+
+    adamant node upgrade --from takes it there.
+    """
     copied = _open(folder).export(product, version, Arch(arch), out)
     _say(as_json, f"wrote {copied / 1e6:.1f} MB to {out}", folder=str(out), size=copied)
 

@@ -188,6 +188,14 @@ ORIGIN_SECONDS = 30.0
 """How long a repository may say nothing."""
 ORIGIN_BYTES_PER_SECOND = 1000
 """A repository that gives less is given up (slow retrieval)."""
+SENT_PIECE = 256 << 10
+"""Bytes of a release that a client sends in one message."""
+SENT_QUESTION = 16 << 10
+"""What the program that updates asks for in one question."""
+SENT_QUESTIONS = 16
+"""Questions that a client lets wait: a node asks one at a time."""
+EXPORT_ENTRIES = 10_000
+"""Entries of an archive of one exported release."""
 UPDATE_CHECK_SECONDS = 30.0
 """The shortest time between two looks for a release, whatever a config says."""
 UPDATE_RETRY_SECONDS = 60.0

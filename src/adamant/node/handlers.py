@@ -70,7 +70,8 @@ def table(machine: Machine) -> dict[str, Handler]:
         "ResetPreview": lambda request, call: late.reset().preview(request, call),
         "Reset": lambda request, call: late.reset().reset(request, call),
         "Debug": lambda requests, call: late.debug().answer(requests, call),
-        "Upgrade": lambda request, call: _upgrade(request, call, root, events),
+        "Upgrade": lambda request, call: _upgrade().answer(request, call, root, events),
+        "UpgradeFrom": lambda requests, call: _upgrade().answer_from(requests, call, root, events),
         **machine.configuring.handlers(),
     }
 
@@ -163,10 +164,10 @@ def _resources(machine: Machine) -> "Callable[[], Resources]":
     return shown
 
 
-def _upgrade(request: Any, call: Any, root: Path, events: Events) -> Any:
+def _upgrade() -> Any:
     from adamant.node import upgrade  # noqa: PLC0415 - nobody waits for it at boot
 
-    return upgrade.answer(request, call, root, events)
+    return upgrade
 
 
 def _files() -> Any:

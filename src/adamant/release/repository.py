@@ -36,13 +36,12 @@ from adamant.core import files, limits
 from adamant.model.arch import Arch
 from adamant.model.errors import BusyError, InputError, VerificationError
 from adamant.release import index
+from adamant.release.exported import ARCHIVE, METADATA, TARGET_FILES, write_archive
 from adamant.release.index import Index
 from adamant.release.signers import ONLINE, TARGETS, Signers, public, root_name
 
 T = TypeVar("T", bound=Signed)
 
-METADATA = "metadata"
-TARGET_FILES = "targets"
 RELEASES = "releases.json"
 
 ROOT_DAYS = 365
@@ -182,6 +181,8 @@ class Repository:
     def export(self, product: str, version: str, arch: Arch, out: Path) -> int:
         """Copy all metadata and the files of one release into the new folder `out`; the bytes that were copied.
 
+        An `out` whose name ends in .tar becomes a tar archive of the same in place of a folder.
+
         What is there is a repository that machines verify as they do this one; other releases' files are missing in it.
         """
         state = self._state()
@@ -194,11 +195,14 @@ class Repository:
         places = [(self.target_path(t), self.target_path(t).relative_to(self.folder)) for t in targets]
         if out.exists():
             raise InputError("folder-exists", f"{out} is there already", hint="name a folder that is not there yet")
-        with files.work_folder(out.parent, "export") as folder:
-            for source, name in [*metadata, *places]:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                files.copy_file(source, folder / name)
-            folder.rename(out)
+        if out.suffix == ARCHIVE:
+            write_archive([*metadata, *places], out)
+        else:
+            with files.work_folder(out.parent, "export") as folder:
+                for source, name in [*metadata, *places]:
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    files.copy_file(source, folder / name)
+                folder.rename(out)
         return sum(source.stat().st_size for source, _ in [*metadata, *places])
 
     # -- what is written -----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError
-from adamant.release.repository import METADATA, TARGET_FILES
+from adamant.release.exported import METADATA, TARGET_FILES
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _CHUNK = 1 << 20

@@ -1,6 +1,9 @@
 """`adamant node upgrade` and `adamant node rollback`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,11 +17,18 @@ _EPILOG = """\b
 Examples:
   adamant node upgrade --repository http://10.0.2.2:8080 --estimate
   adamant node upgrade --repository https://releases.example.org --channel beta
+  adamant node upgrade --from example-2.tar
 """
 
 
 @click.command("upgrade", epilog=_EPILOG)
-@click.option("--repository", required=True, metavar="URL", help="Address of the repository, as the machine sees it.")
+@click.option("--repository", default="", metavar="URL", help="Address of the repository, as the machine sees it.")
+@click.option(
+    "--from",
+    "export",
+    type=click.Path(exists=True, path_type=Path),
+    help="A file or folder of adamant repo export, for a machine without a network: what it needs of it is sent.",
+)
 @click.option("--channel", default="stable", show_default=True)
 @click.option("--version", default="", metavar="VERSION", help="This release and no other.")
 @click.option("--estimate", is_flag=True, help="Say what would be fetched, and change nothing.")
@@ -27,16 +37,18 @@ Examples:
 @click.option("--bandwidth", type=click.IntRange(min=0), default=0, metavar="BYTES", help="Most bytes a second.")
 @json_option
 @click.pass_context
-def upgrade(ctx: click.Context, /, as_json: bool, estimate: bool, **options: Any) -> int:
+def upgrade(ctx: click.Context, /, as_json: bool, estimate: bool, export: Path | None, **options: Any) -> int:
     """Stage a release: fetch the blocks that the machine has not, write and check them. The next boot tries it.
 
-    Exit code 6 when a release is staged: a reboot is needed.
+    One of --repository and --from says where it comes from. Exit code 6 when a release is staged: a reboot is needed.
     """
+    if bool(options["repository"]) is (export is not None):
+        raise click.UsageError("name one of --repository and --from")
     from adamant.api import update_pb2 as pb  # noqa: PLC0415 - imports protobuf
 
     action = pb.UPGRADE_ACTION_ESTIMATE if estimate else pb.UPGRADE_ACTION_STAGE
     request = pb.UpgradeRequest(action=action, **options)
-    _run(ctx, request, as_json=as_json)
+    _run(ctx, request, export, as_json=as_json)
     return int(ExitCode.DONE if estimate else ExitCode.REBOOT_NEEDED)
 
 
@@ -51,10 +63,10 @@ def rollback(ctx: click.Context, as_json: bool) -> int:
     return int(ExitCode.REBOOT_NEEDED)
 
 
-def _run(ctx: click.Context, request: Any, *, as_json: bool) -> None:
+def _run(ctx: click.Context, request: Any, export: Path | None = None, *, as_json: bool) -> None:
     shown = ""
     with reach.connect(ctx) as node:
-        for progress in node.stream("Upgrade", request):
+        for progress in node.stream("Upgrade", request) if export is None else _sending(node, request, export):
             if as_json:
                 names = ("step", "done", "total", "version", "finished", "message", "fetched", "requests")
                 click.echo(json.dumps({name: getattr(progress, name) for name in names}))
@@ -65,3 +77,20 @@ def _run(ctx: click.Context, request: Any, *, as_json: bool) -> None:
             elif progress.step != shown:
                 click.echo(f"{progress.version} {progress.step}".strip())
                 shown = progress.step
+
+
+def _sending(node: Any, request: Any, export: Path) -> Iterator[Any]:
+    """The progress of an update from `export`, whose parts are sent as the node asks for them."""
+    from adamant.cli.node.sender import Sender  # noqa: PLC0415 - imports protobuf
+    from adamant.release.exported import open_export  # noqa: PLC0415 - imports python-tuf
+
+    sender = Sender(open_export(export), request)
+    try:
+        with closing(node.stream("UpgradeFrom", sender.messages())) as answers:
+            for answer in answers:
+                if answer.WhichOneof("message") == "read":
+                    sender.ask(answer.read)
+                else:
+                    yield answer.progress
+    finally:
+        sender.end()

@@ -13,7 +13,8 @@ from adamant.node.systemd import Systemd
 from adamant.node.update import state
 
 UNIT = "adamant-update.service"
-_POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5
+"""Between two looks at how far an update is."""
 _STATES = frozenset(
     {"no-update", "version-not-newer", "boot-on-trial", "config-on-trial", "esp-full", "release-failed-here"}
     | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked", "clock-behind"}
@@ -28,35 +29,62 @@ def running(connect: Callable[[], Systemd] = Systemd) -> bool:
         return _runs(systemd)
 
 
-def begin(root: Path, request: state.Request, connect: Callable[[], Systemd] = Systemd) -> None:
-    """Have an update begin. Raises BusyError `update-running`, and AdamantError of systemd."""
+def begin(
+    root: Path,
+    request: state.Request,
+    connect: Callable[[], Systemd] = Systemd,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Have an update begin, after `ready`, which is called while no update runs.
+
+    Raises BusyError `update-running`, what `ready` raises, and AdamantError of systemd.
+    """
     with _asking, connect() as systemd:
         if _runs(systemd):
             raise BusyError("update-running", "an update is under way already", hint="wait until it has ended")
+        ready()
         state.ask(root, request)
         systemd.act("start", UNIT)
+
+
+class Following:
+    """The update under way, as somebody sees it who looks now and then."""
+
+    def __init__(self, root: Path, connect: Callable[[], Systemd] = Systemd) -> None:
+        self._root = root
+        self._connect = connect
+        self._last: state.Progress | None = None
+
+    def look(self) -> state.Progress | None:
+        """How far it is; None when nothing has changed since the last look.
+
+        Raises what the program ended with: BusyError when the state of things forbids it, else AdamantError.
+        """
+        seen = state.progress(self._root)
+        if seen.state == "failed":
+            kind = BusyError if seen.reference in _STATES else AdamantError
+            raise kind(seen.reference or "update-failed", seen.message, hint=seen.hint)
+        changed = seen != self._last
+        self._last = seen
+        # The program may have said its last word since.
+        if seen.state == "running" and not running(self._connect) and state.progress(self._root).state == "running":
+            raise AdamantError("update-failed", "the update ended without a word", hint=f"adamant node logs {UNIT}")
+        return seen if changed else None
 
 
 def follow(root: Path, alive: Callable[[], bool], connect: Callable[[], Systemd] = Systemd) -> Iterator[state.Progress]:
     """How far the update is, each time that this has changed, until it is done or nobody is `alive` to hear it.
 
-    Raises what the program ended with: BusyError when the state of things forbids it, else AdamantError.
+    Raises as `Following.look` does.
     """
-    last = None
+    following = Following(root, connect)
     while alive():
-        seen = state.progress(root)
-        if seen.state == "failed":
-            kind = BusyError if seen.reference in _STATES else AdamantError
-            raise kind(seen.reference or "update-failed", seen.message, hint=seen.hint)
-        if seen != last:
+        seen = following.look()
+        if seen is not None:
             yield seen
-            last = seen
-        if seen.state == "done":
-            return
-        # The program may have said its last word since.
-        if not running(connect) and state.progress(root).state == "running":
-            raise AdamantError("update-failed", "the update ended without a word", hint=f"adamant node logs {UNIT}")
-        time.sleep(_POLL_SECONDS)
+            if seen.state == "done":
+                return
+        time.sleep(POLL_SECONDS)
 
 
 def _runs(systemd: Systemd) -> bool:

@@ -1,4 +1,4 @@
-"""Where the files of a release come from: HTTP with single ranges, or a folder.
+"""Where the files of a release come from: HTTP with single ranges, or a folder; or a client (sent.py).
 
 An origin gives bytes and vouches for nothing: who asks checks every block. It fails by AdamantError `origin-failed`,
 and each reason is told apart, since what a person does about it differs: a server that cannot give ranges, a file that
@@ -30,6 +30,18 @@ class Origin(Protocol):
         ...
 
 
+class Remote(Origin, Protocol):
+    """An origin that a repository is read from as a whole, metadata first, and that is closed at the end."""
+
+    def whole(self, path: str) -> Iterator[bytes]:
+        """All of a small file, in pieces. Raises FileNotFoundError when there is none."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
 class FolderOrigin:
     """A repository, or an export of one, in a folder."""
 
@@ -44,11 +56,11 @@ class FolderOrigin:
                 while size:
                     data = source.read(min(size, _CHUNK))
                     if not data:
-                        raise _failed(f"{path} ends too early")
+                        raise failed(f"{path} ends too early")
                     size -= len(data)
                     yield data
         except OSError as error:
-            raise _failed(f"{path} cannot be read: {error.strerror}") from error
+            raise failed(f"{path} cannot be read: {error.strerror}") from error
 
 
 class _Patience:
@@ -157,13 +169,13 @@ class HttpOrigin:
             raise FileNotFoundError(path)
         if answer.status != http.HTTPStatus.OK:
             self.close()
-            raise _failed(f"the server answers {answer.status} {answer.reason}", url)
+            raise failed(f"the server answers {answer.status} {answer.reason}", url)
         try:
             while data := answer.read1(_CHUNK):
                 self._patience.earn(len(data))
                 yield data
         except (http.client.HTTPException, OSError) as error:
-            raise _failed(f"the connection broke: {error}", url) from error
+            raise failed(f"the connection broke: {error}", url) from error
         finally:
             if not answer.isclosed():
                 self.close()
@@ -228,7 +240,7 @@ class HttpOrigin:
             why = "the file changed while it was fetched"
         if why:
             self.close()
-            raise _failed(why, url)
+            raise failed(why, url)
         if tag and not tag.startswith("W/"):
             self._tags[path] = tag
 
@@ -238,17 +250,17 @@ class HttpOrigin:
             while left:
                 data = answer.read1(min(left, _CHUNK))
                 if not data:
-                    raise _failed(f"the connection ended {left} bytes before the end", path)
+                    raise failed(f"the connection ended {left} bytes before the end", path)
                 if len(data) > left:
-                    raise _failed("the server gives more bytes than it was asked for", path)
+                    raise failed("the server gives more bytes than it was asked for", path)
                 left -= len(data)
                 self._patience.earn(len(data))
                 yield data
             # Sees the end of the answer, so that the connection can be used again.
             if answer.read(1):
-                raise _failed("the server gives more bytes than it was asked for", path)
+                raise failed("the server gives more bytes than it was asked for", path)
         except (http.client.HTTPException, OSError) as error:
-            raise _failed(f"the connection broke {left} bytes before the end: {error}", path) from error
+            raise failed(f"the connection broke {left} bytes before the end: {error}", path) from error
 
 
 class Limited:
@@ -288,5 +300,6 @@ def _address(base: str) -> urllib.parse.SplitResult:
     return parts
 
 
-def _failed(why: str, context: str = "") -> AdamantError:
+def failed(why: str, context: str = "") -> AdamantError:
+    """The error of an origin that does not give what it should."""
     return AdamantError("origin-failed", f"the repository failed: {why}", context=context)

@@ -32,7 +32,8 @@ from adamant.node.update import entries, preflight, state, trust  # noqa: E402
 from adamant.node.update.devices import BlockDevice, Slot  # noqa: E402
 from adamant.node.update.entries import Entry  # noqa: E402
 from adamant.node.update.esp import EspFolder  # noqa: E402
-from adamant.node.update.origin import HttpOrigin, Limited, Origin  # noqa: E402
+from adamant.node.update.origin import HttpOrigin, Limited, Origin, Remote  # noqa: E402
+from adamant.node.update.sent import BASE, SOCKET, SentOrigin  # noqa: E402
 from adamant.node.update.stage import Progress, Staging  # noqa: E402
 from adamant.node.version import POSTURE  # noqa: E402
 from adamant.release import index as releases  # noqa: E402
@@ -86,17 +87,18 @@ class Update:
         """Do it; what is said at the end."""
         if self._request.action == "rollback":
             return self._rollback()
-        http = HttpOrigin(self._request.repository)
+        base = BASE if self._request.sent else self._request.repository
+        remote: Remote = SentOrigin(self._host.root / SOCKET) if self._request.sent else HttpOrigin(base)
         try:
             root = trust.carried_root(self._host.root)
             kept = self._host.root / "state/adamant/repository"
-            found = trust.read_index(self._host.image, self._request.repository, root, kept, http)
+            found = trust.read_index(self._host.image, base, root, kept, remote)
             release = self._choose(found)
             self._version = release.version
-            origin: Origin = Limited(http, self._request.bandwidth) if self._request.bandwidth else http
+            origin: Origin = Limited(remote, self._request.bandwidth) if self._request.bandwidth else remote
             return self._stage(found, release, origin)
         finally:
-            http.close()
+            remote.close()
 
     def _choose(self, found: Index) -> Release:
         request, host = self._request, self._host

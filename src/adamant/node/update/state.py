@@ -39,6 +39,8 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True):
     bandwidth: int = 0
     """Most bytes a second; 0 is no limit."""
     seed: int = 0
+    sent: bool = False
+    """Whether a client sends what is asked for (sent.py), in place of a repository at an address."""
 
 
 class Progress(Struct, frozen=True):

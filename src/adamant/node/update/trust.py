@@ -17,7 +17,7 @@ from typing import Any
 
 from adamant.core import files, limits
 from adamant.model.errors import AdamantError, BusyError, UnreachableError, VerificationError
-from adamant.node.update.origin import HttpOrigin
+from adamant.node.update.origin import Remote
 from adamant.release import index
 from adamant.release.index import Index
 
@@ -29,7 +29,7 @@ _HISTORY = "root_history"
 _A_ROOT = re.compile(r"metadata/([0-9]{1,9})\.root\.json")
 
 
-def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOrigin) -> Index:
+def read_index(product: str, base: str, root: bytes, kept: Path, origin: Remote) -> Index:
     """The releases of `product` in the repository at `base`; metadata is kept in the folder `kept`.
 
     Raises VerificationError `repository-untrusted` with the reason, `repository-expired`, BusyError `clock-behind`, or
@@ -90,7 +90,7 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
             "repository-expired",
             f"the repository's signatures have run out ({error}), if it is {now:%Y-%m-%d %H:%M} UTC",
             context=base,
-            hint="is the clock right (time.servers in the config)? If it is, nobody ran adamant repo refresh",
+            hint="is the clock right (time.servers in the config)? If it is, nobody ran adamant repo refresh since",
         ) from error
     except RepositoryError as error:
         raise _untrusted(str(error), base) from error
