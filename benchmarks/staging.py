@@ -30,7 +30,7 @@ ROOM = 512 << 20
 
 
 class Staged(msgspec.Struct, frozen=True):
-    """What staging took, after the metadata: bytes by kind of file (usr, verity, efi), requests, seconds, memory."""
+    """What staging took, after the metadata: bytes by kind of file (erofs, verity, efi), requests, seconds, memory."""
 
     fetched: dict[str, int]
     requests: int

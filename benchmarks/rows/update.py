@@ -45,7 +45,7 @@ class _Case(NamedTuple):
     @property
     def delta(self) -> int:
         """Bytes fetched for /usr: blocks and their tree."""
-        return self.staged.fetched.get("usr", 0) + self.staged.fetched.get("verity", 0)
+        return self.staged.fetched.get("erofs", 0) + self.staged.fetched.get("verity", 0)
 
     @property
     def total(self) -> int:
