@@ -26,19 +26,19 @@ from adamant.core import limits  # noqa: E402
 from adamant.model.errors import AdamantError  # noqa: E402
 from adamant.node import efivars, health, probes  # noqa: E402
 from adamant.node.config import wanted  # noqa: E402
-from adamant.node.update.esp import EspFolder  # noqa: E402
+from adamant.node.update import esp  # noqa: E402
 
 _POLL_SECONDS = 2.0
 
 
 def bless(root: Path) -> None:
     """Take the counter from the entry that was started: from now on it boots for as long as it is there."""
-    esp = EspFolder(root / "efi")
+    folder = esp.EspFolder(root / "efi")
     name = efivars.uki(root)
-    for entry in esp.entries():
+    for entry in folder.entries():
         good = entry._replace(left=None, done=0)
         if good.name == name and not entry.good:
-            esp.rename(entry, good)
+            folder.rename(entry, good)
 
 
 def same_entry(root: Path) -> bool:
@@ -83,6 +83,7 @@ def main(seconds: float = limits.HEALTHY_SECONDS, root: Path = Path("/")) -> int
         sys.stderr.write(f"<3>this release was not found good: {why}\n")
         return 1
     try:
+        esp.mount()
         bless(root)
     except AdamantError as error:
         sys.stderr.write(f"<3>this release is good, and its entry could not be told so: {error.message}\n")

@@ -23,8 +23,10 @@ def main(root: Path = Path("/")) -> int:
     if PACKAGES not in sys.path:
         sys.path.append(PACKAGES)
     from adamant.model.errors import AdamantError  # noqa: PLC0415 - only now can the packages be found
+    from adamant.node.update import esp  # noqa: PLC0415
 
     try:
+        esp.mount()
         said = settle(root)
     except (AdamantError, OSError) as error:
         sys.stderr.write(f"<3>the kernel's arguments cannot be set: {' '.join(str(error).split())}\n")

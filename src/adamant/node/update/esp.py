@@ -13,11 +13,18 @@ from pathlib import Path
 from adamant.core import files
 from adamant.core.source import Source
 from adamant.model.errors import AdamantError, BusyError
+from adamant.node.systemd import Systemd
 from adamant.node.update import entries
 from adamant.node.update.entries import Entry
 
 FOLDER = "EFI/Linux"
 _TEMPORARY = "adamant.new"
+
+
+def mount() -> None:
+    """Have the ESP mounted at /efi: no boot waits for that. Raises AdamantError of systemd."""
+    with Systemd() as systemd:
+        systemd.act("start", "efi.mount")
 
 
 class EspFolder:
