@@ -21,6 +21,7 @@ _EPILOG = """\b
 Examples:
   adamant repo init repo --keys repo-keys --roots 3 --threshold 2
   adamant repo publish repo out/example_2_amd64 --keys repo-keys --channel beta
+  adamant repo publish repo out/example_3_amd64 --keys repo-keys --patch-from 2
   adamant repo promote repo example 2 --channel stable --waves slow --keys repo-keys
   adamant repo serve repo
 """
@@ -96,13 +97,24 @@ def init(folder: Path, keys: Path, roots: int, threshold: int, as_json: bool) ->
 @click.option("--channel", "channels", multiple=True, default=("stable",), show_default=True, help="May be repeated.")
 @click.option("--waves", type=click.Choice(list(_PRESETS)), default="now", show_default=True, help="How fast.")
 @click.option("--pass-through", is_flag=True, help="No machine may go past this release: it goes to it first.")
+@click.option(
+    "--patch-from", "bases", metavar="VERSION", multiple=True, help="Make a patch from this release. May be repeated."
+)
 @json_option
 def publish(
-    folder: Path, build: Path, keys: Path, channels: tuple[str, ...], waves: str, pass_through: bool, as_json: bool
+    folder: Path,
+    build: Path,
+    keys: Path,
+    channels: tuple[str, ...],
+    waves: str,
+    pass_through: bool,
+    bases: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Add the release in the output folder BUILD, and offer it in channels."""
+    from adamant.core import files  # noqa: PLC0415
     from adamant.reading.released import read_build  # noqa: PLC0415
-    from adamant.release import index  # noqa: PLC0415
+    from adamant.release import index, patches  # noqa: PLC0415
 
     repository = _open(folder)
     made = read_build(build, pass_through=pass_through)
@@ -110,16 +122,28 @@ def publish(
     found = index.add(repository.index(product), made.release)
     for channel in channels:
         found = index.offer(found, _offer(channel, made.release.version, made.release.arch, waves))
-    repository.publish(found, made.content, _signers(keys))
+    patched = repository.patches(product) if bases else None
+    sizes = {}
+    with files.work_folder(folder, "patch") as work:
+        content = dict(made.content)
+        for base in bases:
+            old = index.find(found, base, made.release.arch)
+            patch = repository.make_patch(old, made.release, made.content, work / str(len(sizes)))
+            content[patch.file.path] = work / str(len(sizes))
+            sizes[base] = patch.file.size
+            patched = patches.add(patched, patch)
+        repository.publish(found, content, _signers(keys), patched)
     size = made.release.usr.size + made.release.verity.size + made.release.uki.size
     _say(
         as_json,
         f"published {product} {made.release.version} ({made.release.arch.value}, {size / 1e6:.1f} MB) "
-        f"in {', '.join(channels)}",
+        f"in {', '.join(channels)}"
+        + "".join(f", with a patch from {base} ({patch_size / 1e6:.1f} MB)" for base, patch_size in sizes.items()),
         product=product,
         version=made.release.version,
         arch=made.release.arch.value,
         channels=list(channels),
+        patches=sizes,
     )
 
 

@@ -180,6 +180,8 @@ CONFIG_BOOT_SECONDS = 120.0
 """How long the agent waits for the service that renders a config at boot."""
 TUF_METADATA_SIZE = 4 << 20
 """One file of metadata of a repository, or an index of releases."""
+PATCH_HEAD_SIZE = 64 << 10
+"""The begin of a patch: a segment of 8 MiB takes 48 bytes of it."""
 ROOT_KEYS = 16
 """Root keys of one repository."""
 ORIGIN_SECONDS = 30.0

@@ -7,22 +7,27 @@ partition, so that nobody can go back to older metadata.
 import inspect
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from adamant.core import files, limits
-from adamant.model.errors import AdamantError, UnreachableError, VerificationError
+from adamant.model.errors import AdamantError, InputError, UnreachableError, VerificationError
 from adamant.node.update.origin import HttpOrigin
-from adamant.release import index
+from adamant.release import index, patches
 from adamant.release.index import Index
+from adamant.release.patches import Patches
 
 ROOT = "usr/lib/adamant/repository/root.json"
 """Where an image carries the root that it trusts."""
 _RELEASES = "releases.json"
+_PATCHES = "patches.json"
 
 
-def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOrigin) -> Index:
-    """The releases of `product` in the repository at `base`; metadata is kept in the folder `kept`.
+def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOrigin) -> tuple[Index, Patches]:
+    """The releases of `product` in the repository at `base`, and its patches; metadata is kept in the folder `kept`.
+
+    A list of patches that cannot be had or read is an empty one: an update needs none of them.
 
     Raises VerificationError `repository-untrusted` with the reason, or the origin's errors.
     """
@@ -56,6 +61,11 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
         if target is None:
             raise AdamantError("product-unknown", f"the repository has no releases of {product}", context=base)
         data = Path(client.download_target(target, str(kept / _RELEASES))).read_bytes()
+        patched = Patches(product)
+        listed = client.get_targetinfo(f"{product}/{_PATCHES}")
+        if listed is not None and listed.length <= limits.TUF_METADATA_SIZE:
+            with suppress(DownloadError, RepositoryError, InputError):
+                patched = patches.decode(Path(client.download_target(listed, str(kept / _PATCHES))).read_bytes())
     except DownloadError as error:
         raise failed[-1] if failed else UnreachableError("origin-unreachable", str(error), context=base) from error
     except RepositoryError as error:
@@ -65,7 +75,7 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: HttpOri
             context=base,
             hint="an expired signature: adamant repo refresh; else do not use it, and ask who runs it",
         ) from error
-    return index.decode(data)
+    return index.decode(data), patched
 
 
 def _take_newer_root(root: bytes, kept: Path) -> None:
