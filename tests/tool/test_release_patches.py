@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from adamant.cli.repo import group
 from adamant.core.verity_tree import read_tree
+from adamant.model import manifest
 from adamant.model.arch import Arch
+from adamant.model.digest import sha256
+from adamant.model.manifest import Artifact, ArtifactKind
 from adamant.node.update import trust
 from adamant.node.update.origin import FolderOrigin
 from adamant.release import index, patch, patches
@@ -37,12 +41,22 @@ def command(*arguments: object) -> str:
     return done.output
 
 
+def build(folder: Path, usr: bytes) -> None:
+    """A build whose version is the folder's name, with an SBOM, without which nothing is published."""
+    path = image_maker.build(folder, usr, folder.name) / "manifest.json"
+    (folder / "sbom.json").write_bytes(b"{}")
+    digest = sha256(b"{}")
+    found = manifest.decode(path.read_bytes())
+    sbom = Artifact(ArtifactKind.SBOM, "sbom.json", 2, digest, digest)
+    path.write_bytes(manifest.encode(replace(found, artifacts=(*found.artifacts, sbom))))
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A folder with a repository that has release 1, and a build of release 2."""
     command("init", tmp_path / "repo", "--keys", tmp_path / "keys")
-    image_maker.build(tmp_path / "1", OLD, "1")
-    image_maker.build(tmp_path / "2", NEW, "2")
+    build(tmp_path / "1", OLD)
+    build(tmp_path / "2", NEW)
     command("publish", tmp_path / "repo", tmp_path / "1", "--keys", tmp_path / "keys")
     return tmp_path
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adamant.core import limits, verity_tree, zstd
 from adamant.core.verity_tree import Tree
-from adamant.model.digest import RootHash
+from adamant.model.digest import RootHash, Salt
 from adamant.model.errors import InputError, VerificationError
 from adamant.model.layout import BLOCK
 from adamant.release import patch, patches
@@ -78,7 +78,7 @@ def test_what_is_longer_than_a_segment_is_cut_and_windows_lie_around_it(monkeypa
 
 
 def test_images_without_a_common_salt_are_patched_as_a_whole() -> None:
-    old = verity_tree.read_tree(image_maker.source(image_maker.verity(OLD, image_maker.Salt("77" * 32))))
+    old = verity_tree.read_tree(image_maker.source(image_maker.verity(OLD, Salt("77" * 32))))
     out = io.BytesIO()
     head = patch.make(image_maker.source(OLD), old, image_maker.source(NEW), tree(NEW), out)
     assert head.moved == 60, "all but the block of zeros"

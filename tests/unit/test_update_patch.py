@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from adamant.core import zstd
+from adamant.model.digest import RootHash
 from adamant.model.errors import AdamantError
 from adamant.model.layout import BLOCK
 from adamant.node.update import entries
@@ -147,7 +148,7 @@ def other_window(head: patch.Head, _frames: list[bytes]) -> patch.Head:
 
 
 def other_base(head: patch.Head, _frames: list[bytes]) -> patch.Head:
-    return replace(head, old=BEFORE.release.root_hash)
+    return replace(head, old=RootHash(BEFORE.release.root_hash))
 
 
 def other_lists(head: patch.Head, _frames: list[bytes]) -> patch.Head:

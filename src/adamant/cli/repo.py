@@ -122,8 +122,8 @@ def publish(
     found = index.add(repository.index(product), made.release)
     for channel in channels:
         found = index.offer(found, _offer(channel, made.release.version, made.release.arch, waves))
-    patched = repository.patches(product) if bases else None
-    sizes = {}
+    patched = repository.patches(product)
+    sizes: dict[str, int] = {}
     with files.work_folder(folder, "patch") as work:
         content = dict(made.content)
         for base in bases:
@@ -132,7 +132,7 @@ def publish(
             content[patch.file.path] = work / str(len(sizes))
             sizes[base] = patch.file.size
             patched = patches.add(patched, patch)
-        repository.publish(found, content, _signers(keys), patched)
+        repository.publish(found, content, _signers(keys), patched if bases else None)
     size = made.release.usr.size + made.release.verity.size + made.release.uki.size
     _say(
         as_json,

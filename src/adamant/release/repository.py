@@ -138,11 +138,11 @@ class Repository:
             open_source(content[release.usr.path]) as new,
             open_source(verity) as old_verity,
             open_source(content[release.verity.path]) as new_verity,
-            out.open("xb") as file,
+            out.open("xb") as written,
         ):
             old_tree = verity_tree.read_tree(old_verity, RootHash(base.root_hash))
             new_tree = verity_tree.read_tree(new_verity, RootHash(release.root_hash))
-            head = patch.encode(patch.make(old, old_tree, new, new_tree, file))
+            head = patch.encode(patch.make(old, old_tree, new, new_tree, written))
         folder = release.usr.path.rpartition("/")[0]
         made = File(f"{folder}/from-{base.version}.patch", out.stat().st_size, files.sha256_file(out))
         digest = hashlib.sha256(head).hexdigest()
