@@ -90,6 +90,7 @@ def test_the_index_of_releases_says_nothing_of_patches_so_that_every_reader_take
     command("publish", shop / "repo", shop / "2", "--keys", shop / "keys", "--patch-from", "1")
     assert index.encode(Repository(shop / "repo", datetime.now(UTC)).index("ex")) == before
     assert len(read(shop)[1].patches) == 1, "a patch can follow its release"
+    assert "stable; patches from 1" in command("status", shop / "repo")
 
 
 def test_patches_outlast_what_is_published_after_them(shop: Path) -> None:

@@ -199,12 +199,15 @@ def withdraw(folder: Path, product: str, version: str, keys: Path, arch: str, wh
 @_folder
 @json_option
 def status(folder: Path, as_json: bool) -> None:
-    """Show products, releases, channels, and until when each signature holds."""
+    """Show products, releases, channels, patches, and until when each signature holds."""
+    from adamant.release import patches  # noqa: PLC0415
+
     repository = _open(folder)
     roles = repository.status()
     products = [repository.index(product) for product in repository.products()]
+    patched = {product.product: repository.patches(product.product) for product in products}
     if as_json:
-        click.echo(msgspec.json.encode({"roles": roles, "products": products}))
+        click.echo(msgspec.json.encode({"roles": roles, "products": products, "patches": list(patched.values())}))
         return
     now = datetime.now(UTC)
     click.echo("role         version  keys  valid for")
@@ -217,6 +220,8 @@ def status(folder: Path, as_json: bool) -> None:
         for release in product.releases:
             offers = [_channel(o, now) for o in product.offers if (o.version, o.arch) == release.key]
             what = f"withdrawn: {release.withdrawn}" if release.withdrawn else ", ".join(offers) or "in no channel"
+            bases = [patch.base for patch in patches.to(patched[product.product], release)]
+            what += f"; patches from {', '.join(bases)}" if bases else ""
             click.echo(f"  {release.version:<12} {release.arch.value:<6} {release.posture.value:<8} {what}")
 
 
