@@ -27,7 +27,7 @@ class Patch(Struct, frozen=True):
     base: Version
     base_root_hash: Digest
     file: File
-    head_size: int
+    head_size: Annotated[int, Meta(ge=1)]
     head_sha256: Digest
 
 
