@@ -1,6 +1,6 @@
 """Stages a release into files, as a machine does into its slots: what it fetches, how long it takes, its memory.
 
-    python -m benchmarks.staging WORK BASE PRODUCT OLD NEW
+    python -m benchmarks.staging WORK BASE PRODUCT OLD NEW delta|patch
 
 `WORK` holds root.json, the image and tree of the old release as usr-a and usr-a-verity, and its UKI below efi. It
 prints one JSON object (Staged). The program is a process of its own, so that its memory is the update's alone.
@@ -23,7 +23,7 @@ from adamant.node.update.entries import fresh
 from adamant.node.update.esp import EspFolder
 from adamant.node.update.origin import HttpOrigin
 from adamant.node.update.stage import Staging
-from adamant.release import index
+from adamant.release import index, patches
 
 ROOM = 512 << 20
 """Bytes of a slot."""
@@ -60,14 +60,15 @@ def _slot(work: Path, label: str) -> Slot:
     return Slot(label, BlockDevice(work / label), BlockDevice(work / f"{label}-verity"))
 
 
-def main(work: Path, base: str, product: str, old: str, new: str) -> Staged:
-    """Stage `new` on what runs `old`."""
+def main(work: Path, base: str, product: str, old: str, new: str, way: str) -> Staged:
+    """Stage `new` on what runs `old`, by the delta alone or by a patch if there is one."""
     arch = next(arch for arch, names in NAMES.items() if names.kernel == os.uname().machine)
     http = HttpOrigin(base)
-    found = trust.read_index(product, base, (work / "root.json").read_bytes(), work / "kept", http)
+    found, patched = trust.read_index(product, base, (work / "root.json").read_bytes(), work / "kept", http)
     origin = _Counted(http)
+    release = index.find(found, new, arch)
     staging = Staging(
-        index.find(found, new, arch),
+        release,
         index.find(found, old, arch),
         _slot(work, "usr-b"),
         _slot(work, "usr-a"),
@@ -75,6 +76,7 @@ def main(work: Path, base: str, product: str, old: str, new: str) -> Staged:
         origin,
         fresh(product, old)._replace(left=None),
         lambda _progress: None,
+        patches.to(patched, release) if way == "patch" else (),
     )
     begin = time.perf_counter()
     staging.run(fresh(product, new))
@@ -89,4 +91,4 @@ def main(work: Path, base: str, product: str, old: str, new: str) -> Staged:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(main(Path(sys.argv[1]), *sys.argv[2:6])))
+    sys.stdout.buffer.write(msgspec.json.encode(main(Path(sys.argv[1]), *sys.argv[2:7])))

@@ -108,7 +108,7 @@ class Node:
     def index(self, seconds: float = 10) -> Index:
         origin = HttpOrigin(self.mirror.base, seconds=seconds)
         try:
-            return trust.read_index("host", self.mirror.base, self.root, self.kept, origin)
+            return trust.read_index("host", self.mirror.base, self.root, self.kept, origin)[0]
         finally:
             origin.close()
 

@@ -264,7 +264,7 @@ def test_the_command_takes_a_machine_without_a_network_to_a_release(
     assert (code, staged["finished"]) == (6, True), staged
     assert (staged["fetched"], staged["requests"]) == (estimate["fetched"], estimate["requests"])
     assert machine.staged()
-    assert machine.said() == ["2 is staged in usr-b; the next boot tries it"]
+    assert machine.said() == ["2 is staged in usr-b, by delta; the next boot tries it"]
 
 
 def test_only_what_the_machine_needs_is_sent(machine: Machine, node: client.Node, archive: Path) -> None:

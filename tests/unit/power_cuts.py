@@ -5,8 +5,9 @@ one of the kernel's: a name is there or it is not, and a file's bytes are there 
 """
 
 import hashlib
+import io
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adamant.core import verity_tree
@@ -20,7 +21,9 @@ from adamant.node.update import entries
 from adamant.node.update.devices import Slot, source
 from adamant.node.update.entries import Entry
 from adamant.node.update.stage import Progress, Staging
+from adamant.release import patch
 from adamant.release.index import File, Part, Release
+from adamant.release.patches import Patch
 from tests.unit import image_maker
 from tests.unit.image_maker import SALT
 
@@ -162,6 +165,25 @@ def made(version: str, usr: bytes, kernel: bytes = b"kernel" * 2000) -> Made:
     return Made(release, usr, tree, uki)
 
 
+def made_patch(old: Made, new: Made) -> tuple[Patch, bytes]:
+    """A patch from one release to another, with its bytes."""
+    out = io.BytesIO()
+    sources = [image_maker.source(data) for data in (old.usr, old.tree, new.usr, new.tree)]
+    trees = verity_tree.read_tree(sources[1]), verity_tree.read_tree(sources[3])
+    head = patch.make(sources[0], trees[0], sources[2], trees[1], out)
+    return listed(old, new, out.getvalue(), head.size), out.getvalue()
+
+
+def listed(old: Made, new: Made, data: bytes, head_size: int) -> Patch:
+    """A patch of those bytes, as a repository lists it."""
+    release = new.release
+    path = f"host/{release.version}/from-{old.release.version}.patch"
+    file = File(path, len(data), hashlib.sha256(data).hexdigest())
+    head = hashlib.sha256(data[:head_size]).hexdigest()
+    root_hash = old.release.root_hash
+    return Patch(release.version, release.arch, old.release.version, root_hash, file, head_size, head)
+
+
 class Machine:
     """A machine that runs `old` from slot A. When there was a release `before`, slot B and an entry hold it."""
 
@@ -186,13 +208,18 @@ class Machine:
             assert isinstance(device, Disk)
             device.durable[: len(data)] = data
 
-    def staging(self, new: Made, origin: Memory) -> Staging:
-        """An update to `new`; its files are put into `origin`."""
+    def staging(self, new: Made, origin: Memory, patches: Sequence[tuple[Patch, bytes]] = ()) -> Staging:
+        """An update to `new`; its files are put into `origin`, with the patches."""
+        for one, data in patches:
+            folder, _, name = one.file.path.rpartition("/")
+            origin.files[f"targets/{folder}/{one.file.sha256}.{name}"] = data
         for file, data in ((new.release.usr, new.usr), (new.release.verity, new.tree), (new.release.uki, new.uki)):
             folder, _, name = file.path.rpartition("/")
             origin.files[f"targets/{folder}/{file.sha256}.{name}"] = data
         a, b = self.slots
-        return Staging(new.release, self.old.release, b, a, self.esp, origin, self.running, _silent)
+        return Staging(
+            new.release, self.old.release, b, a, self.esp, origin, self.running, _silent, [p for p, _ in patches]
+        )
 
     def lose_power(self, chance: random.Random) -> None:
         """What was not flushed is lost, or not; the power comes back."""

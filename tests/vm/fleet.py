@@ -34,8 +34,9 @@ class Fleet:
         adamant("lock", "-C", self.folder)
         return build(self.folder)
 
-    def publish(self, made: Example) -> None:
-        adamant("repo", "publish", self.home / "repo", made.output, "--keys", self.home / "keys")
+    def publish(self, made: Example, *options: str) -> None:
+        """Publish a release."""
+        adamant("repo", "publish", self.home / "repo", made.output, "--keys", self.home / "keys", *options)
 
     def upgrade(self, *options: str, expect: int, export: Path | None = None) -> dict[str, Any]:
         """The last word of `adamant node upgrade`, from the repository or from an export."""

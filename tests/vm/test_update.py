@@ -1,4 +1,4 @@
-"""From release 1 to 2 by delta, to 3 by the machine itself, and back from a release 4 that panics.
+"""From release 1 to 2 by a patch, to 3 by delta and the machine itself, and back from a release 4 that panics.
 
 By the commands of a person alone, who asks for an update, or configures one.
 """
@@ -54,7 +54,7 @@ def menu(fleet: Fleet) -> set[str]:
 
 def test_an_update_fetches_what_the_estimate_said_and_is_found_good(fleet: Fleet) -> None:
     assert fleet.upgrade("--estimate", expect=5)["error"]["reference"] == "no-update"
-    fleet.publish(fleet.define("2", "nftables"))
+    fleet.publish(fleet.define("2", "nftables"), "--patch-from", "1")
     estimate = fleet.upgrade("--estimate", expect=0)
     export = fleet.home / "fleet-2.tar"
     adamant("repo", "export", fleet.home / "repo", "fleet", "2", "--out", export)
@@ -63,6 +63,7 @@ def test_an_update_fetches_what_the_estimate_said_and_is_found_good(fleet: Fleet
     assert runs() == "1"
     staged = fleet.upgrade(expect=6)
     assert (staged["fetched"], staged["requests"]) == (estimate["fetched"], estimate["requests"])
+    assert "patch" in staged["message"]
     whole = (fleet.folder / "out" / "fleet_2_amd64" / "usr.erofs").stat().st_size
     assert staged["fetched"] < whole // 5, "the delta is no delta"
     adamant("node", "reboot")

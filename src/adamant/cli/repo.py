@@ -21,6 +21,7 @@ _EPILOG = """\b
 Examples:
   adamant repo init repo --keys repo-keys --roots 3 --threshold 2
   adamant repo publish repo out/example_2_amd64 --keys repo-keys --channel beta
+  adamant repo publish repo out/example_3_amd64 --keys repo-keys --patch-from 2
   adamant repo promote repo example 2 --channel stable --waves slow --keys repo-keys
   adamant repo serve repo
 """
@@ -96,13 +97,24 @@ def init(folder: Path, keys: Path, roots: int, threshold: int, as_json: bool) ->
 @click.option("--channel", "channels", multiple=True, default=("stable",), show_default=True, help="May be repeated.")
 @click.option("--waves", type=click.Choice(list(_PRESETS)), default="now", show_default=True, help="How fast.")
 @click.option("--pass-through", is_flag=True, help="No machine may go past this release: it goes to it first.")
+@click.option(
+    "--patch-from", "bases", metavar="VERSION", multiple=True, help="Make a patch from this release. May be repeated."
+)
 @json_option
 def publish(
-    folder: Path, build: Path, keys: Path, channels: tuple[str, ...], waves: str, pass_through: bool, as_json: bool
+    folder: Path,
+    build: Path,
+    keys: Path,
+    channels: tuple[str, ...],
+    waves: str,
+    pass_through: bool,
+    bases: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Add the release in the output folder BUILD, and offer it in channels."""
+    from adamant.core import files  # noqa: PLC0415
     from adamant.reading.released import read_build  # noqa: PLC0415
-    from adamant.release import index  # noqa: PLC0415
+    from adamant.release import index, patches  # noqa: PLC0415
 
     repository = _open(folder)
     made = read_build(build, pass_through=pass_through)
@@ -110,16 +122,28 @@ def publish(
     found = index.add(repository.index(product), made.release)
     for channel in channels:
         found = index.offer(found, _offer(channel, made.release.version, made.release.arch, waves))
-    repository.publish(found, made.content, _signers(keys))
+    patched = repository.patches(product)
+    sizes: dict[str, int] = {}
+    with files.work_folder(folder, "patch") as work:
+        content = dict(made.content)
+        for base in bases:
+            old = index.find(found, base, made.release.arch)
+            patch = repository.make_patch(old, made.release, made.content, work / str(len(sizes)))
+            content[patch.file.path] = work / str(len(sizes))
+            sizes[base] = patch.file.size
+            patched = patches.add(patched, patch)
+        repository.publish(found, content, _signers(keys), patched if bases else None)
     size = made.release.usr.size + made.release.verity.size + made.release.uki.size
     _say(
         as_json,
         f"published {product} {made.release.version} ({made.release.arch.value}, {size / 1e6:.1f} MB) "
-        f"in {', '.join(channels)}",
+        f"in {', '.join(channels)}"
+        + "".join(f", with a patch from {base} ({patch_size / 1e6:.1f} MB)" for base, patch_size in sizes.items()),
         product=product,
         version=made.release.version,
         arch=made.release.arch.value,
         channels=list(channels),
+        patches=sizes,
     )
 
 
@@ -175,12 +199,15 @@ def withdraw(folder: Path, product: str, version: str, keys: Path, arch: str, wh
 @_folder
 @json_option
 def status(folder: Path, as_json: bool) -> None:
-    """Show products, releases, channels, and until when each signature holds."""
+    """Show products, releases, channels, patches, and until when each signature holds."""
+    from adamant.release import patches  # noqa: PLC0415
+
     repository = _open(folder)
     roles = repository.status()
     products = [repository.index(product) for product in repository.products()]
+    patched = {product.product: repository.patches(product.product) for product in products}
     if as_json:
-        click.echo(msgspec.json.encode({"roles": roles, "products": products}))
+        click.echo(msgspec.json.encode({"roles": roles, "products": products, "patches": list(patched.values())}))
         return
     now = datetime.now(UTC)
     click.echo("role         version  keys  valid for")
@@ -193,6 +220,8 @@ def status(folder: Path, as_json: bool) -> None:
         for release in product.releases:
             offers = [_channel(o, now) for o in product.offers if (o.version, o.arch) == release.key]
             what = f"withdrawn: {release.withdrawn}" if release.withdrawn else ", ".join(offers) or "in no channel"
+            bases = [patch.base for patch in patches.to(patched[product.product], release)]
+            what += f"; patches from {', '.join(bases)}" if bases else ""
             click.echo(f"  {release.version:<12} {release.arch.value:<6} {release.posture.value:<8} {what}")
 
 

@@ -182,6 +182,8 @@ TUF_METADATA_SIZE = 4 << 20
 """One file of metadata of a repository, or an index of releases."""
 TIMESTAMP_DAYS = 15
 """How long the timestamp of a repository may hold from now on: a repository signs for a day less (ONLINE_DAYS)."""
+PATCH_HEAD_SIZE = 64 << 10
+"""The begin of a patch: a segment of 8 MiB takes 48 bytes of it."""
 ROOT_KEYS = 16
 """Root keys of one repository."""
 ORIGIN_SECONDS = 30.0

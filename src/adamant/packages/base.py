@@ -15,6 +15,7 @@ BASE: dict[str, str] = {
     "e2fsprogs": "makes and checks the state and var file systems (systemd-repart starts mke2fs)",
     "kmod": "loads kernel modules for udev and systemd",
     "libc-bin": "nsswitch.conf, and the loader's tools",
+    "libzstd1": "unpacks patches to releases (kmod needs it too)",
     "mount": "mount and umount, which systemd starts for file systems with helpers",
     "openssl": "makes the node's key, in a process that ends (ca-certificates needs it too)",
     "python3": "the interpreter of the agent",

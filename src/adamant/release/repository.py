@@ -1,7 +1,8 @@
 """A repository of releases: static files signed with TUF (The Update Framework 1.0), which any web server serves.
 
     metadata/    N.root.json, N.targets.json, N.<product>.json, N.snapshot.json, timestamp.json
-    targets/     <product>/<digest>.releases.json, and the files of releases as <product>/<version>/<digest>.<name>
+    targets/     <product>/<digest>.releases.json, <product>/<digest>.patches.json when there are patches, and the files
+                 of releases as <product>/<version>/<digest>.<name>
 
 The role targets delegates `<product>/*` to the role of each product. What is named by digest or number never changes
 once it is written; `timestamp.json` is replaced last, in one step. So a reader sees the state before or after, never
@@ -9,6 +10,7 @@ between, and a publisher that is killed leaves only files that nobody is told of
 verified like a stranger's when it is read: a folder that somebody changed is not signed anew.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,17 +34,21 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization import DeserializationError
 
-from adamant.core import files, limits
+from adamant.core import files, limits, verity_tree
+from adamant.core.source import open_source
 from adamant.model.arch import Arch
+from adamant.model.digest import RootHash
 from adamant.model.errors import BusyError, InputError, VerificationError
-from adamant.release import index
+from adamant.release import index, patch, patches
 from adamant.release.exported import ARCHIVE, METADATA, TARGET_FILES, write_archive
-from adamant.release.index import Index
+from adamant.release.index import File, Index, Release
+from adamant.release.patches import Patch, Patches
 from adamant.release.signers import ONLINE, TARGETS, Signers, public, root_name
 
 T = TypeVar("T", bound=Signed)
 
 RELEASES = "releases.json"
+PATCHES = "patches.json"
 
 ROOT_DAYS = 365
 TARGETS_DAYS = 365
@@ -105,12 +111,50 @@ class Repository:
         role = self._read_product(product, self._state())
         return self._index_of(product, role) if role else Index(product)
 
+    def patches(self, product: str) -> Patches:
+        """The patches of a product; none, when it is new."""
+        role = self._read_product(product, self._state())
+        if role is None or f"{product}/{PATCHES}" not in role.targets:
+            return Patches(product)
+        return patches.decode(self._document(role.targets[f"{product}/{PATCHES}"], "list of patches"))
+
+    def make_patch(self, base: Release, release: Release, content: dict[str, Path], out: Path) -> Patch:
+        """Make a patch to `release` from `base`, which is published, in the new file `out`.
+
+        The files of `release` are in `content`, by target path. Raises InputError `patch-base` for a base that is the
+        release itself, or InputError `patch-useless`.
+        """
+        if base.root_hash == release.root_hash:
+            raise InputError("patch-base", f"{base.version} has the image of {release.version}: a patch saves nothing")
+        usr, verity = (self._place(file) for file in (base.usr, base.verity))
+        for place, file in ((usr, base.usr), (verity, base.verity)):
+            if not place.is_file() or files.sha256_file(place) != file.sha256:
+                raise VerificationError(
+                    "repository-broken", f"{file.path} of the repository is not as its release says"
+                )
+        with (
+            open_source(usr) as old,
+            open_source(content[release.usr.path]) as new,
+            open_source(verity) as old_verity,
+            open_source(content[release.verity.path]) as new_verity,
+            out.open("xb") as written,
+        ):
+            old_tree = verity_tree.read_tree(old_verity, RootHash(base.root_hash))
+            new_tree = verity_tree.read_tree(new_verity, RootHash(release.root_hash))
+            head = patch.encode(patch.make(old, old_tree, new, new_tree, written))
+        folder = release.usr.path.rpartition("/")[0]
+        made = File(f"{folder}/from-{base.version}.patch", out.stat().st_size, files.sha256_file(out))
+        digest = hashlib.sha256(head).hexdigest()
+        return Patch(release.version, release.arch, base.version, base.root_hash, made, len(head), digest)
+
     def products(self) -> list[str]:
         """Names of all products."""
         return sorted(self._state().roles)
 
-    def publish(self, made: Index, content: dict[str, Path], signers: Signers) -> None:
-        """Replace a product's index, with the files in `content` (by the target paths that the index names) as targets.
+    def publish(self, made: Index, content: dict[str, Path], signers: Signers, patched: Patches | None = None) -> None:
+        """Replace a product's index, and its patches when they are given.
+
+        The files in `content`, by the target paths that these name, become targets.
 
         A product that is new needs the key of the role targets, and gets a key of its own. Files of releases that are
         there already need not be in `content`.
@@ -126,12 +170,17 @@ class Repository:
             role = before or Targets()
             for path, source in content.items():
                 role.targets[path] = self._store(path, source)
-            self._check_files(made, role)
-            data = index.encode(made)
-            index.decode(data)  # what machines would refuse to read is not signed
-            target = TargetFile.from_data(f"{made.product}/{RELEASES}", data, ["sha256"])
-            self._store_bytes(target, data)
-            role.targets[target.path] = target
+            named = [(release.version, file) for release in made.releases for file in release.files]
+            named += [(p.version, p.file) for p in patched.patches] if patched else []
+            self._check_files(named, role)
+            documents = {RELEASES: index.encode(made)}
+            index.decode(documents[RELEASES])  # what machines would refuse to read is not signed
+            if patched is not None:
+                documents[PATCHES] = patches.encode(patched)
+            for name, data in documents.items():
+                target = TargetFile.from_data(f"{made.product}/{name}", data, ["sha256"])
+                self._store_bytes(target, data)
+                role.targets[target.path] = target
             role.version = before.version + 1 if before else 1
             role.expires = self._until(PRODUCT_DAYS)
             self._write(made.product, role, [signers.load(made.product, state.roles[made.product].keyids)])
@@ -179,7 +228,7 @@ class Repository:
         return self._path("root", self._newest_root()).read_bytes()
 
     def export(self, product: str, version: str, arch: Arch, out: Path) -> int:
-        """Copy all metadata and the files of one release into the new folder `out`; the bytes that were copied.
+        """Copy all metadata, a release's files and the patches to it into the new folder `out`; the bytes copied.
 
         An `out` whose name ends in .tar becomes a tar archive of the same in place of a folder.
 
@@ -191,6 +240,9 @@ class Repository:
         release = index.find(found, version, arch)
         assert role is not None
         targets = [role.targets[f"{product}/{RELEASES}"], *(role.targets[file.path] for file in release.files)]
+        if f"{product}/{PATCHES}" in role.targets:
+            names = [f"{product}/{PATCHES}", *(p.file.path for p in patches.to(self.patches(product), release))]
+            targets += [role.targets[name] for name in names]
         metadata = [(path, Path(METADATA) / path.name) for path in sorted(self._metadata.glob("*.json"))]
         places = [(self.target_path(t), self.target_path(t).relative_to(self.folder)) for t in targets]
         if out.exists():
@@ -272,17 +324,18 @@ class Repository:
         folder, _, name = target.path.rpartition("/")
         return self.folder / TARGET_FILES / folder / f"{target.hashes['sha256']}.{name}"
 
-    def _check_files(self, made: Index, role: Targets) -> None:
-        """Every file that the index names is a target, with that size and digest, and is there."""
-        for release in made.releases:
-            for file in release.files:
-                target = role.targets.get(file.path)
-                if target is None or (target.length, target.hashes["sha256"]) != (file.size, file.sha256):
-                    raise InputError(
-                        "release-incomplete", f"the file {file.path} of {release.version} is not as the index says"
-                    )
-                if not self.target_path(target).is_file():
-                    raise InputError("release-incomplete", f"the file {file.path} of {release.version} is missing")
+    def _check_files(self, named: list[tuple[str, File]], role: Targets) -> None:
+        """Every file, each with its release, is a target with that size and digest, and is there."""
+        for version, file in named:
+            target = role.targets.get(file.path)
+            if target is None or (target.length, target.hashes["sha256"]) != (file.size, file.sha256):
+                raise InputError("release-incomplete", f"the file {file.path} of {version} is not as the index says")
+            if not self.target_path(target).is_file():
+                raise InputError("release-incomplete", f"the file {file.path} of {version} is missing")
+
+    def _place(self, file: File) -> Path:
+        """Where a file of a release lies."""
+        return self.target_path(TargetFile(file.size, {"sha256": file.sha256}, file.path))
 
     # -- what is read --------------------------------------------------------------------------------------------------
 
@@ -324,11 +377,13 @@ class Repository:
             return metadata.signed
 
     def _index_of(self, product: str, role: Targets) -> Index:
-        target = role.targets[f"{product}/{RELEASES}"]
-        data = files.read_limited(self.target_path(target), limits.TUF_METADATA_SIZE, "index of releases")
+        return index.decode(self._document(role.targets[f"{product}/{RELEASES}"], "index of releases"))
+
+    def _document(self, target: TargetFile, what: str) -> bytes:
+        data = files.read_limited(self.target_path(target), limits.TUF_METADATA_SIZE, what)
         with _verifying(self.target_path(target)):
             target.verify_length_and_hashes(data)
-        return index.decode(data)
+        return data
 
 
 def _paths(product: str) -> list[str]:

@@ -37,7 +37,9 @@ from adamant.node.update.sent import BASE, SOCKET, SentOrigin  # noqa: E402
 from adamant.node.update.stage import Progress, Staging  # noqa: E402
 from adamant.node.version import POSTURE  # noqa: E402
 from adamant.release import index as releases  # noqa: E402
+from adamant.release import patches  # noqa: E402
 from adamant.release.index import Index, Machine, Release  # noqa: E402
+from adamant.release.patches import Patch  # noqa: E402
 
 _TELL_SECONDS = 0.5
 
@@ -92,11 +94,11 @@ class Update:
         try:
             root = trust.carried_root(self._host.root)
             kept = self._host.root / "state/adamant/repository"
-            found = trust.read_index(self._host.image, base, root, kept, remote)
+            found, patched = trust.read_index(self._host.image, base, root, kept, remote)
             release = self._choose(found)
             self._version = release.version
             origin: Origin = Limited(remote, self._request.bandwidth) if self._request.bandwidth else remote
-            return self._stage(found, release, origin)
+            return self._stage(found, release, patches.to(patched, release), origin)
         finally:
             remote.close()
 
@@ -121,7 +123,7 @@ class Update:
             raise BusyError("no-update", f"no update: {choice.why}")
         return choice.release
 
-    def _stage(self, found: Index, release: Release, origin: Origin) -> state.Progress:
+    def _stage(self, found: Index, release: Release, patched: Sequence[Patch], origin: Origin) -> state.Progress:
         host, esp = self._host, self._host.esp
         running = host.entry()
         kept = self._note_failed()
@@ -133,11 +135,12 @@ class Update:
             return self._done(f"{release.version} is staged already; the next boot tries it", 0, 0)
         old = next((r for r in found.releases if r.key == (host.version, host.arch)), None)
         slot, active = host.slot(host.other()), host.slot(host.active)
-        staging = Staging(release, old, slot, active, esp, origin, running, self._watch)
+        staging = Staging(release, old, slot, active, esp, origin, running, self._watch, patched)
         if self._request.action == "estimate":
             fetched, requests = staging.estimate()
             whole = release.usr.size + release.uki.size
             text = f"{release.version} needs {fetched} bytes in {requests} requests, of {whole} bytes in all"
+            text += f", {staging.way}"
             return self._done(text, staging.fetched + fetched, staging.requests + requests)
         if kept.boot:  # what was staged goes away first
             kept = replace(kept, boot="")
@@ -148,9 +151,10 @@ class Update:
         boot = boot_id(host.root)
         state.write(host.root, replace(kept, staged=release.version, before=host.version, failed=failed, boot=boot))
         first = entries.order(esp.entries())[0].version
-        text = f"{release.version} is staged in {slot.label}; the next boot tries it"
+        then = "the next boot tries it"
         if first != release.version:
-            text = f"{release.version} is staged in {slot.label}; the newer {first} boots until adamant node rollback"
+            then = f"the newer {first} boots until adamant node rollback"
+        text = f"{release.version} is staged in {slot.label}, {staging.way}; {then}"
         return self._done(text, staging.fetched, staging.requests)
 
     def _is_staged(self, release: Release, kept: state.Record, found: Sequence[Entry]) -> bool:

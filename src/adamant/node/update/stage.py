@@ -6,6 +6,9 @@ blocks, each checked before; check all of them again as the disk gives them back
 write the UKI under a name that the boot loader does not look at; rename it. Each step is flushed before the next. No
 partition table is written.
 
+Blocks come by a patch from the running release when that is fewer bytes, else by the delta. A patch that cannot be used
+costs what was fetched of it, and the delta brings the rest.
+
 Done again after an interruption, it finds what is there by its hashes: no block is fetched twice.
 """
 
@@ -13,7 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from adamant.core import verity_tree
+from adamant.core import limits, verity_tree
 from adamant.core.source import Source
 from adamant.core.verity_tree import DIGEST, Tree, hashes, read_tree
 from adamant.model.digest import RootHash
@@ -23,9 +26,10 @@ from adamant.node.update import entries
 from adamant.node.update.devices import Slot, source
 from adamant.node.update.entries import Entry
 from adamant.node.update.origin import Origin
-from adamant.release import delta
+from adamant.release import delta, patch
 from adamant.release.delta import Plan, Request
 from adamant.release.index import File, Part, Release
+from adamant.release.patches import Patch
 
 _AT_ONCE = 256
 """Blocks that are read and hashed at once: 1 MiB."""
@@ -59,11 +63,25 @@ class Progress(NamedTuple):
     total: int
 
 
+class Patched(NamedTuple):
+    """A patch that is to be used: its segments that hold blocks which are wanted."""
+
+    patch: Patch
+    head: patch.Head
+    lists: patch.Lists
+    segments: tuple[patch.Segment, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the segments."""
+        return sum(segment.size for segment in self.segments)
+
+
 class Staging:
     """One release on its way into one slot.
 
     `running` is the entry that the machine was started from, and `old` its release, when the repository knows it: then
-    sections that both UKIs have are not fetched.
+    sections that both UKIs have are not fetched. `patches` are those to the release, from whichever one.
     """
 
     def __init__(
@@ -76,6 +94,7 @@ class Staging:
         origin: Origin,
         running: Entry,
         watch: Callable[[Progress], None],
+        patches: Sequence[Patch] = (),
     ) -> None:
         self._release = release
         self._old = old
@@ -85,6 +104,9 @@ class Staging:
         self._origin = origin
         self._running = running
         self._watch = watch
+        self._patches = patches
+        self.way = ""
+        """By what the image comes: patch, delta or whole; and why not by a patch, when there are some."""
         self.fetched = 0
         """Bytes that came from the origin."""
         self.requests = 0
@@ -96,7 +118,14 @@ class Staging:
         self._clear_menu()
         present = self._present(tree)
         plan = self.plan(tree, present)
+        patched = self._patched(tree, plan)
         self._invalidate()
+        if patched is not None:
+            failed = self._write_patched(tree, plan, patched, present)
+            plan = self.plan(tree, present)
+            if failed:
+                self.way = _way(plan)
+                self._no_patch(failed)
         self._write(tree, plan, present)
         self._slot.data.flush()
         self._sweep(tree)
@@ -104,13 +133,14 @@ class Staging:
         self._esp.put(entry, self._uki())
 
     def estimate(self) -> tuple[int, int]:
-        """Bytes and requests that `run` will need from now on, after the tree, which this fetches."""
+        """Bytes and requests that `run` will need, after the tree and a patch's head, which this fetches."""
         self._fits()
         _, tree = self._tree()
         plan = self.plan(tree, self._present(tree))
+        patched = self._patched(tree, plan)
+        size, requests = (patched.size, len(patched.segments)) if patched else (plan.fetched_size, len(plan.requests))
         missing = self._uki_missing(self._uki_parts())
-        size = plan.fetched_size + sum(end - first for first, end in missing)
-        return size, len(plan.requests) + len(missing)
+        return size + sum(end - first for first, end in missing), requests + len(missing)
 
     # -- the usr image -------------------------------------------------------------------------------------------------
 
@@ -162,8 +192,71 @@ class Staging:
 
     def plan(self, tree: Tree, present: bytearray) -> Plan:
         """Where what is not present comes from."""
-        active = read_tree(source(self._active.label, self._active.tree))
-        return delta.plan(tree, [active], present)
+        return delta.plan(tree, [self._active_tree()], present)
+
+    def _active_tree(self) -> Tree:
+        return read_tree(source(self._active.label, self._active.tree))
+
+    # -- by a patch ----------------------------------------------------------------------------------------------------
+
+    def _patched(self, tree: Tree, plan: Plan) -> Patched | None:
+        """The patch from the running release, if it is fewer bytes than the plan; `way` is what was chosen."""
+        self.way = _way(plan)
+        if not self._patches or not plan.requests:
+            return None
+        active = self._active_tree()
+        fitting = next((p for p in self._patches if p.base_root_hash == active.root_hash), None)
+        if fitting is None:
+            self._no_patch("none is from the running release")
+            return None
+        if fitting.head_size >= plan.fetched_size:
+            return None
+        try:
+            head = self._head(fitting, active, tree)
+        except AdamantError as error:
+            self._no_patch(error.message)
+            return None
+        found = patch.lists(active, tree)
+        wanted = [plan.wanted(block) for block in found.moved]
+        chosen = Patched(fitting, head, found, tuple(patch.needed(head, wanted)))
+        if chosen.size >= plan.fetched_size:
+            return None
+        self.way = f"by a patch from {fitting.base}"
+        return chosen
+
+    def _no_patch(self, why: str) -> None:
+        self.way += f", as no patch could be used: {why}"
+
+    def _head(self, found: Patch, active: Tree, tree: Tree) -> patch.Head:
+        data = b"".join(self._fetch(found.file, 0, min(found.head_size, limits.PATCH_HEAD_SIZE)))
+        if hashlib.sha256(data).hexdigest() != found.head_sha256:
+            raise VerificationError("release-file", f"{found.file.path} is not as its release says")
+        head = patch.decode(data, found.file.size)
+        if (head.old, head.new) != (active.root_hash, tree.root_hash):
+            raise VerificationError("release-file", f"{found.file.path} is between other images")
+        return head
+
+    def _write_patched(self, tree: Tree, plan: Plan, patched: Patched, present: bytearray) -> str:
+        """Write what the patch brings, and mark it as present.
+
+        It ends at the first segment that is of no use; why, or nothing when all were of use.
+        """
+        active = source(self._active.label, self._active.data)
+        total = tree.superblock.data_blocks
+        for segment in patched.segments:
+            try:
+                frame = b"".join(self._fetch(patched.patch.file, segment.offset, segment.size))
+                data = patch.unpack(patched.head, segment, frame, active, patched.lists, tree)
+            except AdamantError as error:
+                return error.message
+            for index, block in enumerate(patched.lists.moved[segment.first : segment.end]):
+                if plan.wanted(block):
+                    self._put(tree, block, data[index * BLOCK : (index + 1) * BLOCK])
+                    present[block] = 1
+            self._watch(Progress("write", sum(present), total))
+        return ""
+
+    # -- by delta, and what a patch leaves -----------------------------------------------------------------------------
 
     def _invalidate(self) -> None:
         """Make the slot one that no root hash finds: superblock and top block of its tree become zeros."""
@@ -284,6 +377,10 @@ def _digest(running: Source, part: Part) -> str:
     for data in running.chunks(part.offset, part.offset + part.size):
         digest.update(data)
     return digest.hexdigest()
+
+
+def _way(plan: Plan) -> str:
+    return "whole" if plan.whole else "by delta"
 
 
 def _gaps(size: int, parts: Sequence[Part]) -> list[tuple[int, int]]:

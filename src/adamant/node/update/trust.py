@@ -11,26 +11,31 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from adamant.core import files, limits
-from adamant.model.errors import AdamantError, BusyError, UnreachableError, VerificationError
+from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
 from adamant.node.update.origin import Remote
-from adamant.release import index
+from adamant.release import index, patches
 from adamant.release.index import Index
+from adamant.release.patches import Patches
 
 ROOT = "usr/lib/adamant/repository/root.json"
 """Where an image carries the root that it trusts."""
 _RELEASES = "releases.json"
+_PATCHES = "patches.json"
 _HISTORY = "root_history"
 """Roots that were believed, as N.root.json: where later ones of python-tuf keep them too."""
 _A_ROOT = re.compile(r"metadata/([0-9]{1,9})\.root\.json")
 
 
-def read_index(product: str, base: str, root: bytes, kept: Path, origin: Remote) -> Index:
-    """The releases of `product` in the repository at `base`; metadata is kept in the folder `kept`.
+def read_index(product: str, base: str, root: bytes, kept: Path, origin: Remote) -> tuple[Index, Patches]:
+    """The releases of `product` in the repository at `base`, and its patches; metadata is kept in the folder `kept`.
+
+    A list of patches that cannot be had or read is an empty one: an update needs none of them.
 
     Raises VerificationError `repository-untrusted` with the reason, `repository-expired`, BusyError `clock-behind`, or
     the origin's errors.
@@ -80,6 +85,11 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: Remote)
         if target.length > limits.TUF_METADATA_SIZE:
             raise _untrusted(f"its index has {target.length} bytes", base)
         data = Path(client.download_target(target, str(kept / _RELEASES))).read_bytes()
+        patched = Patches(product)
+        listed = client.get_targetinfo(f"{product}/{_PATCHES}")
+        if listed is not None and listed.length <= limits.TUF_METADATA_SIZE:
+            with suppress(DownloadError, RepositoryError, InputError):
+                patched = patches.decode(Path(client.download_target(listed, str(kept / _PATCHES))).read_bytes())
         _make_durable(kept)
     except DownloadLengthMismatchError as error:
         raise _untrusted(str(error), base) from error
@@ -99,7 +109,7 @@ def read_index(product: str, base: str, root: bytes, kept: Path, origin: Remote)
     found = index.decode(data)
     if found.product != product:
         raise _untrusted(f"it has the releases of {found.product} in the place of those of {product}", base)
-    return found
+    return found, patched
 
 
 def _client(base: str, root: bytes, kept: Path, fetcher: Any) -> Any:
