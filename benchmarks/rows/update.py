@@ -30,18 +30,13 @@ _KERNEL = "linux-image-"
 
 
 class _Case(NamedTuple):
-    """An update: what it is called, its changed packages, the new build, and what staging it took by the way `way`."""
+    """An update: its name, changed packages, bytes of the new usr image, and what staging it took by the way `way`."""
 
     name: str
     changed: int
-    build: Path
+    usr: int
     staged: Staged
     way: str
-
-    @property
-    def usr(self) -> int:
-        """Bytes of the new usr image."""
-        return (self.build / "usr.erofs").stat().st_size
 
     @property
     def delta(self) -> int:
@@ -73,7 +68,11 @@ def row(bench: Bench) -> Result:
         }
         cases = [
             _Case(
-                title, _changed(old, lock), builds[name], _stage(bench, work / f"{name}-{way}", builds, name, way), way
+                title,
+                _changed(old, lock),
+                _size(builds[name]),
+                _stage(bench, work / f"{name}-{way}", builds, name, way),
+                way,
             )
             for name, title, lock in (
                 ("new", "with the kernel", new),
@@ -125,6 +124,10 @@ def _line(case: _Case) -> tuple[str, ...]:
         f"{staged.processor:.1f} s",
         f"{staged.memory / (1 << 20):.0f} MiB",
     )
+
+
+def _size(build: Path) -> int:
+    return (build / "usr.erofs").stat().st_size
 
 
 def _lock(bench: Bench, folder: Path, *settings: str) -> Lock:
