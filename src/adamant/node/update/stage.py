@@ -26,9 +26,10 @@ from adamant.node.update import entries
 from adamant.node.update.devices import Slot, source
 from adamant.node.update.entries import Entry
 from adamant.node.update.origin import Origin
+from adamant.node.update.uki import Uki
 from adamant.release import delta, patch
 from adamant.release.delta import Plan, Request
-from adamant.release.index import File, Part, Release
+from adamant.release.index import File, Release
 from adamant.release.patches import Patch
 
 _AT_ONCE = 256
@@ -130,7 +131,7 @@ class Staging:
         self._slot.data.flush()
         self._sweep(tree)
         self._write_tree(tree_bytes)
-        self._esp.put(entry, self._uki())
+        self._esp.put(entry, self._uki().chunks(self._fetch))
 
     def estimate(self) -> tuple[int, int]:
         """Bytes and requests that `run` will need, after the tree and a patch's head, which this fetches."""
@@ -139,8 +140,12 @@ class Staging:
         plan = self.plan(tree, self._present(tree))
         patched = self._patched(tree, plan)
         size, requests = (patched.size, len(patched.segments)) if patched else (plan.fetched_size, len(plan.requests))
-        missing = self._uki_missing(self._uki_parts())
+        missing = self._uki().missing()
         return size + sum(end - first for first, end in missing), requests + len(missing)
+
+    def _uki(self) -> Uki:
+        old = self._old.uki.parts if self._old else ()
+        return Uki(self._release.uki, old, self._esp.read(self._running))
 
     # -- the usr image -------------------------------------------------------------------------------------------------
 
@@ -322,77 +327,14 @@ class Staging:
         self._slot.tree.flush()
         read_tree(source(self._slot.label, self._slot.tree), _root_hash(self._release))
 
-    # -- the UKI -------------------------------------------------------------------------------------------------------
-
-    def _uki_parts(self) -> list[tuple[Part, Part]]:
-        """Sections of the new UKI that the running one has too, each with the old one.
-
-        The release of the running version says where they should be. That the running UKI is the one of that release
-        is not taken for granted: a build that was never published may have the same version.
-        """
-        there = {(p.sha256, p.size): p for p in self._old.uki.parts} if self._old else {}
-        new = sorted(self._release.uki.parts, key=lambda part: part.offset)
-        running = self._esp.read(self._running)
-        found = [
-            (part, there[part.sha256, part.size]) for part in new if part.size and (part.sha256, part.size) in there
-        ]
-        return [(part, old) for part, old in found if _digest(running, old) == old.sha256]
-
-    def _uki_missing(self, parts: Sequence[tuple[Part, Part]]) -> list[tuple[int, int]]:
-        """Ranges of bytes of the new UKI that have to be fetched, when `parts` are there."""
-        return _gaps(self._release.uki.size, [part for part, _ in parts])
-
-    def _uki(self) -> Iterator[bytes]:
-        """The new UKI, from sections of the running one and ranges that are fetched; the last piece is checked."""
-        file = self._release.uki
-        running = self._esp.read(self._running)
-        parts = self._uki_parts()
-        pieces: list[tuple[int, int, int | None]] = [(first, end, None) for first, end in self._uki_missing(parts)]
-        pieces += [(new.offset, new.offset + new.size, old.offset) for new, old in parts]
-        digest = hashlib.sha256()
-        at = 0
-        for first, end, old_at in sorted(pieces):
-            if first != at:
-                raise VerificationError("release-file", f"the sections of {file.path} overlap")
-            size = end - first
-            chunks = self._fetch(file, first, size) if old_at is None else running.chunks(old_at, old_at + size)
-            for data in chunks:
-                digest.update(data)
-                yield data
-            at = end
-        if at != file.size or digest.hexdigest() != file.sha256:
-            raise VerificationError("release-file", f"{file.path} is not as its release says")
-
 
 def _fits_leaf(tree: Tree, block: int, data: bytes) -> bool:
     """Whether the block is what its leaf says."""
     return hashes(data, bytes.fromhex(tree.superblock.salt)) == tree.leaves[block * DIGEST : (block + 1) * DIGEST]
 
 
-def _digest(running: Source, part: Part) -> str:
-    """What the running UKI has in the place of a section; nothing when it ends before."""
-    if part.offset + part.size > running.size:
-        return ""
-    digest = hashlib.sha256()
-    for data in running.chunks(part.offset, part.offset + part.size):
-        digest.update(data)
-    return digest.hexdigest()
-
-
 def _way(plan: Plan) -> str:
     return "whole" if plan.whole else "by delta"
-
-
-def _gaps(size: int, parts: Sequence[Part]) -> list[tuple[int, int]]:
-    """What of `size` bytes lies outside of `parts`, which are in order."""
-    gaps, at = [], 0
-    for part in parts:
-        if part.offset > at:
-            gaps.append((at, part.offset))
-        at = part.offset + part.size
-    if at < size:
-        gaps.append((at, size))
-    return gaps
 
 
 def _target(file: File) -> str:
