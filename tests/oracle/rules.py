@@ -194,6 +194,12 @@ RULES = (
         r"usr/lib/udev/hwdb\.bin",
         proof=_same_hardware,
     ),
+    Rule(
+        "hardware-sources",
+        "hwdb.bin is made of them, and nothing reads them afterwards",
+        "theirs",
+        r"usr/lib/udev/hwdb\.d(/.*\.hwdb)?",
+    ),
     Rule("catalogue", "lies below /usr and is linked from /var", "ours", r"usr/lib/adamant(/catalog(/database)?)?"),
     Rule(
         "catalogue-link",

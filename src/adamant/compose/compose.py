@@ -132,6 +132,8 @@ def compose(
         enabled = _switch_units(tree, request, found)
         for job in pending:
             _put(tree, job.result())
+        for path in hwdb.sources(tree):
+            _drop(tree, path)
         _put(tree, nodes.make(tree, release))
 
     further = [e.text for e in found if isinstance(e, effects.TmpfilesLine)]
