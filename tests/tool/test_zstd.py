@@ -1,6 +1,5 @@
 """libzstd as images use it: where no memory may become code, and with frames that `zstd --patch-from` makes as well."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adamant.core import zstd
+from tests.image.conftest import require_program
 
 _CONFINED = """
 import ctypes, mmap, os, sys
@@ -33,13 +33,12 @@ def test_it_unpacks_where_no_memory_may_become_code(tmp_path: Path) -> None:
     assert done.stdout == "unpacked\n", done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("zstd"), reason="no zstd here")
 def test_frames_are_those_of_the_program(tmp_path: Path) -> None:
     old, new = b"".join(b"%d\n" % n for n in range(50_000)), b"".join(b"%d\n" % (n * 3) for n in range(20_000))
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(new)
     (tmp_path / "ours").write_bytes(zstd.compress(new, old))
-    argv = ["zstd", "-q", f"--patch-from={tmp_path / 'old'}"]
+    argv = [require_program("zstd", "zstd"), "-q", f"--patch-from={tmp_path / 'old'}"]
     subprocess.run([*argv, "-d", tmp_path / "ours", "-o", tmp_path / "unpacked"], check=True)
     assert (tmp_path / "unpacked").read_bytes() == new
     subprocess.run([*argv, tmp_path / "new", "-o", tmp_path / "theirs"], check=True)
