@@ -219,6 +219,13 @@ def test_a_variable_of_several_lines_is_refused(root: Path) -> None:
         _render(root, 'containers: [{name: web, image: reg.lan/web:1, environment: {A: "1\\n2"}}]')
 
 
+def test_what_is_not_built_is_refused_and_not_passed_over(root: Path) -> None:
+    (root / "usr/lib/adamant/posture").write_text("open\n")
+    with pytest.raises(InputError) as caught:
+        _render(root, "users: [{name: mary, authorizedKeys: [ssh-ed25519 AAAA]}]")
+    assert (caught.value.reference, caught.value.context) == ("config-not-built", "$.users")
+
+
 def test_what_the_posture_forbids_is_refused_on_the_machine_too(root: Path) -> None:
     with pytest.raises(InputError, match="not-in-posture"):
         _render(root, "kernel: {sysctls: {kernel.core_pattern: '|/bin/x'}}")

@@ -3,7 +3,7 @@
 Pure but for secrets that lie elsewhere. A section that this version makes nothing of is refused, never passed over.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,10 +24,6 @@ CREDENTIALS = "run/credentials/@system"
 _TIMESYNCD = "run/systemd/timesyncd.conf.d/50-adamant-config.conf"
 _MODULES = "run/modules-load.d/adamant-config.conf"
 _ARGUMENTS = "run/adamant/arguments"
-_NOT_BUILT: Mapping[str, Callable[[Machine], object]] = {
-    "users": lambda machine: machine.users,
-}
-"""What this version cannot put in place. health, update, and the rest of certificates are read where they are used."""
 
 
 def read_posture(root: Path) -> Posture:
@@ -39,9 +35,8 @@ def read_posture(root: Path) -> Posture:
 def read(data: bytes, posture: Posture) -> Machine:
     """A config that this machine can run. Raises InputError."""
     machine = from_wire(data, posture)
-    for path, given in _NOT_BUILT.items():
-        if given(machine):
-            raise InputError("config-not-built", f"this version of Adamant does nothing with {path} yet", context=path)
+    if machine.users:
+        raise InputError("config-not-built", "this version of Adamant does nothing with users yet", context="$.users")
     return machine
 
 
