@@ -12,6 +12,7 @@ from adamant.api import crashes_pb2
 from adamant.core import limits
 from adamant.model.errors import InputError
 from adamant.node import crash
+from adamant.node.reading import BOOT_ID, boot_id
 
 NOW = "f" * 32
 BEFORE = "a" * 32
@@ -22,7 +23,7 @@ PANIC = "<6>[1.0] fine\n<0>[2.0] Kernel panic - not syncing: sysrq triggered cra
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """The system's own files, with a boot id and an uptime of ten minutes."""
-    boot = tmp_path / "root" / crash.BOOT_ID
+    boot = tmp_path / "root" / BOOT_ID
     boot.parent.mkdir(parents=True)
     boot.write_text("ffffffff-ffff-ffff-ffff-ffffffffffff\n")
     (tmp_path / "root/proc/uptime").write_text("600.00 1000.00\n")
@@ -47,7 +48,7 @@ def test_a_boot_that_a_shutdown_ended_has_no_record(root: Path, state: Path) -> 
 
 
 def test_the_running_boot_has_no_record(root: Path, state: Path) -> None:
-    crash.mark(state, crash.boot_id(root))
+    crash.mark(state, boot_id(root))
     assert crash.Crashes(state).collect(root, journal) == []
     assert crash.ended(state, OTHER) == [NOW]
 

@@ -21,13 +21,12 @@ from typing import NamedTuple
 from adamant.api import crashes_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
-from adamant.node.reading import read_line, read_text
+from adamant.node.reading import boot_id, read_line, read_text
 
 FOLDER = "adamant/crash"
 MARKS = "running"
 PSTORE = "var/lib/systemd/pstore"
 JOURNALCTL = "/usr/bin/journalctl"
-BOOT_ID = "proc/sys/kernel/random/boot_id"
 _ID = re.compile(r"[0-9a-f]{32}")
 _PANIC = re.compile(r"Kernel panic - not syncing: ?(.*)")
 _LINES = 500
@@ -48,11 +47,6 @@ class Record(NamedTuple):
     kernel: str
     journal: str
     pstore: bool
-
-
-def boot_id(root: Path) -> str:
-    """Id of the running boot, 32 hexadecimal digits."""
-    return read_line(root / BOOT_ID).replace("-", "")
 
 
 def mark(state: Path, boot: str) -> None:

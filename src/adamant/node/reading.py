@@ -7,6 +7,7 @@ from adamant.core import limits
 from adamant.model.errors import AdamantError
 
 RELEASE = "usr/lib/os-release"
+BOOT_ID = "proc/sys/kernel/random/boot_id"
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -54,4 +55,4 @@ def parse_release(text: str) -> dict[str, str]:
 
 def boot_id(root: Path) -> str:
     """The id of this boot, 32 hexadecimal digits."""
-    return read_line(root / "proc/sys/kernel/random/boot_id").replace("-", "")
+    return read_line(root / BOOT_ID).replace("-", "")
