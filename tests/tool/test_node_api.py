@@ -393,7 +393,7 @@ def test_a_stream_brings_what_was_kept_and_what_comes(address: str, handlers: Ha
 
 
 def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"
         time.sleep(0.05)

@@ -133,14 +133,14 @@ def start(tmp_path: Path) -> Iterator[Callable[[Behaviour], str]]:
 def test_every_question_is_answered_every_time(start: Callable[[Behaviour], str]) -> None:
     path = start(_serve)
     for _ in range(50):
-        with Systemd(path, seconds=5) as systemd:
+        with Systemd(path, seconds=60) as systemd:
             assert systemd.manager("Version", "NoSuchThing", "NFailedUnits") == ["257", None, 0]
             (unit,) = systemd.units([], ["a.service"])
             assert (unit.name, unit.active, unit.path) == ("a.service", "active", "/unit/a")
 
 
 def test_many_questions_at_once_are_answered_in_their_order(start: Callable[[Behaviour], str]) -> None:
-    with Systemd(start(_serve), seconds=5) as systemd:
+    with Systemd(start(_serve), seconds=60) as systemd:
         wanted = [("/x", "Unit", "Version" if n % 2 else "NFailedUnits") for n in range(200)]
         assert systemd.get(wanted) == ["257" if n % 2 else 0 for n in range(200)]
 
@@ -166,14 +166,14 @@ def test_a_connection_that_is_dropped_is_made_anew(start: Callable[[Behaviour], 
         else:
             _serve(peer)
 
-    with Systemd(start(behave), seconds=5) as systemd:
+    with Systemd(start(behave), seconds=60) as systemd:
         assert systemd.manager("Version") == ["257"]
     assert len(dropped) == 2
 
 
 def test_an_action_is_over_when_its_job_is(start: Callable[[Behaviour], str]) -> None:
     CALLED.clear()
-    with Systemd(start(_serve), seconds=5) as systemd:
+    with Systemd(start(_serve), seconds=60) as systemd:
         systemd.act("restart", "a.service")
         assert JOBS["/job/1"] == 0
         systemd.act("stop", "a.service")

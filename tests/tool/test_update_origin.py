@@ -277,7 +277,7 @@ def test_any_answer_is_bytes_or_an_error_with_a_name() -> None:
     named = 0
     with raw_server(*[torn] * 1000) as base:
         for _ in range(150):
-            origin = HttpOrigin(base, seconds=5)
+            origin = HttpOrigin(base, seconds=60)
             try:
                 assert len(read(origin, 0, 4)) == 4
                 b"".join(origin.whole("metadata/timestamp.json"))
@@ -345,7 +345,7 @@ def test_more_bytes_than_were_asked_for_are_not_taken(answer: bytes) -> None:
 def test_the_page_that_comes_with_an_error_is_not_waited_for() -> None:
     answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 1000000\r\n\r\nnot"
     with raw_server(answer) as base, pytest.raises(FileNotFoundError):
-        b"".join(HttpOrigin(base, seconds=5).whole("metadata/2.root.json"))
+        b"".join(HttpOrigin(base, seconds=60).whole("metadata/2.root.json"))
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def no_log(_node: Any, _cursor: str) -> list[LogEntry]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"
         time.sleep(0.01)
