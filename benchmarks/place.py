@@ -9,9 +9,11 @@ from pathlib import Path
 
 from adamant.api import client, pki
 from adamant.api.identity import Role
+from adamant.api.knock import Knocking
 from adamant.api.types import Boot, CheckState
 from adamant.core import limits
 from adamant.machine.machine import Machine, Machines, Options
+from adamant.machine.up import KNOCK_SECONDS
 from adamant.model.errors import AdamantError, BusyError, UnreachableError
 from adamant.node.identity import CREDENTIALS
 from adamant.packages import tools
@@ -80,7 +82,7 @@ class Node:
     said: Boot | None = None
     _now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
     _authority: pki.KeyedCertificate = field(init=False)
-    _node: client.Node | None = None
+    _knocking: Knocking | None = None
 
     def __post_init__(self) -> None:
         self._authority = pki.make_authority("benchmark", self._now)
@@ -98,17 +100,19 @@ class Node:
     def healthy(self, machine: Machine) -> bool:
         """Whether every health check is well. Asked over one connection once the API is served, as `up` does: a
         question before that waits for seconds, and each handshake takes the processor from the boot."""
-        if self._node is None:
+        if self._knocking is None:
             if not machine.console_log.exists() or SERVED not in machine.console_log.read_bytes():
                 return False
-            self._node = client.connect(machine.address, self.keys(), seconds=5.0)
+            keys = self.keys()
+            self._knocking = Knocking(lambda: client.connect(machine.address, keys, seconds=5.0), KNOCK_SECONDS)
+        node = self._knocking.node()
         try:
-            if self._node.health().overall is not CheckState.OK:
+            if node is None or node.health().overall is not CheckState.OK:
                 return False
-            self.said = self._node.boot()
+            self.said = node.boot()
         except (UnreachableError, BusyError):
             return False
-        self._node.close()
+        self._knocking.close()
         return True
 
 

@@ -104,6 +104,10 @@ class Node:
         """End the connection."""
         self._channel.close()
 
+    def connecting(self) -> "grpc.Future[None]":
+        """Begin to connect. It is done once the node has taken the connection."""
+        return grpc.channel_ready_future(self._channel)
+
     def again(self) -> "Node":
         """Another connection to the same node with the same keys."""
         return Node(self.address, self._credentials, self._seconds)

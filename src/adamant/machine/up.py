@@ -15,6 +15,7 @@ from adamant.api import cluster, contexts, pki
 from adamant.api.client import Node, connect
 from adamant.api.contexts import Context
 from adamant.api.identity import Role
+from adamant.api.knock import Knocking
 from adamant.api.pki import KeyedCertificate
 from adamant.api.types import CheckState, Health
 from adamant.core import files, limits, places
@@ -28,6 +29,8 @@ from adamant.packages.tools import ToolsTree
 _CLIENT = "admin"
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+KNOCK_SECONDS = 0.6
+"""Between two connections while none has come about: its packets get lost until the machine has an address."""
 _ASK_SECONDS = 0.5
 """Between two questions once the agent has said that it serves: each takes processor time from the boot."""
 _ASK_EARLY_SECONDS = 10.0
@@ -124,13 +127,14 @@ def start(
     phases: list[Reached] = []
     health: Health | None = None
     asked = begin
-    with connect(machine.address, contexts.credentials(context_of(machine)), _PROBE_SECONDS) as node:
+    keys = contexts.credentials(context_of(machine))
+    with Knocking(lambda: connect(machine.address, keys, _PROBE_SECONDS), KNOCK_SECONDS) as knocking:
         while time.monotonic() - begin < seconds:
             for seen in watcher.poll():
                 if isinstance(seen, Reached):
                     phases.append(replace(seen, seconds=time.monotonic() - begin))
                     reached(seen.phase)
-            if time.monotonic() - asked > _pause(phases):
+            if time.monotonic() - asked > _pause(phases) and (node := knocking.node()) is not None:
                 health = _ask(node) or health
                 asked = time.monotonic()
                 if health is not None and health.overall is CheckState.OK:
