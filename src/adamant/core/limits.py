@@ -57,6 +57,8 @@ TAR_EXTENSION_SIZE = 1 << 20
 """One extended header of a tar archive."""
 XZ_MEMORY = 256 << 20
 """Memory that decompressing one xz stream may take; `xz -9` needs 65 MiB."""
+XZ_DICTIONARY = 4 << 20
+"""Dictionary of what is packed with xz, which takes about 16 times as much; kernels are built with 1 or 2 MiB."""
 LAYER_INDEX_SIZE = 512 << 20
 
 APT_SOURCES_SIZE = 1 << 20
@@ -182,8 +184,8 @@ TUF_METADATA_SIZE = 4 << 20
 """One file of metadata of a repository, or an index of releases."""
 TIMESTAMP_DAYS = 15
 """How long the timestamp of a repository may hold from now on: a repository signs for a day less (ONLINE_DAYS)."""
-PATCH_HEAD_SIZE = 64 << 10
-"""The begin of a patch: a segment of 8 MiB takes 48 bytes of it."""
+PATCH_HEAD_SIZE = 256 << 10
+"""The begin of a patch: a segment of 8 MiB takes 48 bytes of it, a kernel module 24."""
 ROOT_KEYS = 16
 """Root keys of one repository."""
 ORIGIN_SECONDS = 30.0

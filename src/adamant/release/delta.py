@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from adamant.core.verity_tree import DIGEST, Tree, zero_leaf
 from adamant.model.layout import BLOCK
 
-GAP = 64 << 10
+GAP = 16 << 10
 """Bytes between two ranges up to which they are fetched as one: a request costs more than the bytes between them."""
 REQUEST_SIZE = 4 << 20
 """Bytes that one request asks for at most, so that several are in flight and an interruption costs little."""

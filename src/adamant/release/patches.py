@@ -19,7 +19,7 @@ class Patch(Struct, frozen=True):
     """A patch to the usr image of release `version` from the one with the root hash `base_root_hash`.
 
     Its first `head_size` bytes have the digest `head_sha256`, and name the digest of each part behind them (patch.py):
-    so parts of it can be fetched and believed alone.
+    so parts of it can be fetched and believed alone. Machines pass over one of a `form` that they do not know.
     """
 
     version: Version
@@ -29,6 +29,7 @@ class Patch(Struct, frozen=True):
     file: File
     head_size: Annotated[int, Meta(ge=1)]
     head_sha256: Digest
+    form: Annotated[int, Meta(ge=1)] = 1
 
 
 class Patches(Struct, frozen=True, tag_field="kind", tag="Patches"):

@@ -141,11 +141,11 @@ class Repository:
         ):
             old_tree = verity_tree.read_tree(old_verity, RootHash(base.root_hash))
             new_tree = verity_tree.read_tree(new_verity, RootHash(release.root_hash))
-            head = patch.encode(patch.make(old, old_tree, new, new_tree, written))
+            head = patch.make(old, old_tree, new, new_tree, written)
         folder = release.usr.path.rpartition("/")[0]
         made = File(f"{folder}/from-{base.version}.patch", out.stat().st_size, files.sha256_file(out))
-        digest = hashlib.sha256(head).hexdigest()
-        return Patch(release.version, release.arch, base.version, base.root_hash, made, len(head), digest)
+        digest = hashlib.sha256(patch.encode(head)).hexdigest()
+        return Patch(release.version, release.arch, base.version, base.root_hash, made, head.size, digest, head.form)
 
     def products(self) -> list[str]:
         """Names of all products."""

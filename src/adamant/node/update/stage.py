@@ -27,7 +27,7 @@ from adamant.node.update.devices import Slot, source
 from adamant.node.update.entries import Entry
 from adamant.node.update.origin import Origin
 from adamant.node.update.uki import Uki
-from adamant.release import delta, patch
+from adamant.release import delta, modules, patch
 from adamant.release.delta import Plan, Request
 from adamant.release.index import File, Release
 from adamant.release.patches import Patch
@@ -65,17 +65,23 @@ class Progress(NamedTuple):
 
 
 class Patched(NamedTuple):
-    """A patch that is to be used: its segments that hold blocks which are wanted."""
+    """A patch that is to be used: its segments and groups of modules that hold blocks which are wanted."""
 
     patch: Patch
     head: patch.Head
     lists: patch.Lists
     segments: tuple[patch.Segment, ...]
+    groups: tuple[modules.Group, ...]
 
     @property
     def size(self) -> int:
-        """Bytes of the segments."""
-        return sum(segment.size for segment in self.segments)
+        """Bytes of them."""
+        return sum(segment.size for segment in self.segments) + sum(group.size for group in self.groups)
+
+    @property
+    def requests(self) -> int:
+        """How many requests they take."""
+        return len(self.segments) + len(self.groups)
 
 
 class Staging:
@@ -122,11 +128,14 @@ class Staging:
         patched = self._patched(tree, plan)
         self._invalidate()
         if patched is not None:
+            passed_over = self._write_modules(tree, plan, patched, present)
             failed = self._write_patched(tree, plan, patched, present)
             plan = self.plan(tree, present)
             if failed:
                 self.way = _way(plan)
                 self._no_patch(failed)
+            elif passed_over:
+                self.way += f", and {_way(plan)} what it did not bring: {passed_over}"
         self._write(tree, plan, present)
         self._slot.data.flush()
         self._sweep(tree)
@@ -139,7 +148,7 @@ class Staging:
         _, tree = self._tree()
         plan = self.plan(tree, self._present(tree))
         patched = self._patched(tree, plan)
-        size, requests = (patched.size, len(patched.segments)) if patched else (plan.fetched_size, len(plan.requests))
+        size, requests = (patched.size, patched.requests) if patched else (plan.fetched_size, len(plan.requests))
         missing = self._uki().missing()
         return size + sum(end - first for first, end in missing), requests + len(missing)
 
@@ -210,20 +219,25 @@ class Staging:
         if not self._patches or not plan.requests:
             return None
         active = self._active_tree()
-        fitting = next((p for p in self._patches if p.base_root_hash == active.root_hash), None)
-        if fitting is None:
+        mine = [p for p in self._patches if p.base_root_hash == active.root_hash]
+        if not mine:
             self._no_patch("none is from the running release")
+            return None
+        fitting = next((p for p in mine if p.form in patch.FORMS), None)
+        if fitting is None:
+            self._no_patch("it is of a form that this release does not know")
             return None
         if fitting.head_size >= plan.fetched_size:
             return None
         try:
             head = self._head(fitting, active, tree)
+            found = patch.lists(active, tree, head.section)
         except AdamantError as error:
             self._no_patch(error.message)
             return None
-        found = patch.lists(active, tree)
         wanted = [plan.wanted(block) for block in found.moved]
-        chosen = Patched(fitting, head, found, tuple(patch.needed(head, wanted)))
+        groups = tuple(modules.needed(head.section, plan.wanted)) if head.section else ()
+        chosen = Patched(fitting, head, found, tuple(patch.needed(head, wanted)), groups)
         if chosen.size >= plan.fetched_size:
             return None
         self.way = f"by a patch from {fitting.base}"
@@ -240,6 +254,42 @@ class Staging:
         if (head.old, head.new) != (active.root_hash, tree.root_hash):
             raise VerificationError("release-file", f"{found.file.path} is between other images")
         return head
+
+    def _write_modules(self, tree: Tree, plan: Plan, patched: Patched, present: bytearray) -> str:
+        """Write the kernel modules that the patch makes of the running slot's, and mark their blocks as present.
+
+        Nothing is fetched for a group whose old modules the disk has lost. It ends when a frame is of no use, or when
+        nothing of a group comes out as it must. Why something was passed over, or nothing.
+        """
+        section, why = patched.head.section, ""
+        if section is None:
+            return why
+        active, active_tree = source(self._active.label, self._active.data), self._active_tree()
+        for group in patched.groups:
+            try:
+                known = modules.reference(group, active, active_tree)
+            except AdamantError as error:
+                why = error.message
+                continue
+            try:
+                frame = b"".join(self._fetch(patched.patch.file, group.offset, group.size))
+                unpacked = modules.contents(group, frame, known)
+            except AdamantError as error:
+                return error.message
+            came = False
+            for module, blocks in modules.restore(section, group, unpacked, tree, plan.wanted):
+                if blocks is None:
+                    why = "xz packs modules otherwise on this machine"
+                    continue
+                came = True
+                for index, block in enumerate(range(module.new.first, module.new.end)):
+                    if plan.wanted(block):
+                        self._put(tree, block, blocks[index * BLOCK : (index + 1) * BLOCK])
+                        present[block] = 1
+                self._watch(Progress("write", sum(present), plan.blocks))
+            if not came:
+                break
+        return why
 
     def _write_patched(self, tree: Tree, plan: Plan, patched: Patched, present: bytearray) -> str:
         """Write what the patch brings, and mark it as present.
