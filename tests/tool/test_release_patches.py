@@ -16,9 +16,10 @@ from adamant.model.digest import sha256
 from adamant.model.manifest import Artifact, ArtifactKind
 from adamant.node.update import trust
 from adamant.node.update.origin import FolderOrigin
-from adamant.release import index, patch, patches
+from adamant.release import index, modules, patch, patches
 from adamant.release.repository import Repository
 from tests.unit import image_maker
+from tests.unit.module_images import with_modules
 from tests.unit.test_release_patch import image
 
 OLD = image(*range(1, 60), 0)
@@ -82,6 +83,27 @@ def test_a_patch_arrives_and_makes_the_new_image_of_the_old_one(shop: Path) -> N
     trees = [read_tree(image_maker.source(image_maker.verity(data))) for data in (OLD, NEW)]
     lists = patch.lists(trees[0], trees[1])
     assert len(patch.unpack(head, segment, frame, image_maker.source(OLD), lists, trees[1])) == 30 * 4096
+
+
+def test_a_patch_with_modules_says_so_where_it_is_listed_and_makes_the_image(shop: Path) -> None:
+    build(shop / "3", with_modules(range(8), 1))
+    build(shop / "4", with_modules(range(8), 2))
+    command("publish", shop / "repo", shop / "3", "--keys", shop / "keys")
+    command("publish", shop / "repo", shop / "4", "--keys", shop / "keys", "--patch-from", "3")
+    (one,) = read(shop)[1].patches
+    assert one.form == 2
+    (place,) = (shop / "repo/targets").rglob("*.from-3.patch")
+    data = place.read_bytes()
+    head = patch.decode(data[: one.head_size], len(data))
+    assert (head.form, head.moved, head.segments) == (2, 0, ()), "modules are all that differs"
+    assert head.section is not None
+    old, new = with_modules(range(8), 1), with_modules(range(8), 2)
+    trees = [read_tree(image_maker.source(image_maker.verity(image))) for image in (old, new)]
+    for part in head.section.groups:
+        known = modules.reference(part, image_maker.source(old), trees[0])
+        unpacked = modules.contents(part, data[part.offset : part.offset + part.size], known)
+        for module, blocks in modules.restore(head.section, part, unpacked, trees[1], lambda _block: True):
+            assert blocks == new[module.new.first * 4096 : module.new.end * 4096]
 
 
 def test_the_index_of_releases_says_nothing_of_patches_so_that_every_reader_takes_it(shop: Path) -> None:

@@ -171,7 +171,11 @@ def reference(group: Group, old: Source, tree: Tree) -> bytes:
         place = module.old
         blocks = old.exactly(place.first * BLOCK, (place.end - place.first) * BLOCK)
         if hashes(blocks, bytes.fromhex(tree.superblock.salt)) != _leaves(tree, place):
-            raise VerificationError("patch-reference", "the disk gives other bytes of a module than its tree says")
+            raise VerificationError(
+                "patch-reference",
+                "the disk gives other bytes of a module than its tree says",
+                hint="an update fetches what it cannot make of them; have a look at the disk",
+            )
         parts.append(xz.unpack(blocks[: place.size], place.unpacked))
     return b"".join(parts)
 

@@ -279,7 +279,7 @@ class Staging:
             came = False
             for module, blocks in modules.restore(section, group, unpacked, tree, plan.wanted):
                 if blocks is None:
-                    why = "xz packs modules otherwise on this machine"
+                    why = "modules that are packed on this machine are not as the release has them"
                     continue
                 came = True
                 for index, block in enumerate(range(module.new.first, module.new.end)):
