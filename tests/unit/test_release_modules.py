@@ -141,7 +141,7 @@ def test_modules_are_cut_into_groups_within_the_limits(monkeypatch: pytest.Monke
     assert head.section is not None
     assert [len(group.modules) for group in head.section.groups] == [2, 2, 2, 2]
     assert sorted(brought(head, data)) == list(MODULE_BLOCKS)
-    assert [len(list(modules.needed(head.section, lambda b, n=n: b == n))) for n in (18, 19, 34, 35)] == [0, 1, 1, 0]
+    assert [len(list(modules.needed(head.section, n.__eq__))) for n in (18, 19, 34, 35)] == [0, 1, 1, 0]
 
 
 def test_a_module_that_is_too_large_comes_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +218,7 @@ def changed(change: Callable[[Module], Module]) -> Callable[[Section], Section]:
     return edit
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[Section], Section]] = {
     "over each other": changed(lambda m: replace(m, new=replace(m.new, first=m.new.first - 1))),
     "backwards": changed(lambda m: replace(m, new=replace(m.new, first=0))),
     "no bytes": changed(lambda m: replace(m, new=replace(m.new, size=0))),
