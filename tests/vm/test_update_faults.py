@@ -25,7 +25,7 @@ from tests.vm.fleet import Fleet, boot_id, running, runs
 
 pytestmark = pytest.mark.long
 
-PROGRAM = "/usr/bin/python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py"
+PROGRAM = "/usr/lib/adamant/run healthy"
 JUDGED = f"[Service]\\nExecStart=\\nExecStart={PROGRAM} 60\\n"
 DEADLINE = "[Timer]\\nOnBootSec=\\nOnBootSec=150\\n"
 

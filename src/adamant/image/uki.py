@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adamant.core import files, limits, proc
+from adamant.model import hardening
 from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
@@ -53,9 +54,12 @@ def stub_path(arch: Arch) -> str:
     return f"usr/lib/systemd/boot/efi/linux{NAMES[arch].efi}.efi.stub"
 
 
-def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str], *, bpf: bool = False) -> str:
+def command_line(
+    arch: Arch, root_hash: RootHash, arguments: Sequence[str], *, hardened: bool = False, bpf: bool = False
+) -> str:
     """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
 
+    `hardened` adds the words of model/hardening.py, but for those whose value the definition sets itself.
     `bpf` says that a unit of the image needs the security module of that name. An `lsm=` of the definition counts more.
     Raises InputError when an argument would set the root hash a second time, or the line gets too long.
     """
@@ -68,7 +72,9 @@ def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str], *, b
                 hint="remove it",
             )
     modules = f"lsm={SECURITY_MODULES}{',bpf' if bpf else ''}"
-    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, modules, f"{USRHASH}{root_hash}", *arguments])
+    names = {argument.partition("=")[0] for argument in arguments}
+    words = [word for word in hardening.ARGUMENTS if hardened and word.partition("=")[0] not in names]
+    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, *words, modules, f"{USRHASH}{root_hash}", *arguments])
     if len(line) >= limits.KERNEL_COMMAND_LINE:
         raise InputError(
             "kernel-arguments-too-long",

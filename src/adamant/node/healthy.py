@@ -1,6 +1,6 @@
 """The program that finds a boot on trial good, or ends it (adamant-healthy.service).
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py [SECONDS]
+    /usr/lib/adamant/run healthy [SECONDS]
 
 It runs only while the boot loader counts. Healthy is: every health check of the agent is ok, those of the config too,
 and the agent makes a TLS handshake. Then the entry loses its counter. When that does not come within the deadline it
