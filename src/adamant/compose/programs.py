@@ -116,7 +116,7 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
                     dropped.add(entry.path)
                 else:
                     changed.append(replace(entry, mode=entry.mode & ~(_EXECUTABLE | _SET_ID)))
-            elif entry.package not in listed and not _is_started(entry):
+            elif entry.package and entry.package not in listed and not _is_started(entry):
                 dropped.add(entry.path)
             elif entry.mode & _SET_ID:
                 changed.append(replace(entry, mode=entry.mode & ~_SET_ID))

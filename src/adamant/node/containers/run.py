@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 PACKAGES = "/usr/lib/python3/dist-packages"
 _VERBS = ("run", "clean")
 POLICY = "usr/lib/adamant/policy"
-PROFILE = "adamant-container"
+PROFILE = "&adamant-container"
 """What confines a container where the image has a policy, unless it has all rights (node/policy/)."""
 
 if TYPE_CHECKING:
