@@ -33,6 +33,9 @@ INTERPRETERS: dict[str, str] = {
 }
 """Interpreters of the base by path, and the package that a definition lists when it wants them."""
 
+LOGIN: tuple[str, ...] = ("agetty", "login", "nologin", "runuser", "su", "sulogin", "systemd-sulogin-shell")
+"""Programs by which people log in or become another, in any folder."""
+
 SHELLS = ("ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "rbash", "sash", "sh", "tcsh", "zsh")
 
 STARTED: dict[str, str] = {
@@ -68,14 +71,13 @@ STARTED: dict[str, str] = {
 NEVER: dict[str, str] = {
     "usr/lib/systemd/systemd-ssh-proxy": "SSH to virtual machines and containers",
     "usr/lib/systemd/systemd-stdio-bridge": "a message bus for another machine",
-    "usr/lib/systemd/systemd-sulogin-shell": "a shell for root",
     "usr/lib/systemd/systemd-sysv-install": "scripts of System V",
     "usr/lib/systemd/systemd-user-runtime-dir": "people who log in",
     "usr/lib/systemd/systemd-user-sessions": "people who log in",
 }
 """What STARTED would keep by its patterns, and a posture without foreign programs has not."""
 
-_FOLDERS = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/lib/", "usr/local/")
+_FOLDERS = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/lib/systemd/", "usr/lib/udev/", "usr/local/")
 _SET_ID = 0o6000
 _EXECUTABLE = 0o111
 
@@ -108,6 +110,8 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
     dropped = {path for path in UNUSED if path in tree}
     if not rules.scripts:
         dropped |= {path for path in tree if any(_is(path, p) and of not in listed for p, of in INTERPRETERS.items())}
+    if not rules.host_shell:
+        dropped |= {path for path in tree if path.startswith(_FOLDERS) and posixpath.basename(path) in LOGIN}
     changed: list[Entry] = []
     if not rules.foreign_programs:
         for entry in _programs(tree):

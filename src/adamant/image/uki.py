@@ -59,7 +59,7 @@ def command_line(
 ) -> str:
     """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
 
-    `hardened` adds the words of model/hardening.py, but for those whose value the definition sets itself.
+    `hardened` adds the words of model/hardening.py, but for those that the definition makes stronger.
     `bpf` says that a unit of the image needs the security module of that name. An `lsm=` of the definition counts more.
     Raises InputError when an argument would set the root hash a second time, or the line gets too long.
     """
@@ -72,8 +72,7 @@ def command_line(
                 hint="remove it",
             )
     modules = f"lsm={SECURITY_MODULES}{',bpf' if bpf else ''}"
-    names = {argument.partition("=")[0] for argument in arguments}
-    words = [word for word in hardening.ARGUMENTS if hardened and word.partition("=")[0] not in names]
+    words = _hardening(arguments) if hardened else []
     line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, *words, modules, f"{USRHASH}{root_hash}", *arguments])
     if len(line) >= limits.KERNEL_COMMAND_LINE:
         raise InputError(
@@ -83,6 +82,25 @@ def command_line(
             hint=f"the kernel takes {limits.KERNEL_COMMAND_LINE - 1}",
         )
     return line
+
+
+def _hardening(arguments: Sequence[str]) -> list[str]:
+    """The words of a hardened kernel that `arguments` do not make stronger still.
+
+    Raises InputError (`kernel-argument-weakens`) for one that would undo a word.
+    """
+    own = {word.partition("=")[0]: word for word in hardening.ARGUMENTS}
+    for index, argument in enumerate(arguments):
+        word = own.get(argument.partition("=")[0])
+        if word is not None and argument != word and argument not in hardening.STRONGER:
+            raise InputError(
+                "kernel-argument-weakens",
+                f"{argument} would undo {word}: {hardening.ARGUMENTS[word]}",
+                context=f"$.kernel.arguments[{index}]",
+                hint="remove it, or choose the posture open",
+            )
+    said = {argument.partition("=")[0] for argument in arguments}
+    return [word for name, word in own.items() if name not in said]
 
 
 def make_uki(parts: UkiParts, tools: ToolsTree, out: Path) -> None:

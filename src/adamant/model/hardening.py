@@ -29,3 +29,6 @@ OFF: dict[str, str] = {
     "spec_store_bypass_disable=on": "the kernel does so for whoever asks by seccomp or prctl",
 }
 """What is recommended as well and is left off."""
+
+STRONGER = frozenset({"lockdown=confidentiality"})
+"""What a definition may say in place of a word of ARGUMENTS."""

@@ -165,12 +165,51 @@ static void try_open(const char *what, const char *path, int flags)
 	close(fd);
 }
 
+static const char *const places[] = { "/var", "/run", "/tmp", "/dev/shm", "/state" };
+
+/* What an earlier boot has left is still there. */
+static void look(void)
+{
+	char path[256];
+
+	for (size_t i = 0; i < COUNT(places); i++) {
+		snprintf(path, sizeof(path), "%s/attack.planted", places[i]);
+		tell("kept", places[i], access(path, F_OK));
+	}
+	tell("kept", "/run/systemd/system", access("/run/systemd/system/planted.service", F_OK));
+	tell("kept", "/etc/systemd/system", access("/etc/systemd/system/planted.service", F_OK));
+}
+
+/* A copy of this program wherever files can be, and a unit that would start one at the next boot. */
+static void plant(void)
+{
+	static const char unit[] = "[Service]\nExecStart=/var/attack.planted planted\n[Install]\nWantedBy=multi-user.target\n";
+	static const char *const folders[] = { "/run/systemd/system", "/etc/systemd/system" };
+	static char bytes[1 << 20];
+	char path[256], link[256];
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	ssize_t size = read(self, bytes, sizeof(bytes));
+
+	close(self);
+	for (size_t i = 0; i < COUNT(places); i++) {
+		snprintf(path, sizeof(path), "%s/attack.planted", places[i]);
+		write_file(path, O_CREAT, bytes, size < 0 ? 0 : (size_t)size);
+	}
+	for (size_t i = 0; i < COUNT(folders); i++) {
+		snprintf(path, sizeof(path), "%s/planted.service", folders[i]);
+		write_file(path, O_CREAT, unit, sizeof(unit) - 1);
+		snprintf(link, sizeof(link), "%s/multi-user.target.wants", folders[i]);
+		mkdir(link, 0755);
+		snprintf(link, sizeof(link), "%s/multi-user.target.wants/planted.service", folders[i]);
+		symlink(path, link);
+	}
+}
+
 int main(int count, char **arguments)
 {
 	static const char *const folders[] = { "/",	 "/usr", "/usr/bin", "/etc", "/etc/systemd/system", "/root",
 					       "/mnt",	 "/boot", "/efi",    "/opt", "/srv",		   "/home",
 					       "/state", "/var", "/run",     "/tmp", "/dev/shm" };
-	static const char *const places[] = { "/var", "/run", "/tmp", "/dev/shm", "/state" };
 	static const char *const shells[] = { "/bin/sh",     "/bin/bash",	  "/bin/dash", "/usr/bin/python3",
 					      "/bin/login",  "/sbin/agetty",	  "/bin/su",   "/sbin/sulogin",
 					      "/usr/bin/perl", "/usr/bin/apt", "/usr/bin/dpkg", "/usr/sbin/sshd" };
@@ -180,6 +219,7 @@ int main(int count, char **arguments)
 		return 7;
 	prefix = arguments[1];
 
+	look();
 	for (size_t i = 0; i < COUNT(folders); i++)
 		try_folder(folders[i]);
 	try_mount("remount", NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL);
@@ -229,10 +269,13 @@ int main(int count, char **arguments)
 	umount2("/tmp", MNT_DETACH);
 	tell("ptrace", "1", ptrace(PTRACE_SEIZE, 1, NULL, NULL));
 	try_open("read", "/proc/1/environ", O_RDONLY);
+	try_open("open-to-write", "/dev/mapper/usr", O_WRONLY);
+	try_open("open-to-write", "/dev/vda2", O_WRONLY);
 	try_bpf();
 	fd = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
 	tell("enter", "/proc/1/ns/mnt", fd < 0 ? -1 : setns(fd, CLONE_NEWNS));
 	close(fd);
+	plant();
 	printf("%s end\n", prefix);
 	return 0;
 }
