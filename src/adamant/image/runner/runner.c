@@ -22,7 +22,7 @@ extern long write(int fd, const void *bytes, unsigned long count);
 static const char *const kept[] = {
 	"CREDENTIALS_DIRECTORY=", "GRPC_VERBOSITY=", "INVOCATION_ID=", "JOURNAL_STREAM=",  "LISTEN_FDNAMES=",
 	"LISTEN_FDS=",		  "LISTEN_PID=",     "NOTIFY_SOCKET=", "RUNTIME_DIRECTORY=", "WATCHDOG_PID=",
-	"WATCHDOG_USEC=",	  "TERM=",	     "LANG=C.UTF-8",   "MALLOC_ARENA_MAX=",
+	"WATCHDOG_USEC=",	  "TERM=",	     "TMPDIR=",	       "LANG=C.UTF-8",	   "MALLOC_ARENA_MAX=",
 };
 
 static int begins(const char *text, const char *with)
