@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adamant.api import node_pb2 as pb
 from adamant.api import resources_pb2
 from adamant.core import limits
+from adamant.model import sysctl
 from adamant.model.errors import AdamantError, InputError
 from adamant.node.containerd import containers_pb2, images_pb2, tasks_pb2
 from adamant.node.mounts import Mount
@@ -108,7 +109,7 @@ def test_a_module_without_a_signature_says_so() -> None:
         "dm_mod 212992 4 dm_verity,dm_bufio, Live 0x0000000000000000\n"
         "own 16384 0 - Loading 0x0000000000000000 (OE)\nbroken\n"
     )
-    found = _by_name(modules.parse(table, lambda name: "OE" if name == "own" else ""))
+    found = _by_name(modules.parse(table, lambda name: "OE" if name == "own" else "", {}))
     assert (found["dm_mod"].size_bytes, found["dm_mod"].uses, list(found["dm_mod"].used_by)) == (
         212992,
         4,
@@ -648,9 +649,9 @@ def test_no_text_breaks_a_parser(text: str) -> None:
         lambda content: cpu.parse(content, content, content, 100),
         lambda content: cpu.parse(f"cpu {content}", content, content, 100),
         kernel_arguments.parse,
-        lambda content: modules.parse(content, lambda _: ""),
-        lambda content: sysctls.parse(content, "x"),
-        lambda content: sysctls.equal(content, content),
+        lambda content: modules.parse(content, lambda _: "", {}),
+        lambda content: sysctl.parse(content, "x"),
+        lambda content: sysctl.equal(content, content),
         disks.properties,
         processes.parse_stat,
         processes.cgroup_of,
