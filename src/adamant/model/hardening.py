@@ -41,8 +41,8 @@ class Argument:
 class Setting:
     """A setting of the kernel (sysctl) and the values that are good.
 
-    `default` is what a Debian kernel has when nobody sets it; empty where that is not good or not known. A kernel that
-    lacks an `optional` one does not have what it would restrict.
+    `default` is what any kernel has when nobody sets it; empty where that is not good, or a distribution's choice. A
+    kernel that lacks an `optional` one does not have what it would restrict.
     """
 
     name: str
@@ -129,13 +129,12 @@ SETTINGS: tuple[Setting, ...] = (
         "dev.tty.legacy_tiocsti",
         ("0",),
         "a program puts no keystrokes into another's terminal",
-        default="0",
         optional=True,
     ),
     Setting("fs.protected_fifos", ("2", "1"), "a pipe that waits in /tmp tricks nobody into writing to it"),
-    Setting("fs.protected_hardlinks", ("1",), "no hard link to a file that one may not write", default="1"),
+    Setting("fs.protected_hardlinks", ("1",), "no hard link to a file that one may not write"),
     Setting("fs.protected_regular", ("2", "1"), "a file that waits in /tmp tricks nobody into writing to it"),
-    Setting("fs.protected_symlinks", ("1",), "a link in /tmp leads nobody astray", default="1"),
+    Setting("fs.protected_symlinks", ("1",), "a link in /tmp leads nobody astray"),
     Setting("fs.suid_dumpable", ("0",), "programs with more rights than their caller leave no core", default="0"),
     Setting("kernel.dmesg_restrict", ("1",), "the kernel's log holds addresses"),
     Setting(
@@ -293,7 +292,7 @@ def argument_missing(argument: Argument, line: Mapping[str, tuple[str, ...]], co
         return "" if given[-1] in argument.values else f"it is {argument.name}={given[-1]}, not {argument.word}"
     if argument.config and config and config.get(argument.config[0], "n") == argument.config[1]:
         return ""
-    return f"{argument.word} is not on the command line"
+    return f"{argument.word} is not on it"
 
 
 def setting_wrong(setting: Setting, value: str) -> str:

@@ -13,7 +13,7 @@ class Posture(StrEnum):
 
 
 class Lockdown(StrEnum):
-    """How far root is kept out of the kernel, as the kernel names it (kernel_lockdown(7)). Each includes the one before."""
+    """How far root is kept out of the kernel, in the kernel's words (kernel_lockdown(7)). Each includes the former."""
 
     NONE = "none"
     INTEGRITY = "integrity"

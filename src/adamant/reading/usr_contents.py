@@ -57,7 +57,7 @@ def unpack(image: Source, listed: Mapping[str, Listed], tools: ToolsTree, scratc
 
 
 def unpacked(out: Path, listed: Mapping[str, Listed], path: str) -> Path:
-    """The regular file `path` of the listed image that was unpacked to `out`. Raises VerificationError erofs-malformed."""
+    """The regular file `path` of the listed image unpacked to `out`. Raises VerificationError erofs-malformed."""
     place = out / path
     if place.is_symlink() or not place.is_file() or place.stat().st_size != listed[path].size:
         raise VerificationError("erofs-malformed", f"{path!r} of the image is not what it says")
