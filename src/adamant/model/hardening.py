@@ -141,7 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
         "kernel.kexec_load_disabled",
         ("1",),
         "no other kernel is started in place of the verified one",
-        "KSPP; Bottlerocket 1.2",
+        "KSPP; Bottlerocket, SELinux policy",
     ),
     Setting("kernel.kptr_restrict", ("2", "1"), "addresses of the kernel are shown to nobody"),
     Setting("kernel.panic_on_oops", ("1",), "a kernel that has found itself broken does not go on", KSPP),
@@ -155,7 +155,7 @@ SETTINGS: tuple[Setting, ...] = (
         "user.max_user_namespaces",
         ("0",),
         "an ordinary user does not get to code that was written for root",
-        "KSPP; Talos pkg/kernel/kspp; Bottlerocket 1.2",
+        "KSPP; Talos pkg/kernel/kspp; Bottlerocket, SELinux policy",
     ),
     Setting(
         "vm.unprivileged_userfaultfd",
