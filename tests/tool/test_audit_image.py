@@ -26,6 +26,7 @@ from adamant.model.posture import Posture
 from adamant.model.tree import Entry, Kind, Tree
 from adamant.packages.tools import ToolsTree
 from tests.unit import image_maker as maker
+from tests.unit.test_image_readers import signature
 
 OPEN, GUARDED, SEALED = Posture
 UUID_ = UUID("11111111-2222-3333-4444-555555555555")
@@ -54,8 +55,15 @@ def sound(posture: Posture) -> Tree:
     return found | {entry.path: entry for entry in entries.parents(found, made)}
 
 
-def build(folder: Path, usr: Tree, posture: Posture, tools: ToolsTree, words: list[str]) -> Path:
-    """A build's folder with this usr image: everything but a disk."""
+def build(
+    folder: Path,
+    usr: Tree,
+    posture: Posture,
+    tools: ToolsTree,
+    words: list[str],
+    more: Mapping[str, bytes] | None = None,
+) -> Path:
+    """A build's folder with this usr image and `more` sections in its UKI: everything but a disk."""
     folder.mkdir()
     usr = usr | {entry.path: entry for entry in entries.parents(usr, usr.values())}
     erofs.make_erofs(usr, Profile.DEV, UUID_, tools, folder / "usr.erofs")
@@ -68,7 +76,7 @@ def build(folder: Path, usr: Tree, posture: Posture, tools: ToolsTree, words: li
         ".linux": b"kernel",
         ".uname": b"6",
     }
-    (folder / "ex_1.efi").write_bytes(maker.efi(sections))
+    (folder / "ex_1.efi").write_bytes(maker.efi({**sections, ".initrd": b"initrd", **(more or {})}))
     package = {"SPDXID": "SPDXRef-Package-iproute2", "name": "iproute2", "versionInfo": "6"}
     (folder / "sbom.spdx.json").write_text(json.dumps({"packages": [package]}))
     artifacts = []
@@ -226,15 +234,46 @@ def test_a_block_that_was_changed_is_found(tree: ToolsTree, tmp_path: Path) -> N
     assert failed(audit(folder, tree)) == {"usr-verified", "manifest"}
 
 
-def test_a_boot_menu_with_an_editor_is_found(tree: ToolsTree, tmp_path: Path) -> None:
-    folder = build(tmp_path / "ex", sound(GUARDED), GUARDED, tree, WORDS)
+def with_disk(folder: Path, esp: Mapping[str, bytes], usr: bytes, tree: bytes) -> None:
+    """Add a disk image of these parts to the build."""
+    disk = maker.disk(maker.fat32(esp), usr, tree)
+    (folder / "disk.raw").write_bytes(disk)
+    digest = hashlib.sha256(disk).hexdigest()
+    artifact = Artifact(ArtifactKind.DISK, "disk.raw", len(disk), digest, digest)
     described = manifest.decode((folder / "manifest.json").read_bytes())
-    for text, rules in (("editor no\n", set()), ("timeout 0\n", {"boot-menu"})):
-        disk = maker.disk(maker.fat32({"loader/loader.conf": text.encode()}), b"", b"")
-        (folder / "disk.raw").write_bytes(disk)
-        digest = hashlib.sha256(disk).hexdigest()
-        artifact = Artifact(ArtifactKind.DISK, "disk.raw", len(disk), digest, digest)
-        changed = msgspec.structs.replace(described, artifacts=(*described.artifacts, artifact))
-        (folder / "manifest.json").write_bytes(manifest.encode(changed))
-        assert failed(audit(folder, tree)) == rules
-        folder = folder.rename(tmp_path / "again")
+    changed = msgspec.structs.replace(described, artifacts=(*described.artifacts, artifact))
+    (folder / "manifest.json").write_bytes(manifest.encode(changed))
+
+
+@pytest.mark.parametrize(
+    ("rules", "more"),
+    [
+        (set(), {}),
+        ({"boot-menu"}, {"loader/loader.conf": b"timeout 0\n"}),
+        ({"disk"}, {"EFI/Linux/other.efi": maker.uki("00" * 32)}),
+        ({"disk"}, {"EFI/Linux/ex_1.efi.extra.d/more.raw": b"squashfs"}),
+        ({"signature-current"}, {"EFI/BOOT/BOOTX64.EFI": maker.efi({".text": b"changed"}, (signature(bytes(32)),))}),
+    ],
+)
+def test_the_disk_image_is_looked_at_too(
+    tree: ToolsTree, tmp_path: Path, rules: set[str], more: Mapping[str, bytes]
+) -> None:
+    folder = build(tmp_path / "ex", sound(GUARDED), GUARDED, tree, WORDS)
+    usr, verity_tree, uki = ((folder / name).read_bytes() for name in ("usr.erofs", "usr.verity", "ex_1.efi"))
+    esp = {"loader/loader.conf": b"editor no\n", "EFI/Linux/ex_1.efi": uki}
+    with_disk(folder, {**esp, **more}, usr, verity_tree)
+    assert failed(audit(folder, tree)) == rules
+
+
+def test_a_disk_image_with_another_usr_image_is_found(tree: ToolsTree, tmp_path: Path) -> None:
+    folder = build(tmp_path / "ex", sound(GUARDED), GUARDED, tree, WORDS)
+    esp = {"loader/loader.conf": b"editor no\n", "EFI/Linux/ex_1.efi": (folder / "ex_1.efi").read_bytes()}
+    with_disk(folder, esp, maker.EROFS_PLAIN, maker.verity(maker.EROFS_PLAIN))
+    found = audit(folder, tree)
+    assert failed(found) == {"disk"}
+    assert "not of this build" in str(found)
+
+
+def test_a_uki_that_can_start_in_another_way_is_found(tree: ToolsTree, tmp_path: Path) -> None:
+    folder = build(tmp_path / "ex", sound(GUARDED), GUARDED, tree, WORDS, {".profile": b"ID=other\n"})
+    assert failed(audit(folder, tree)) == {"uki-sections"}

@@ -96,6 +96,7 @@ def test_every_rule_is_judged_and_what_is_not_told_is_named(address: str) -> Non
     assert len(outcomes) == len(RULES)
     assert outcomes["usr-verified"].status is Status.PASSED
     assert outcomes["certificates"].status is Status.PASSED
+    assert outcomes["certificate-age"].status is Status.PASSED
     assert outcomes["boot-signed"].breaches[0].message == "Secure Boot is disabled"
     assert outcomes["health"].breaches[0].message == "it is ill"
     assert outcomes["sbom"].status is Status.NOT_APPLICABLE

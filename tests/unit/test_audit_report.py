@@ -129,14 +129,14 @@ SARIF = {
 
 
 def broken() -> Audit:
-    facts = replace(made.image(), world_writable=(Placed("share/a b", "mode 0666"),), signatures=())
+    facts = replace(made.image(), world_writable=(Placed("share/a b", "mode 0666"),), unsigned=("ex.efi",))
     assert facts.contents is not None
     inside = replace(facts.contents, programs=(*facts.contents.programs, Program("bin/\x1b[2Jbash", is_shell=True)))
     return report.of_image(replace(facts, contents=inside), RULES, {"boot-signed": "a test host", "sbom": "never"})
 
 
 def test_a_waived_breach_is_shown_and_not_counted() -> None:
-    facts = replace(made.image(), signatures=())
+    facts = replace(made.image(), unsigned=("ex.efi",))
     audit = report.of_image(facts, RULES, report.waivers(["boot-signed=a test host"]))
     assert not audit.failed
     (outcome,) = [o for o in audit.outcomes if o.rule == "boot-signed"]

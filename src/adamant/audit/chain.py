@@ -9,6 +9,9 @@ USRHASH = "adamant.usrhash"
 _SHELL_WORDS = frozenset({"1", "S", "emergency", "rescue", "s", "single"})
 """Words that lead PID 1 or an initrd to a shell (systemd(1), bootup(7))."""
 _SHELL_ARGUMENTS = frozenset({"break", "init", "rd.break", "rd.shell", "systemd.debug_shell", "systemd.run"})
+_ONCE = (".cmdline", ".initrd", ".linux", ".osrel", ".uname")
+_OTHER_WAYS = frozenset({".efifw", ".profile"})
+"""Sections of a UKI that choose or bring something else to start (UAPI Group, Unified Kernel Image)."""
 _SHELL_UNITS = ("emergency", "rescue", "debug-shell", "runlevel1")
 
 
@@ -44,9 +47,23 @@ def root_hash_node(facts: NodeFacts) -> Iterator[Breach]:
 
 
 def signed_image(facts: ImageFacts) -> Iterator[Breach]:
-    """The UKI carries a signature."""
-    if not facts.signatures:
-        yield Breach("UKI", "it is not signed: the firmware starts any other in its place")
+    """Each program of the boot chain carries a signature."""
+    for name in facts.unsigned:
+        yield Breach(name, "it is not signed: the firmware starts any other in its place")
+
+
+def sections(facts: ImageFacts) -> Iterator[Breach]:
+    """The UKI holds one of each part, so that what was read of it is what it starts."""
+    for name in _ONCE:
+        if (count := facts.uki_sections.count(name)) != 1:
+            yield Breach("UKI", f"it has {count} sections {name}, not one")
+    for name in sorted(_OTHER_WAYS & set(facts.uki_sections)):
+        yield Breach("UKI", f"its section {name} lets it start in other ways than that of its command line")
+
+
+def disk(facts: ImageFacts) -> Iterator[Breach]:
+    """What is on the disk image is this build."""
+    yield from (Breach(found.path, found.detail) for found in facts.disk)
 
 
 def secure_boot(facts: NodeFacts) -> Iterator[Breach]:

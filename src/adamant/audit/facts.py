@@ -127,12 +127,16 @@ class ImageFacts:
     broken_blocks: int
     uki_root_hash: str
     """What the UKI's command line names; empty when it names none, or several."""
-    signatures: tuple[str, ...]
-    """Who signed the UKI, by its word."""
+    uki_sections: tuple[str, ...]
+    """Names of the UKI's sections, in their order."""
+    unsigned: tuple[str, ...]
+    """Programs of the boot chain without a signature: the UKI, and what else lies on the disk image's ESP."""
     outdated: tuple[str, ...]
     """Programs that were changed after they were signed."""
     arguments: Mapping[str, tuple[str, ...]]
     """The UKI's command line by `kernel_line.by_name`."""
+    disk: tuple[Placed, ...]
+    """What is on the disk image and not of this build; nothing without a disk image."""
     boot_menu_editor: bool | None
     """Whether the boot menu lets a person edit the command line; None without a disk image."""
     files: int

@@ -1,6 +1,6 @@
 """Facts of an image: the output folder of a build, read without mounting anything and without running any of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from adamant.audit import contents
@@ -14,9 +14,9 @@ from adamant.model.errors import InputError, VerificationError
 from adamant.model.manifest import ArtifactKind, Manifest
 from adamant.model.tree import Entry, Extent, Kind, Tree
 from adamant.packages.tools import ToolsTree
-from adamant.reading import fat, listing, qcow2, usr_contents
+from adamant.reading import fat, listing, pe, qcow2, usr_contents
 from adamant.reading.inspect import MANIFEST, inspect
-from adamant.reading.inspection import Inspection
+from adamant.reading.inspection import FoundSignature, Inspection
 from adamant.reading.listing import Listed
 
 _FACTORY = "share/factory/etc"
@@ -55,19 +55,25 @@ def read(folder: Path, tools: ToolsTree | None, scratch: Path) -> ImageFacts:
     with open_source(usr) as source, files.work_folder(scratch, "audit") as work:
         listed = listing.list_image(source)
         inside, why = _contents(source, listed, tools, work)
-    uki = looked.ukis[0] if looked.ukis else None
-    found = next(iter(looked.usr), None)
+    uki = looked.ukis[0] if len(looked.ukis) == 1 else None
+    found = looked.usr[0] if len(looked.usr) == 1 else None
+    on_disk = _inspect_disk(folder, described, scratch)
+    chain = _programs(looked) | (_programs(on_disk) if on_disk else {})
     return ImageFacts(
         name=described.name,
         version=described.version,
         arch=described.arch,
         posture=described.posture,
-        problems=tuple(Placed(p.reference, p.message) for p in looked.problems if p.reference not in _JUDGED_ALONE),
+        problems=tuple(_problems(looked)),
         root_hash=found.root_hash if found else "",
         broken_blocks=found.broken_blocks if found else 0,
         uki_root_hash=uki.root_hash if uki else "",
-        signatures=tuple(signature.subject for signature in uki.signatures) if uki else (),
-        outdated=tuple(_outdated(looked)),
+        uki_sections=_sections(folder / uki.path) if uki else (),
+        unsigned=tuple(sorted(path for path, signatures in chain.items() if not signatures)),
+        outdated=tuple(
+            sorted(path for path, signatures in chain.items() if any(not signature.current for signature in signatures))
+        ),
+        disk=tuple(_on_disk(on_disk, looked)) if on_disk else (),
         arguments=kernel_line.by_name(kernel_line.split(uki.command_line)) if uki else {},
         boot_menu_editor=_editor(folder, described),
         files=len(listed),
@@ -84,10 +90,48 @@ def read(folder: Path, tools: ToolsTree | None, scratch: Path) -> ImageFacts:
     )
 
 
-def _outdated(looked: Inspection) -> list[str]:
-    signed = [(found.path, found.signatures) for found in looked.ukis]
-    signed += [(found.path, found.signatures) for found in looked.programs]
-    return [path for path, signatures in signed if any(not signature.current for signature in signatures)]
+def _problems(looked: Inspection) -> Iterator[Placed]:
+    """What is not as the manifest says, and what no rule could judge: parts that are there twice, or not at all."""
+    yield from (Placed(p.reference, p.message) for p in looked.problems if p.reference not in _JUDGED_ALONE)
+    for what, parts in (("UKI", looked.ukis), ("usr image", looked.usr)):
+        if len(parts) != 1:
+            yield Placed(what, f"there are {len(parts)} of it that can be read, not one")
+
+
+def _programs(looked: Inspection) -> dict[str, tuple[FoundSignature, ...]]:
+    """Signatures of the boot chain's programs by path."""
+    found = {uki.path: uki.signatures for uki in looked.ukis}
+    return found | {program.path: program.signatures for program in looked.programs}
+
+
+def _sections(path: Path) -> tuple[str, ...]:
+    with open_source(path) as source:
+        return tuple(section.name for section in pe.read_program(source).sections)
+
+
+def _inspect_disk(folder: Path, described: Manifest, scratch: Path) -> Inspection | None:
+    """What the disk image holds; None when there is none."""
+    for artifact in described.artifacts:
+        if artifact.kind is ArtifactKind.DISK and (folder / artifact.path).is_file():
+            return inspect(folder / artifact.path, None, scratch)
+    return None
+
+
+def _on_disk(disk: Inspection, built: Inspection) -> Iterator[Placed]:
+    """What differs between the disk image and the parts beside it."""
+    problems = [problem for problem in disk.problems if problem.reference != "signature-outdated"]
+    yield from (Placed(problem.reference, problem.message) for problem in problems)
+    hashes, ukis = {usr.root_hash for usr in built.usr}, {uki.sha256 for uki in built.ukis}
+    for usr in disk.usr:
+        if usr.root_hash not in hashes:
+            yield Placed(usr.label, f"its root hash is {usr.root_hash[:12]}, which is not of this build")
+    for uki in disk.ukis:
+        if uki.sha256 not in ukis:
+            yield Placed(uki.path, "this UKI is not that of the build")
+    if not disk.usr or not disk.ukis:
+        yield Placed("disk image", "it holds no usr image, or no UKI")
+    for path in disk.extensions:
+        yield Placed(path, "it is added to the UKI, and not of the build")
 
 
 def _placed(listed: Mapping[str, Listed], say: Callable[[Listed], str]) -> tuple[Placed, ...]:
