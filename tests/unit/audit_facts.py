@@ -1,5 +1,8 @@
 """Facts of an image and of a node that keep every promise of their posture, for tests to break one at a time."""
 
+from dataclasses import replace
+from typing import Any
+
 from adamant.audit import running
 from adamant.audit.facts import (
     Contents,
@@ -150,3 +153,8 @@ def node(posture: Posture = Posture.GUARDED) -> NodeFacts:
         drift=(),
         packages=3,
     )
+
+
+def changed(facts: NodeFacts, field: str, value: Any) -> NodeFacts:
+    """The facts with another value of one field."""
+    return replace(facts, **{field: value})

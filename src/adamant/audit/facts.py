@@ -258,7 +258,7 @@ class NodeFacts:
     failing: tuple[Differing, ...] | None
     """Health checks that fail."""
     drift: tuple[Differing, ...] | None
-    packages: int
+    packages: int | None
 
     def tell(self, value: T | None, kind: str) -> T:
         """The value, which the node must tell. Raises Untold."""

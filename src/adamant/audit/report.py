@@ -195,4 +195,5 @@ def _of_node(facts: NodeFacts) -> Iterator[Figure]:
         yield Figure("writable file systems on disks", sum(1 for m in facts.mounts if m.writable and m.on_disk))
     if facts.modules is not None:
         yield Figure("loaded kernel modules", len(facts.modules))
-    yield Figure("Debian packages", facts.packages)
+    if facts.packages is not None:
+        yield Figure("Debian packages", facts.packages)
