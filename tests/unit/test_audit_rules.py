@@ -150,7 +150,8 @@ IMAGES: list[tuple[str, Posture, Callable[[ImageFacts], ImageFacts]]] = [
     ("manifest", GUARDED, of(problems=(Placed("artifact-differs", "ex.efi is not it"),))),
     ("posture", GUARDED, of_contents(posture="open")),
     ("sbom", GUARDED, of(sbom=None)),
-    ("sbom", OPEN, of(sbom=frozenset({("ip", "2")}))),
+    ("sbom", OPEN, of(sbom=frozenset({("ip", "1"), ("more", "2")}))),
+    ("sbom", GUARDED, of_contents(packages=frozenset({("ip", "1"), ("more", "2")}))),
     *((f"kernel.{a.name}", GUARDED, without(a.name)) for a in hardening.ARGUMENTS),
     *((f"sysctl.{s.name}", SEALED, of_contents(sysctls={**made.SETTINGS, s.name: "77"})) for s in hardening.SETTINGS),
 ]
@@ -162,6 +163,9 @@ NODES: list[tuple[str, Posture, Callable[[NodeFacts], NodeFacts]]] = [
     ("boot-signed", SEALED, of(secure_boot="disabled")),
     ("boot-words", GUARDED, argument("rd.break", "")),
     ("usr-read-only", OPEN, remounted("/usr", writable=True, options=USUAL)),
+    ("usr-read-only", GUARDED, also("mounts", Mounted("/usr/bin", "tmpfs", True, frozenset()))),
+    ("root-read-only", GUARDED, remounted("/", writable=True)),
+    ("root-read-only", SEALED, remounted("/etc", writable=True)),
     ("usr-read-only", OPEN, also("mounts", Mounted("/usr/local", "tmpfs", True, USUAL))),
     ("root-read-only", GUARDED, lambda f: replace(f, mounts=tuple(m for m in f.mounts or () if m.where != "/etc"))),
     ("writable-places", GUARDED, also("mounts", Mounted("/srv", "ext4", True, USUAL))),
@@ -170,6 +174,7 @@ NODES: list[tuple[str, Posture, Callable[[NodeFacts], NodeFacts]]] = [
     ("mount-flags", OPEN, also("mounts", Mounted("/srv", "ext4", True, frozenset({"nosuid"})))),
     ("memory-noexec", GUARDED, remounted("/tmp", options=frozenset({"nosuid", "nodev"}))),
     ("var-flags", SEALED, remounted("/var", options=frozenset({"nodev"}))),
+    ("var-flags", OPEN, lambda f: replace(f, mounts=tuple(m for m in f.mounts or () if m.where != "/var"))),
     ("login-units", GUARDED, also("units", UnitState("serial-getty@ttyS0.service", "active", wanted=False))),
     ("certificates", GUARDED, of(certificates=(Held("node", 0, made.NOW - 1, authority=True),))),
     ("certificates", GUARDED, of(certificates=(Held("node", 0, made.NOW + 9 * made.DAY, authority=True),))),
@@ -287,6 +292,10 @@ def test_what_a_node_does_not_tell_does_not_pass(name: str) -> None:
 def test_every_part_of_a_node_that_may_be_untold_is_tried() -> None:
     optional = {field.name for field in fields(NodeFacts) if "None" in str(field.type)}
     assert optional - {"posture", "arch", "packages"} == {*TOLD, "failing", "drift"}
+
+
+def test_an_image_without_a_verity_tree_does_not_pass() -> None:
+    assert failed(image_audit(replace(made.image(), root_hash=""))) == {"usr-verified", "root-hash"}
 
 
 def test_an_image_that_cannot_be_read_does_not_pass() -> None:

@@ -108,6 +108,11 @@ def _read_only(facts: NodeFacts, where: str) -> Iterator[Breach]:
         yield Breach(where, f"the {mount.type} there can be written")
 
 
+def _judged_alone(where: str) -> bool:
+    """Whether `usr_read_only` or `root_read_only` speaks of it, or the posture lets it be written as it is."""
+    return where in ("/", "/etc") or _below(where, ("/usr",))
+
+
 def _below(where: str, places: Iterable[str]) -> bool:
     return any(where == place or where.startswith(f"{place}/") for place in places)
 
@@ -116,7 +121,7 @@ def writable_places(facts: NodeFacts) -> Iterator[Breach]:
     """File systems can be written only where the posture says."""
     places = RULES[_posture(facts)].writable
     for mount in facts.tell(facts.mounts, "mounts"):
-        if not mount.writable or mount.type in KERNEL_TYPES or places is None:
+        if not mount.writable or mount.type in KERNEL_TYPES or places is None or _judged_alone(mount.where):
             continue
         if not _below(mount.where, places):
             yield Breach(mount.where, f"a writable {mount.type} is mounted there")
@@ -126,12 +131,11 @@ def writable_places(facts: NodeFacts) -> Iterator[Breach]:
 
 def mount_flags(facts: NodeFacts) -> Iterator[Breach]:
     """What can be written holds neither devices nor programs with more rights than their caller."""
-    rules = RULES[_posture(facts)]
     for mount in facts.tell(facts.mounts, "mounts"):
         if not mount.writable or _below(mount.where, OF_CONTAINERS):
             continue
-        if mount.where == "/var" or (rules.persistent_root and mount.where in ("/", "/etc")):
-            continue  # rules of their own
+        if mount.where == "/var" or _judged_alone(mount.where):
+            continue
         wanted = {"nosuid"} if mount.type in _OF_DEVICES else {"nodev", "nosuid"}
         missing = wanted - mount.options
         if missing:
