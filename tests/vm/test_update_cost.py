@@ -1,7 +1,7 @@
 """What an update takes from the work of a machine while it is staged: run by hand, and it prints its figures.
 
-Two programs that never rest stand for the work. The guest's own accounts say what of its two processors they got, so the
-speed of the computer below has no part in it.
+Two programs that never rest stand for the work. The guest's own accounts say what of its processors they
+got, so the speed of the computer below has no part in it.
 """
 
 import time
@@ -59,6 +59,7 @@ def test_staging_takes_less_than_a_twentieth_of_a_core_from_the_work(
     busy, update = _shares(begun, _used())
     with capsys.disabled():
         print(
-            f"\nof {PROCESSORS} cores the work got {quiet:.3f}, while an update was staged {busy:.3f}, the update {update:.3f}"
+            f"\nof {PROCESSORS} cores the work got {quiet:.3f}; while an update was staged {busy:.3f},"
+            f" and the update {update:.3f}"
         )
     assert quiet - busy < 0.05

@@ -108,7 +108,7 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
     """What the posture takes from `tree`; `listed` are the packages that the definition names."""
     rules = RULES[posture]
     dropped = {path for path in UNUSED if path in tree}
-    if not rules.scripts:
+    if rules.interpreters is not None:
         dropped |= {path for path in tree if any(_is(path, p) and of not in listed for p, of in INTERPRETERS.items())}
     if not rules.host_shell:
         dropped |= {path for path in tree if path.startswith(_FOLDERS) and posixpath.basename(path) in LOGIN}

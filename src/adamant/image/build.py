@@ -141,7 +141,7 @@ class _Chain:
             image.arch,
             root_hash,
             image.kernel.arguments,
-            hardened=RULES[image.posture].hardened_kernel,
+            image.posture,
             bpf=composed.restricts_file_systems,
         )
         boot = self._uki(composed, program, line, tree_of_tools)

@@ -3,8 +3,9 @@
     /usr/lib/adamant/run healthy [SECONDS]
 
 It runs only while the boot loader counts. Healthy is: all units have been started, every health check of the agent is
-ok but for units that failed, those of the config too, and the agent makes a TLS handshake. Then the entry loses its counter. When that does not come within the deadline it
-fails, and the machine reboots (adamant-boot-failed.service); sd-boot has counted the try.
+ok but for units that failed, those of the config too, and the agent makes a TLS handshake. Then the entry loses its
+counter. When that does not come within the deadline it fails, and the machine reboots (adamant-boot-failed.service);
+sd-boot has counted the try.
 
 The counter must be that of the UKI that runs: after firmware refused one UKI, sd-boot's variable still names that one
 (reference: systemd, Automatic Boot Assessment), and blessing would bless what never ran.
