@@ -421,7 +421,7 @@ def _unit(name: str, active: str, load: str = "loaded") -> Unit:
         ("active", Details(), "active", ""),
         ("failed", Details(result="exit-code"), "active", "it failed: exit-code"),
         ("activating", Details(), "active", "it is being started"),
-        ("inactive", Details(condition=False), "active", "a condition of it does not hold on this machine"),
+        ("inactive", Details(condition=False), "", "a condition of it does not hold on this machine"),
         ("inactive", Details(result="success", type="simple"), "active", "it is inactive"),
         ("inactive", Details(result="success", type="oneshot"), "", ""),
         ("failed", Details(result="exit-code", type="oneshot"), "active", "it failed: exit-code"),

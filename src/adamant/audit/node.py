@@ -123,7 +123,7 @@ class _Asking:
             differing += [
                 Differing(f"{kind} {r.name}", r.reason)
                 for r in found
-                if r.reason and r.name not in hardened and _text(_actual(r), "active") not in _NO_DRIFT
+                if r.reason and r.desired and r.name not in hardened and _text(_actual(r), "active") not in _NO_DRIFT
             ]
         differing += [
             Differing(f"{s.kind} {s.name}", s.reason or f"it is {s.actual or 'not there'}, not {s.desired}")
