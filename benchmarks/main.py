@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.conditions import conditions
 from benchmarks.mkosi import Mkosi
 from benchmarks.result import Result
-from benchmarks.rows import agent, boot, build, footprint, identical, size, update
+from benchmarks.rows import agent, boot, build, footprint, identical, postures, size, update
 
 ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "first": build.first,
@@ -22,6 +22,7 @@ ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "changed": build.changed,
     "identical": identical.row,
     "size": size.row,
+    "postures": postures.row,
     "boot": boot.row,
     "update": update.row,
     "memory": footprint.memory,

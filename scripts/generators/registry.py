@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.generators import api, commands, contract, documents, errors, released
+from scripts.generators import api, audit, commands, contract, documents, errors, released
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,6 +21,7 @@ GENERATORS: Mapping[str, Generator] = {
     "errors": errors.generate,
     "documents": documents.generate,
     "commands": commands.generate,
+    "audit": audit.generate,
 }
 """Generators by the name that `scripts/generate NAME` takes, each after those whose files it imports."""
 

@@ -71,17 +71,18 @@ def running(folder: Path, lock: Lock, cache: Path) -> Iterator[Containerd]:
         process.wait()
 
 
-def busybox(path: Path) -> Path:
-    """An OCI archive at `path` with busybox in it."""
-    program = Path(require_program("busybox", "busybox-static"))
+def busybox(path: Path, program: Path | None = None) -> Path:
+    """An OCI archive at `path` with busybox in it, or with `program` in its place."""
+    program = program or Path(require_program("busybox", "busybox-static"))
     oci_archive.write(path, program.read_bytes(), APPLETS)
     return path
 
 
 @contextmanager
-def registry(folder: Path, names: list[str]) -> Iterator[int]:
-    """A registry on a port of this computer, which holds busybox by each of `names` (`lib/busybox:1`)."""
-    program = require_program("docker-registry", "docker-registry")
+def registry(folder: Path, names: list[str], program: Path | None = None) -> Iterator[int]:
+    """A registry on a port of this computer, which holds busybox by each of `names` (`lib/busybox:1`), or `program` in
+    its place."""
+    server = require_program("docker-registry", "docker-registry")
     skopeo = require_program("skopeo", "skopeo")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -90,9 +91,9 @@ def registry(folder: Path, names: list[str]) -> Iterator[int]:
         f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'}}\n"
     )
-    archive = busybox(folder / "pushed.tar")
+    archive = busybox(folder / "pushed.tar", program)
     with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", folder / "registry.yml"], stdout=log, stderr=log)
+        process = subprocess.Popen([server, "serve", folder / "registry.yml"], stdout=log, stderr=log)
     try:
         for name in names:
             target = f"docker://127.0.0.1:{port}/{name}"

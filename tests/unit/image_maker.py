@@ -265,3 +265,12 @@ EROFS_INLINE = unpack(
     "FFeQi92Ns0KOo5Q0zygpnmGYrsbiGcbmGSbDMwzPYWqa5zQ1zXOcmuY5T00PswzDs20snlpj8dQai+mm8dQai6fWWDy1xuKpNRZP"
     "rbF4ao3FU2t41rPNU2tsnlpj89Qam+nZ8NQam6fW2Dy1xuapNTZPrbF5ag3PQsuk/vbbgp9rzJQs"
 )
+# Made in the same way without inline data, with -x1.
+EROFS_ATTRIBUTES = unpack(
+    "eNrt179KHEEAB+C59fQkhJjC3hTBSi/+hWBASJUub5BCxUIx3iKL3AXRpM675A0ECxsfILWa3jL1ZhbmiJ6eGGQb832w3G/ndn57N8sWEwLwv/p1+"
+    "fvi5/bHT62Yn4fpMH7HNdfHJo5WTjZmPxRfx39MfT89Ox68diQejX+4/4tQli+vnT8bmwwba/na+tbOVtGLTVl4dd/80XhcvQ/hMJ2X0bD7Z3eMTa"
+    "fPnfhtP3+OeSblTvw3b1Lei3kh5SLm5ZT3Y36bcjfmdyl/iXk15YOY2+12Z3czn8vn84V8MV/Kl6u1Gg1X3/6uWWPI7wxD1vW8LM/7469jaDaysNs"
+    "pNkPZn5Pd6M/SM3pofznQf3vOzf6qu1ljfzM987r6q+6xGvur7laN/a2B9/Wx/QDA09OzBAAAAPDkdS0BAAAA2P8DAAAA9v8AAACA/T8AAABg/w8A"
+    "AADY/wMAAACP9gcP2VDT"
+)
+"""Six files with one capability, which is stored once for all, and one with that and an attribute of its own."""

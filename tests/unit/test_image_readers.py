@@ -150,6 +150,40 @@ def test_an_erofs_image_is_listed(data: bytes) -> None:
     assert found["empty"].kind is Kind.DIRECTORY
 
 
+def test_extended_attributes_are_listed_whether_files_share_them_or_not() -> None:
+    found = listing.list_image(maker.source(maker.EROFS_ATTRIBUTES))
+    value = bytes.fromhex("01000002") + (1 << 13).to_bytes(4, "little") + bytes(12)
+    assert {found[f"p{n}"].attributes for n in range(6)} == {(("security.capability", value),)}
+    assert set(found["one"].attributes) == {("user.note", b"\x00\xff"), ("security.capability", value)}
+    assert maker.EROFS_ATTRIBUTES.count(b"capability") == 1
+    plain = listing.list_image(maker.source(maker.EROFS_PLAIN))
+    assert {entry.attributes for entry in plain.values()} == {()}
+
+
+@pytest.mark.parametrize("prefix", [5, 0x81])
+def test_a_prefix_that_the_image_defines_is_not_taken_for_none(prefix: int) -> None:
+    data = maker.EROFS_ATTRIBUTES.replace(b"\x04\x01\x02\x00note", bytes([4, prefix, 2, 0]) + b"note")
+    assert data != maker.EROFS_ATTRIBUTES
+    assert ("?note", b"\x00\xff") in listing.list_image(maker.source(data))["one"].attributes
+
+
+def test_attributes_that_end_early_are_refused() -> None:
+    data = maker.EROFS_ATTRIBUTES.replace(b"\x04\x01\x02\x00note", b"\xff\x01\xff\xffnote")
+    with pytest.raises(VerificationError, match="cut short"):
+        listing.list_image(maker.source(data))
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 8191), st.integers(0, 7))
+def test_no_flipped_bit_breaks_the_reading_of_attributes(place: int, bit: int) -> None:
+    data = bytearray(maker.EROFS_ATTRIBUTES)
+    data[1024 + place] ^= 1 << bit
+    try:
+        listing.list_image(maker.source(bytes(data)))
+    except VerificationError:
+        return
+
+
 def test_too_deep_or_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TREE_DEPTH", 1)
     with pytest.raises(VerificationError, match="circles"):
@@ -189,6 +223,7 @@ _READERS: list[tuple[bytes, Callable[[Source], object]]] = [
     (maker.qcow2(b"x" * 5000, 9), read_qcow2),
     (maker.EROFS_PLAIN, listing.list_image),
     (maker.EROFS_INLINE, listing.list_image),
+    (maker.EROFS_ATTRIBUTES, listing.list_image),
 ]
 
 

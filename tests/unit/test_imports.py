@@ -18,7 +18,8 @@ ALLOWED = {
     "machine": {"model", "core", "packages", "api"},
     "reading": {"model", "core", "packages", "compose", "image", "release"},
     "release": {"model", "core"},
-    "cli": {"model", "core", "packages", "compose", "image", "reading", "release", "api", "machine", "node"},
+    "audit": {"model", "core", "packages", "compose", "image", "release", "reading", "api"},
+    "cli": {"model", "core", "packages", "compose", "image", "reading", "release", "api", "audit", "machine", "node"},
 }
 MODULES = sorted(p for p in SOURCE.rglob("*.py") if not p.name.endswith("_pb2.py"))
 

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from adamant.api import node_pb2 as pb
 from adamant.api import resources_pb2
 from adamant.core import limits
+from adamant.model import sysctl
 from adamant.model.errors import AdamantError, InputError
 from adamant.node.containerd import containers_pb2, images_pb2, tasks_pb2
 from adamant.node.mounts import Mount
 from adamant.node.resources import (
     accounts,
     answers,
+    capabilities,
     certificates,
     cgroups,
     clock,
@@ -37,6 +39,7 @@ from adamant.node.resources import (
     packages,
     pressure,
     processes,
+    protections,
     resolvers,
     services,
     slots,
@@ -108,7 +111,7 @@ def test_a_module_without_a_signature_says_so() -> None:
         "dm_mod 212992 4 dm_verity,dm_bufio, Live 0x0000000000000000\n"
         "own 16384 0 - Loading 0x0000000000000000 (OE)\nbroken\n"
     )
-    found = _by_name(modules.parse(table, lambda name: "OE" if name == "own" else ""))
+    found = _by_name(modules.parse(table, lambda name: "OE" if name == "own" else "", {}))
     assert (found["dm_mod"].size_bytes, found["dm_mod"].uses, list(found["dm_mod"].used_by)) == (
         212992,
         4,
@@ -116,6 +119,96 @@ def test_a_module_without_a_signature_says_so() -> None:
     )
     assert found["dm_mod"].signed
     assert (found["own"].signed, found["own"].foreign, found["own"].state) == (False, True, "loading")
+
+
+def test_a_module_names_its_file_in_the_image(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        {
+            "proc/modules": "dm_mod 1 0 - Live 0x0\nstranger 1 0 - Live 0x0\n",
+            "proc/sys/kernel/osrelease": "6.1-x\n",
+            "usr/lib/modules/6.1-x/modules.dep": "kernel/md/dm-mod.ko.xz: kernel/a.ko\nkernel/a.ko:\nbroken\n",
+        },
+    )
+    found = _by_name(modules.collect(_sources(tmp_path)))
+    assert (found["dm_mod"].file, found["stranger"].file) == ("kernel/md/dm-mod.ko.xz", "")
+
+
+def _protections(root: Path) -> dict[str, Found]:
+    return {item.name: item for item in protections.collect(_sources(root))}
+
+
+def test_protections_of_the_kernel_are_told_and_what_the_posture_asks_for(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        {
+            protections.LOCKDOWN: "none [integrity] confidentiality\n",
+            protections.SIGNATURES: "N\n",
+            protections.MODULES: "lockdown,capability,yama\n",
+            protections.TAINT: f"{1 | 1 << 9 | 1 << 13 | 1 << 40}\n",
+            "proc/sys/kernel/osrelease": "6.1\n",
+            "usr/lib/modules/6.1/config": "CONFIG_SLAB_MERGE_DEFAULT=y\n# CONFIG_MODULE_SIG_FORCE is not set\nX=y\n",
+            "usr/lib/adamant/posture": "sealed\n",
+        },
+    )
+    found = _protections(tmp_path)
+    assert {name: item.actual.state for name, item in found.items()} == {
+        "lockdown": "integrity",
+        "module-signatures": "allowed",
+        "security-modules": "lockdown,capability,yama",
+        "taint": "PWE?",
+        "kernel-config": "MODULE_SIG_FORCE=n SLAB_MERGE_DEFAULT=y",
+    }
+    assert (found["lockdown"].desired.state, found["lockdown"].reason) == ("integrity", "")
+    assert found["module-signatures"].reason == "the posture asks for signatures"
+    assert found["taint"].desired is None
+
+
+def test_a_kernel_that_is_locked_down_less_or_more(tmp_path: Path) -> None:
+    _write(
+        tmp_path, {"usr/lib/adamant/posture": "guarded\n", protections.LOCKDOWN: "[none] integrity confidentiality\n"}
+    )
+    assert _protections(tmp_path)["lockdown"].reason == "the posture asks for integrity"
+    _write(tmp_path, {protections.LOCKDOWN: "none integrity [confidentiality]\n", protections.SIGNATURES: "Y\n"})
+    found = _protections(tmp_path)
+    assert (found["lockdown"].reason, found["module-signatures"].reason) == ("", "")
+    _write(tmp_path, {"usr/lib/adamant/posture": "open\n"})
+    assert _protections(tmp_path)["lockdown"].desired is None
+
+
+def test_a_kernel_that_tells_nothing_is_not_taken_for_protected(tmp_path: Path) -> None:
+    _write(tmp_path, {"usr/lib/adamant/posture": "guarded\n"})
+    found = _protections(tmp_path)
+    assert found["lockdown"].actual.state == found["module-signatures"].actual.state == ""
+    assert found["lockdown"].reason
+    assert found["module-signatures"].reason
+
+
+def test_rights_of_a_process_have_names() -> None:
+    status = "Name:\tx\nCapEff:\t0000008000010000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+    assert capabilities.parse(status) == (("CAP_BPF", "CAP_SYS_MODULE"), True, True)
+    assert capabilities.parse("CapEff: what\nSeccomp: 1\n") == ((), False, False)
+    assert len(capabilities.parse("CapEff: ffffffffffffffff\n").capabilities) == 64
+
+
+def test_threads_of_the_kernel_have_no_rights_to_tell(tmp_path: Path) -> None:
+    status = "CapEff:\t000001ffffffffff\n"
+    _write(
+        tmp_path,
+        {
+            "proc/stat": "btime 1\n",
+            "proc/2/stat": STAT.replace("42 (a) b (c) S 1", "2 (kthreadd) S 0"),
+            "proc/2/status": status,
+            "proc/7/stat": STAT.replace("42 (a) b (c) S 1", "7 (kworker) S 2"),
+            "proc/7/status": status,
+            "proc/42/stat": STAT,
+            "proc/42/status": status,
+            "etc/passwd": "",
+        },
+    )
+    found = _by_name(processes.collect(_sources(tmp_path)))
+    assert {name for name, process in found.items() if process.capabilities} == {"42"}
+    assert "CAP_SYS_ADMIN" in found["42"].capabilities
 
 
 def _sysctl_root(root: Path) -> Path:
@@ -328,7 +421,7 @@ def _unit(name: str, active: str, load: str = "loaded") -> Unit:
         ("active", Details(), "active", ""),
         ("failed", Details(result="exit-code"), "active", "it failed: exit-code"),
         ("activating", Details(), "active", "it is being started"),
-        ("inactive", Details(condition=False), "active", "a condition of it does not hold on this machine"),
+        ("inactive", Details(condition=False), "", "a condition of it does not hold on this machine"),
         ("inactive", Details(result="success", type="simple"), "active", "it is inactive"),
         ("inactive", Details(result="success", type="oneshot"), "", ""),
         ("failed", Details(result="exit-code", type="oneshot"), "active", "it failed: exit-code"),
@@ -648,11 +741,15 @@ def test_no_text_breaks_a_parser(text: str) -> None:
         lambda content: cpu.parse(content, content, content, 100),
         lambda content: cpu.parse(f"cpu {content}", content, content, 100),
         kernel_arguments.parse,
-        lambda content: modules.parse(content, lambda _: ""),
-        lambda content: sysctls.parse(content, "x"),
-        lambda content: sysctls.equal(content, content),
+        lambda content: modules.parse(content, lambda _: "", {}),
+        lambda content: sysctl.parse(content, "x"),
+        lambda content: sysctl.equal(content, content),
         disks.properties,
         processes.parse_stat,
+        capabilities.parse,
+        modules.files,
+        protections.lockdown,
+        protections.taints,
         processes.cgroup_of,
         cgroups.parse_io,
         resolvers.parse,

@@ -27,7 +27,7 @@ kind: Image
 name: probed
 version: "1"
 profile: dev
-packages: [containerd, runc]
+packages: [containerd, runc, python3]
 files:
   - {path: /usr/lib/probe/probe.py, source: probe.py}
 units:

@@ -48,8 +48,11 @@ class Fleet:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Fleet]:
-    """A machine that runs release 1, healthy, and its repository, which serves release 1; all below `home`."""
+def running(home: Path, extra: str = "") -> Iterator[Fleet]:
+    """A machine that runs release 1, healthy, and its repository, which serves release 1; all below `home`.
+
+    `extra` are further sections of its definition.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADAMANT_STATE", str(home / "state"))
         patch.setenv("ADAMANT_CONFIG", str(home / "config"))
@@ -59,7 +62,7 @@ def running(home: Path) -> Iterator[Fleet]:
             made = Fleet(home, f"http://10.0.2.2:{server.server_address[1]}")
             made.folder.mkdir()
             (made.folder / "root.json").write_text(adamant("repo", "root", home / "repo").stdout)
-            made.publish(made.define("1"))
+            made.publish(made.define("1", extra=extra))
             adamant("up", made.folder, "--json", "--seconds", str(SECONDS))
             yield made
             Machines(places.state() / "machines").delete("fleet", force=True)

@@ -24,7 +24,7 @@ kind: Image
 name: configured
 version: "1"
 profile: dev
-packages: [containerd, runc]
+packages: [containerd, runc, python3]
 kernel:
   arguments: [systemd.default_device_timeout_sec=300]  # an emulated machine on a busy computer
 units:

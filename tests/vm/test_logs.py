@@ -20,7 +20,7 @@ kind: Image
 name: crashing
 version: "1"
 profile: dev
-packages: [containerd, runc]
+packages: [containerd, runc, python3]
 files:
   - {path: /usr/lib/probe/crash.py, source: crash.py}
 units:

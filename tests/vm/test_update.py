@@ -24,17 +24,8 @@ from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
 from tests.vm.fleet import Fleet, boot_id, running, runs
 
-PANIC = """\
-units:
-  - name: panic.service
-    content: |
-      [Unit]
-      DefaultDependencies=no
-      [Service]
-      ExecStart=/usr/bin/python3 -c "open('/proc/sysrq-trigger', 'w').write('c')"
-      [Install]
-      WantedBy=basic.target
-"""
+PANIC = "kernel: {arguments: [rdinit=/none]}\n"
+"""A kernel that finds no program to start, which it says by a panic."""
 
 
 @pytest.fixture(scope="module")

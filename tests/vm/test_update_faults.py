@@ -25,7 +25,7 @@ from tests.vm.fleet import Fleet, boot_id, running, runs
 
 pytestmark = pytest.mark.long
 
-PROGRAM = "/usr/bin/python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py"
+PROGRAM = "/usr/lib/adamant/run healthy"
 JUDGED = f"[Service]\\nExecStart=\\nExecStart={PROGRAM} 60\\n"
 DEADLINE = "[Timer]\\nOnBootSec=\\nOnBootSec=150\\n"
 
@@ -49,13 +49,17 @@ HANG = _unit(
     "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/usr/bin/sleep infinity\n"
     "[Install]\nWantedBy=sysinit.target"
 )
-READ_ONLY = _unit(
-    "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=/usr/bin/mount -o remount,ro /var\n"
+STOPPED = _unit(
+    "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=/usr/bin/systemctl stop containerd\n"
     "[Install]\nWantedBy=multi-user.target"
 )
 FULL = _unit(
-    "[Unit]\nRequiresMountsFor=/var\n[Service]\nType=oneshot\nExecStart=-/usr/bin/dd if=/dev/zero of=/var/fill bs=1M\n"
-    "[Install]\nWantedBy=multi-user.target"
+    "[Unit]\nRequiresMountsFor=/var\n[Service]\nType=oneshot\n"
+    + "".join(
+        f"ExecStart=-/usr/bin/fallocate -l {mib}M /var/fill.{mib}\n"
+        for mib in (4096, 2048, 1024, 512, 256, 128, 64, 32)
+    )
+    + "[Install]\nWantedBy=multi-user.target"
 )
 FALSE = "[Service]\\nExecStart=\\nExecStart=/usr/bin/false\\n"
 NO_AGENT = f"  - {_file('adamant-agent.service', FALSE)}\n"
@@ -82,7 +86,7 @@ def _back(version: str, before: str, begun: float) -> float:
     ("version", "files", "extra", "said"),
     [
         ("2", FILES, HANG, "Deadline of a release on trial"),
-        ("3", FILES, READ_ONLY, "/var is read-only"),
+        ("3", FILES, STOPPED, "containerd is inactive"),
         ("4", FILES + NO_AGENT, "", "agent"),
         ("5", FILES, FULL, "/var is full"),
     ],
@@ -91,7 +95,7 @@ def _back(version: str, before: str, begun: float) -> float:
 def test_a_bad_release_ends_on_the_old_one(
     fleet: Fleet, version: str, files: str, extra: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fleet.publish(fleet.define(version, files=files, extra=extra))
+    fleet.publish(fleet.define(version, "coreutils", files=files, extra=extra))
     fleet.upgrade("--version", version, expect=6)
     before, begun = boot_id(), time.monotonic()
     adamant("node", "reboot", "--no-wait")

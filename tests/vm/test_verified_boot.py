@@ -57,7 +57,7 @@ kind: Image
 name: verified
 version: "1"
 profile: dev
-packages: []
+packages: [python3]
 files:
 - {path: /usr/lib/probe/probe.py, source: probe.py}
 units:

@@ -164,7 +164,12 @@ class Module(Message):
     state: str
     signed: bool
     foreign: bool
-    def __init__(self, *, size_bytes: int | None = ..., uses: int | None = ..., used_by: Iterable[str] | None = ..., state: str | None = ..., signed: bool | None = ..., foreign: bool | None = ...) -> None: ...
+    file: str
+    def __init__(self, *, size_bytes: int | None = ..., uses: int | None = ..., used_by: Iterable[str] | None = ..., state: str | None = ..., signed: bool | None = ..., foreign: bool | None = ..., file: str | None = ...) -> None: ...
+
+class Protection(Message):
+    state: str
+    def __init__(self, *, state: str | None = ...) -> None: ...
 
 class Sysctl(Message):
     value: str
@@ -204,7 +209,10 @@ class Process(Message):
     threads: int
     cgroup: str
     started_usec: int
-    def __init__(self, *, parent: int | None = ..., user: str | None = ..., name: str | None = ..., command: str | None = ..., state: str | None = ..., memory_bytes: int | None = ..., cpu_usec: int | None = ..., threads: int | None = ..., cgroup: str | None = ..., started_usec: int | None = ...) -> None: ...
+    capabilities: RepeatedScalarFieldContainer[str]
+    no_new_privileges: bool
+    filtered: bool
+    def __init__(self, *, parent: int | None = ..., user: str | None = ..., name: str | None = ..., command: str | None = ..., state: str | None = ..., memory_bytes: int | None = ..., cpu_usec: int | None = ..., threads: int | None = ..., cgroup: str | None = ..., started_usec: int | None = ..., capabilities: Iterable[str] | None = ..., no_new_privileges: bool | None = ..., filtered: bool | None = ...) -> None: ...
 
 class Memory(Message):
     total_bytes: int

@@ -74,7 +74,7 @@ _PROVIDERS = {
 }
 """Packages of interpreters that Debian has everywhere and an image has only when it asks for them."""
 
-_KNOWN_SETID = frozenset(
+KNOWN_SET_ID = frozenset(
     {
         "usr/bin/chage",
         "usr/bin/chfn",
@@ -197,7 +197,7 @@ def _world_writable(image: Image) -> Found:
 
 def _set_id(image: Image) -> Found:
     for entry in entries.sort(image.tree.values()):
-        if entry.kind is Kind.FILE and entry.mode & 0o6000 and entry.path not in _KNOWN_SETID:
+        if entry.kind is Kind.FILE and entry.mode & 0o6000 and entry.path not in KNOWN_SET_ID:
             yield entry.path, f"runs with the rights of its owner or group (mode {entry.mode:04o})"
 
 

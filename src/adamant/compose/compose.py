@@ -27,6 +27,7 @@ from adamant.compose import (
     overlay,
     pam,
     presets,
+    programs,
     python,
     recorded,
     relocate,
@@ -55,7 +56,8 @@ class ComposeRequest:
 
     `house` are Adamant's own static files and `extra` those of the definition, both by their path below / (`usr/...`,
     `etc/...`), the latter taking the place of what a package ships. `switches` enable and disable units: those of
-    Adamant, then those of the definition; a later one for the same unit counts. `later` are units that `later_target`
+    Adamant, then those of the definition; a later one for the same unit counts. `listed` are the packages that the
+    definition names. `later` are units that `later_target`
     shall want instead of what wants them. `tmpfiles` are further lines of tmpfiles.d(5).
     """
 
@@ -63,6 +65,7 @@ class ComposeRequest:
     version: str
     arch: Arch
     posture: Posture
+    listed: tuple[str, ...] = ()
     house: tuple[Entry, ...] = ()
     extra: tuple[Entry, ...] = ()
     switches: tuple[Switch, ...] = ()
@@ -148,6 +151,11 @@ def compose(
     _put(tree, var.make(tree, lines, further))
     _put(tree, [ldcache.make(tree, request.arch)])
     _put(tree, status.make(layers, tree))
+    programs.require_none(tree, request.posture)
+    filtered = programs.apply(tree, request.posture, request.listed)
+    for path in filtered.dropped:
+        del tree[path]
+    _put(tree, filtered.changed)
     _put(tree, entries.parents(tree, list(tree.values())))
     known = units.Units(tree)
     findings = check.check(tree, people, known, enabled)

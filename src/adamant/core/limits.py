@@ -138,6 +138,8 @@ EROFS_FOLDER_SIZE = 64 << 20
 """One folder of an EROFS image."""
 USR_FILE_SIZE = 64 << 20
 """A file of a foreign usr image that is read as a whole."""
+SBOM_SIZE = 64 << 20
+"""The SBOM of an image that somebody else made."""
 INSPECT_SECONDS = 120.0
 """A tool that reads a foreign image."""
 

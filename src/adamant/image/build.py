@@ -4,6 +4,8 @@ It owns the order of the steps and what each one's identity holds; how a step is
 stays true: the bytes of the unsigned parts depend on the definition, the lock and our sources, and on nothing else.
 """
 
+import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +21,7 @@ from adamant.compose.identity import tree_identity
 from adamant.core import events, verity_tree
 from adamant.core.sources import sources_digest
 from adamant.core.store import Step, Store
-from adamant.image import artifacts, erofs, esp, initrd, keys, uki, verity
+from adamant.image import artifacts, erofs, esp, initrd, keys, policy, runner_program, uki, verity
 from adamant.image.output import Output
 from adamant.image.project import Project, read_lock
 from adamant.model import derive, lock, manifest
@@ -27,14 +29,17 @@ from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
 from adamant.model.errors import InputError
 from adamant.model.manifest import Manifest
+from adamant.model.posture import RULES
 from adamant.model.switch import Switch
-from adamant.model.tree import Tree
+from adamant.model.tree import Entry, Tree
 from adamant.node import house
 from adamant.packages import fetch, layer, tools
 from adamant.packages import lock as solver
+from adamant.packages.layer import Layer
 from adamant.packages.scripts.review import require_reviewed, review
 from adamant.packages.tools import ToolsTree
 
+_LIBPYTHON = re.compile(r"libpython3\.\d+\.so\.1\.0")
 _ROOMS = ("api", "compose", "core", "image", "model", "node", "packages")
 
 
@@ -123,7 +128,8 @@ class _Chain:
         found = review(layers, image.scripts, self.locked.recordings)
         require_reviewed(found)
         with events.timed(self.watch, "compose", "a tree is composed in memory each time"):
-            composed = composing.compose(self._request(), layers, found, tree_of_tools, self.store, self.workers)
+            ours = self._made(layers, tree_of_tools)
+            composed = composing.compose(self._request(ours), layers, found, tree_of_tools, self.store, self.workers)
         self.findings = composed.findings
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
             system = _system(composed.tree)
@@ -131,7 +137,13 @@ class _Chain:
             usr = self._usr(composed.tree, tree_of_tools)
             program = packed.result()
         root_hash = verity_tree.read_root_hash(usr.path / artifacts.VERITY)
-        line = uki.command_line(image.arch, root_hash, image.kernel.arguments, bpf=composed.restricts_file_systems)
+        line = uki.command_line(
+            image.arch,
+            root_hash,
+            image.kernel.arguments,
+            image.posture,
+            bpf=composed.restricts_file_systems,
+        )
         boot = self._uki(composed, program, line, tree_of_tools)
         made = artifacts.Made(
             usr=usr.path / artifacts.USR,
@@ -146,7 +158,17 @@ class _Chain:
             packages = self.locked.image.packages
             artifacts.write(image, packages, made, self.pair, tree_of_tools, out, workers=self.workers)
 
-    def _request(self) -> ComposeRequest:
+    def _made(self, layers: Sequence[Layer], tools_tree: ToolsTree) -> list[Entry]:
+        """What tools make of our sources: the agent's runner, for the image's Python, and the policy of the posture."""
+        names = [Path(entry.path).name for each in layers for entry in each.entries]
+        soname = max(name for name in names if _LIBPYTHON.fullmatch(name))
+        runner = runner_program.make_runner(self.image.arch, soname, house.programs(), tools_tree, self.store)
+        found = [entries.file(runner_program.PATH, runner.read_bytes(), 0o755)]
+        if RULES[self.image.posture].policy:
+            found.append(entries.file(policy.PATH, policy.make_policy(tools_tree, self.store).read_bytes()))
+        return found
+
+    def _request(self, made: Sequence[Entry]) -> ComposeRequest:
         image = self.image
         extra, switches = [], []
         for file in image.files:
@@ -162,7 +184,8 @@ class _Chain:
             version=image.version,
             arch=image.arch,
             posture=image.posture,
-            house=tuple(house.house_files(image.posture, parse_size(image.disk.slot))),
+            listed=tuple(image.packages),
+            house=(*house.house_files(image.posture, parse_size(image.disk.slot)), *made),
             extra=tuple(extra),
             switches=(*house.switches(image.posture, lock.by_name(self.locked.image)), *switches),
             later=tuple(house.LATER),

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adamant.core import files, limits, proc
+from adamant.model import hardening
 from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
+from adamant.model.posture import RULES, Lockdown, Posture, Rules
 from adamant.packages.tools import ToolsTree
 
 CONSOLES: dict[Arch, tuple[str, ...]] = {
@@ -53,9 +55,12 @@ def stub_path(arch: Arch) -> str:
     return f"usr/lib/systemd/boot/efi/linux{NAMES[arch].efi}.efi.stub"
 
 
-def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str], *, bpf: bool = False) -> str:
+def command_line(
+    arch: Arch, root_hash: RootHash, arguments: Sequence[str], posture: Posture = Posture.OPEN, *, bpf: bool = False
+) -> str:
     """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
 
+    `posture` may add those of a hardened kernel (model/hardening.py), but for what the definition makes stronger.
     `bpf` says that a unit of the image needs the security module of that name. An `lsm=` of the definition counts more.
     Raises InputError when an argument would set the root hash a second time, or the line gets too long.
     """
@@ -68,7 +73,8 @@ def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str], *, b
                 hint="remove it",
             )
     modules = f"lsm={SECURITY_MODULES}{',bpf' if bpf else ''}"
-    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, modules, f"{USRHASH}{root_hash}", *arguments])
+    words = _hardening(arch, RULES[posture], arguments)
+    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, *words, modules, f"{USRHASH}{root_hash}", *arguments])
     if len(line) >= limits.KERNEL_COMMAND_LINE:
         raise InputError(
             "kernel-arguments-too-long",
@@ -77,6 +83,32 @@ def command_line(arch: Arch, root_hash: RootHash, arguments: Sequence[str], *, b
             hint=f"the kernel takes {limits.KERNEL_COMMAND_LINE - 1}",
         )
     return line
+
+
+def _hardening(arch: Arch, rules: Rules, arguments: Sequence[str]) -> list[str]:
+    """The words of a hardened kernel that `arguments` do not say themselves.
+
+    Raises InputError (`kernel-argument-weakens`) for one of them that would undo a word.
+    """
+    good = {argument.name: argument.values for argument in hardening.ARGUMENTS if rules.hardened}
+    own = {word.partition("=")[0]: word for word in hardening.words(arch) if rules.hardened}
+    if rules.lockdown is not Lockdown.NONE:
+        good["lockdown"] = tuple(level.value for level in Lockdown if level.reaches(rules.lockdown))
+        own["lockdown"] = f"lockdown={rules.lockdown}"
+    if rules.signed_modules:
+        good["module.sig_enforce"], own["module.sig_enforce"] = ("1",), "module.sig_enforce=1"
+    for index, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        weak = name in good and value not in good[name]
+        if weak or (rules.hardened and hardening.weakening({name: (value,)})):
+            raise InputError(
+                "kernel-argument-weakens",
+                f"{argument} would take a protection from the kernel that the posture promises",
+                context=f"$.kernel.arguments[{index}]",
+                hint="remove it, or choose the posture open",
+            )
+    said = {argument.partition("=")[0] for argument in arguments}
+    return [word for name, word in own.items() if name not in said]
 
 
 def make_uki(parts: UkiParts, tools: ToolsTree, out: Path) -> None:

@@ -12,6 +12,19 @@ class Posture(StrEnum):
     SEALED = "sealed"
 
 
+class Lockdown(StrEnum):
+    """How far root is kept out of the kernel, in the kernel's words (kernel_lockdown(7)). Each includes the former."""
+
+    NONE = "none"
+    INTEGRITY = "integrity"
+    CONFIDENTIALITY = "confidentiality"
+
+    def reaches(self, wanted: "Lockdown") -> bool:
+        """Whether this is `wanted` or more."""
+        order = list(Lockdown)
+        return order.index(self) >= order.index(wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a posture means. `built` is False while this version cannot build the posture."""
@@ -21,12 +34,120 @@ class Rules:
     """`/` and `/etc` are on disk and writable; otherwise in RAM and read-only."""
     host_shell: bool
     """A person may get a shell on the host (SSH with keys, console login)."""
+    foreign_programs: bool
+    """The image may hold programs of the base that its own units and agent never start."""
+    policy: bool
+    """Mandatory access control (node/policy/) confines the host and its containers, and is enforced."""
     debug_containers: bool
     """An admin may run an image with the host's namespaces for a while."""
+    shells: bool
+    """The image may hold shells."""
+    interpreters: frozenset[str] | None
+    """Interpreters that the image may hold, by the program's name without its version; None allows any."""
+    scripts: bool
+    """The image may hold programs that are scripts and whose interpreter is there."""
+    package_managers: bool
+    """The image may hold programs that install others."""
+    development_tools: bool
+    """The image may hold compilers, linkers and debuggers."""
+    login_programs: bool
+    """The image may hold programs that let a person in at a console, or change who a person is."""
+    remote_login: bool
+    """The image may hold programs that let a person in over the network (SSH)."""
+    set_id: bool
+    """Files may run with the rights of their owner or group: those that are known to need it."""
+    file_capabilities: bool
+    """Files may bring capabilities to whoever runs them."""
+    var_flags: frozenset[str]
+    """Options that `/var` is mounted with (mount(8))."""
+    writable: frozenset[str] | None
+    """Where file systems may be writable, each with all that is below it; None allows all but `/usr`."""
+    signed_boot: bool
+    """The UKI is signed, and the firmware checks it."""
+    lockdown: Lockdown
+    """The least that the kernel is locked down to."""
+    signed_modules: bool
+    """The kernel loads no module without a good signature."""
+    image_modules: bool
+    """No module is loaded that is not of the image or an extension."""
+    hardened: bool
+    """The kernel's arguments and settings are those of `model.hardening`."""
 
+
+_RUN_TIME = frozenset({"/dev", "/proc", "/run", "/sys", "/tmp"})  # noqa: S108 - a mount point, no temporary file
+_KEPT = frozenset({"/efi", "/state", "/var"})
 
 RULES: dict[Posture, Rules] = {
-    Posture.OPEN: Rules(built=False, persistent_root=True, host_shell=True, debug_containers=True),
-    Posture.GUARDED: Rules(built=True, persistent_root=False, host_shell=False, debug_containers=True),
-    Posture.SEALED: Rules(built=False, persistent_root=False, host_shell=False, debug_containers=False),
+    Posture.OPEN: Rules(
+        built=False,
+        persistent_root=True,
+        host_shell=True,
+        foreign_programs=True,
+        policy=False,
+        debug_containers=True,
+        shells=True,
+        interpreters=None,
+        scripts=True,
+        package_managers=True,
+        development_tools=True,
+        login_programs=True,
+        remote_login=True,
+        set_id=True,
+        file_capabilities=True,
+        var_flags=frozenset({"nodev"}),
+        writable=None,
+        signed_boot=False,
+        lockdown=Lockdown.NONE,
+        signed_modules=False,
+        image_modules=False,
+        hardened=False,
+    ),
+    Posture.GUARDED: Rules(
+        built=True,
+        persistent_root=False,
+        host_shell=False,
+        foreign_programs=True,
+        policy=True,
+        debug_containers=True,
+        shells=False,
+        interpreters=frozenset(),
+        scripts=True,
+        package_managers=False,
+        development_tools=False,
+        login_programs=False,
+        remote_login=False,
+        set_id=True,
+        file_capabilities=False,
+        var_flags=frozenset({"nodev", "nosuid"}),
+        writable=_RUN_TIME | _KEPT,
+        signed_boot=True,
+        lockdown=Lockdown.INTEGRITY,
+        signed_modules=True,
+        image_modules=True,
+        hardened=True,
+    ),
+    Posture.SEALED: Rules(
+        built=True,
+        persistent_root=False,
+        host_shell=False,
+        foreign_programs=False,
+        policy=True,
+        debug_containers=False,
+        shells=False,
+        interpreters=frozenset(),
+        scripts=False,
+        package_managers=False,
+        development_tools=False,
+        login_programs=False,
+        remote_login=False,
+        set_id=False,
+        file_capabilities=False,
+        var_flags=frozenset({"nodev", "nosuid"}),
+        writable=_RUN_TIME | _KEPT,
+        signed_boot=True,
+        lockdown=Lockdown.INTEGRITY,
+        signed_modules=True,
+        image_modules=True,
+        hardened=True,
+    ),
 }

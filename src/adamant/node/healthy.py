@@ -1,10 +1,11 @@
 """The program that finds a boot on trial good, or ends it (adamant-healthy.service).
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/healthy.py [SECONDS]
+    /usr/lib/adamant/run healthy [SECONDS]
 
-It runs only while the boot loader counts. Healthy is: every health check of the agent is ok, those of the config too,
-and the agent makes a TLS handshake. Then the entry loses its counter. When that does not come within the deadline it
-fails, and the machine reboots (adamant-boot-failed.service); sd-boot has counted the try.
+It runs only while the boot loader counts. Healthy is: all units have been started, every health check of the agent is
+ok but for units that failed, those of the config too, and the agent makes a TLS handshake. Then the entry loses its
+counter. When that does not come within the deadline it fails, and the machine reboots (adamant-boot-failed.service);
+sd-boot has counted the try.
 
 The counter must be that of the UKI that runs: after firmware refused one UKI, sd-boot's variable still names that one
 (reference: systemd, Automatic Boot Assessment), and blessing would bless what never ran.
@@ -29,6 +30,7 @@ from adamant.node.config import wanted  # noqa: E402
 from adamant.node.update import esp  # noqa: E402
 
 _POLL_SECONDS = 2.0
+_FAILED_UNITS = ("systemd", health.FAILING)
 
 
 def bless(root: Path) -> None:
@@ -52,7 +54,8 @@ def same_entry(root: Path) -> bool:
 def unhealthy(root: Path) -> str:
     """What is not healthy yet, in words; empty when all is."""
     checks = [*health.judge(health.look(root)), *probes.run(wanted.read(root).health, root)]
-    ill = [check for check in checks if check.state != health.OK and check.name != "systemd"]
+    # A failed unit is not the machine's end, but one that has not started yet may be.
+    ill = [check for check in checks if check.state != health.OK and (check.name, check.state) != _FAILED_UNITS]
     if ill:
         return ", ".join(f"{check.name} ({check.message})" for check in ill)
     context = ssl.create_default_context()

@@ -22,20 +22,21 @@ from adamant.model.tree import Entry, Kind
 from adamant.node.resources.registry import KINDS
 
 PYTHON = "usr/lib/python3/dist-packages/adamant"
-PROGRAMS: dict[str, str] = {
-    "adamant.node.launch": "the agent",
-    "adamant.node.arguments.run": "adds the config's words to the kernel's command line",
-    "adamant.node.config.boot": "makes the config's files at boot",
-    "adamant.node.config.layer": "lays the config's files over /etc",
-    "adamant.node.containers.run": "runs a container of the config",
-    "adamant.node.debug.task": "a debug session",
-    "adamant.node.healthy": "judges a release on trial",
-    "adamant.node.reset.boot": "wipes at boot what a reset asked for",
-    "adamant.node.tasks.run": "tasks of the agent, such as captures of packets",
-    "adamant.node.update.run": "updates",
-    "adamant.node.volumes.run": "mounts a volume of the config",
+PROGRAMS: dict[str, tuple[str, str]] = {
+    "agent": ("adamant.node.launch", "the agent"),
+    "arguments": ("adamant.node.arguments.run", "adds the config's words to the kernel's command line"),
+    "config": ("adamant.node.config.boot", "makes the config's files at boot"),
+    "container": ("adamant.node.containers.run", "runs a container of the config"),
+    "debug": ("adamant.node.debug.task", "a debug session"),
+    "healthy": ("adamant.node.healthy", "judges a release on trial"),
+    "layer": ("adamant.node.config.layer", "lays the config's files over /etc"),
+    "pause": ("adamant.node.pause", "lets a person read the console of a boot that has failed"),
+    "reset": ("adamant.node.reset.boot", "wipes at boot what a reset asked for"),
+    "task": ("adamant.node.tasks.run", "tasks of the agent, such as captures of packets"),
+    "update": ("adamant.node.update.run", "updates"),
+    "volume": ("adamant.node.volumes.run", "mounts a volume of the config"),
 }
-"""Modules that units start."""
+"""What units start by the runner: the module by its name there, and what for."""
 
 STARTED: dict[str, str] = {
     "adamant-agent.service": "the API",
@@ -179,7 +180,7 @@ def agent_files() -> list[Entry]:
     """
     package = resources.files(adamant)
     found: dict[str, Entry] = {}
-    todo = [*PROGRAMS, *sorted({kind.module for kind in KINDS.values()})]
+    todo = [*(module for module, _ in PROGRAMS.values()), *sorted({kind.module for kind in KINDS.values()})]
     seen: set[str] = set()
     while todo:
         name = todo.pop()
@@ -196,6 +197,11 @@ def agent_files() -> list[Entry]:
         if "." in name:
             todo.append(name.rpartition(".")[0])
     return [found[path] for path in sorted(found)]
+
+
+def programs() -> dict[str, str]:
+    """The path below / of each of PROGRAMS, by its name."""
+    return {name: f"{PYTHON}/{'/'.join(module.split('.')[1:])}.py" for name, (module, _) in PROGRAMS.items()}
 
 
 def house_files(posture: Posture, slot_size: int) -> list[Entry]:

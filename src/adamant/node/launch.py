@@ -1,6 +1,6 @@
 """Starts the agent on a machine, in the fewest steps that Python and gRPC can be brought to.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/launch.py
+    /usr/lib/adamant/run agent
 
 Without `site` (-S) this module says itself where Debian's packages are. Debian's grpcio imports asyncio for `grpc.aio`,
 which nothing here uses, and inspect for the same; empty modules stand in for them while gRPC is loaded. Together that

@@ -14,6 +14,7 @@ BASE: dict[str, str] = {
     "dbus-broker": "the message bus that systemd's services answer on",
     "e2fsprogs": "makes and checks the state and var file systems (systemd-repart starts mke2fs)",
     "kmod": "loads kernel modules for udev and systemd",
+    "libpython3.13": "the interpreter as a library, which the agent's runner is linked with",
     "libc-bin": "nsswitch.conf, and the loader's tools",
     "libzstd1": "unpacks patches to releases (kmod needs it too)",
     "mount": "mount and umount, which systemd starts for file systems with helpers",
@@ -58,6 +59,7 @@ PROVIDED: dict[str, str] = {
 draw nothing into an image. A package that a person lists by name is solved all the same."""
 
 TOOLS: dict[str, str] = {
+    "apparmor": "apparmor_parser, which compiles the policy of mandatory access control",
     "binutils": "as, ld and objcopy",
     "bubblewrap": "the sandbox in which a maintainer script is recorded",
     "cryptsetup-bin": "veritysetup",

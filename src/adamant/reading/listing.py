@@ -19,6 +19,16 @@ _SUPER = 1024
 _BLOCK = 4096
 _SLOT = 32
 _DIRENT = struct.Struct("<QHBB")
+_ATTRIBUTES_HEAD = 12
+_ATTRIBUTE = struct.Struct("<BBH")
+_PREFIXES = {
+    0: "",
+    1: "user.",
+    2: "system.posix_acl_access",
+    3: "system.posix_acl_default",
+    4: "trusted.",
+    6: "security.",
+}
 _PLAIN, _INLINE = 0, 2
 _LAYOUTS = 5
 _KINDS = {
@@ -42,6 +52,8 @@ class Listed:
     size: int
     target: str
     inode: int
+    attributes: tuple[tuple[str, bytes], ...] = ()
+    """Extended attributes (xattr(7)) in the order in which they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +64,10 @@ class _Inode:
     size: int
     layout: int
     block: int
+    attributes: int
+    """Where its extended attributes lie."""
     tail: int
-    """Where inline data would lie: behind the inode and its attributes."""
+    """Where they end and inline data would lie."""
 
 
 def is_erofs(source: Source) -> bool:
@@ -71,11 +85,12 @@ class _Lister:
         self._source = source
         head = source.exactly(_SUPER, 128)
         magic, _, _, bits, _, self._root = struct.unpack_from("<IIIBBH", head)
-        blocks, meta = struct.unpack_from("<II", head, 36)
+        blocks, meta, shared = struct.unpack_from("<III", head, 36)
         directory_bits = head[90]
         if magic != _MAGIC or bits != 12 or directory_bits or blocks * _BLOCK > source.size:
             raise _malformed("its superblock is not one of 4 KiB blocks that fit")
         self._meta = meta * _BLOCK
+        self._shared = shared * _BLOCK
         self._folders: set[int] = set()
         self._found: dict[str, Listed] = {}
         self._names = 0
@@ -98,8 +113,11 @@ class _Lister:
                     raise _malformed(f"{place!r} is of no known type, or there twice")
                 target = self._link(found) if kind is Kind.SYMLINK else ""
                 size = found.size if kind is Kind.FILE else 0
-                self._count(len(place) + len(target))
-                self._found[place] = Listed(kind, stat.S_IMODE(found.mode), found.uid, found.gid, size, target, child)
+                attributes = self._attributes(found)
+                self._count(len(place) + len(target) + sum(len(name) + len(value) for name, value in attributes))
+                self._found[place] = Listed(
+                    kind, stat.S_IMODE(found.mode), found.uid, found.gid, size, target, child, attributes
+                )
                 if kind is Kind.DIRECTORY:
                     waiting.append((f"{place}/", child, found, depth + 1))
         return self._found
@@ -125,7 +143,40 @@ class _Lister:
         if layout >= _LAYOUTS or size > limits.DEB_DATA_SIZE:
             raise _malformed("an inode is none")
         tail = at + length + (12 + 4 * (attributes - 1) if attributes else 0)
-        return _Inode(mode, uid, gid, size, layout, block, tail)
+        return _Inode(mode, uid, gid, size, layout, block, at + length, tail)
+
+    def _attributes(self, inode: _Inode) -> tuple[tuple[str, bytes], ...]:
+        """Extended attributes: those that lie behind the inode, and those of the table that inodes share."""
+        if inode.attributes == inode.tail:
+            return ()
+        data = self._source.exactly(inode.attributes, inode.tail - inode.attributes)
+        shared, at = data[4], _ATTRIBUTES_HEAD + 4 * data[4]
+        if at > len(data):
+            raise _malformed("attributes of a file are cut short")
+        found = []
+        while at < len(data):
+            pair, at = self._attribute(data, at)
+            found.append(pair)
+        for (number,) in struct.iter_unpack("<I", data[_ATTRIBUTES_HEAD : _ATTRIBUTES_HEAD + 4 * shared]):
+            begin = self._shared + 4 * number
+            head = self._source.exactly(begin, _ATTRIBUTE.size)
+            name, _, value = _ATTRIBUTE.unpack(head)
+            found.append(self._attribute(self._source.exactly(begin, _ATTRIBUTE.size + name + value), 0)[0])
+        return tuple(found)
+
+    @staticmethod
+    def _attribute(data: bytes, at: int) -> tuple[tuple[str, bytes], int]:
+        """The attribute at `at`, and where the next one begins."""
+        if at + _ATTRIBUTE.size > len(data):
+            raise _malformed("attributes of a file are cut short")
+        length, prefix, size = _ATTRIBUTE.unpack_from(data, at)
+        begin = at + _ATTRIBUTE.size
+        end = begin + length + size
+        if end > len(data):
+            raise _malformed("attributes of a file are cut short")
+        # A prefix that the image itself defines is not looked up: `?` stands for it.
+        name = _PREFIXES.get(prefix, "?") + data[begin : begin + length].decode("utf-8", "replace")
+        return (name, data[begin + length : end]), -(-end // 4) * 4
 
     def _data(self, inode: _Inode, limit: int) -> bytes:
         """Contents of a folder or link, which are never compressed."""

@@ -33,12 +33,19 @@ def read_file(image: Source, listed: Mapping[str, Listed], path: str, tools: Too
 def digests(
     image: Source, listed: Mapping[str, Listed], wanted: Collection[str], tools: ToolsTree, scratch: Path
 ) -> dict[str, Sha256]:
-    """SHA-256 of the regular files `wanted` of the listed image, which is unpacked below the empty folder `scratch`.
-
-    Neither owners nor special modes are restored, and no link is followed.
-    """
+    """SHA-256 of the regular files `wanted` of the listed image, which is unpacked below the empty folder `scratch`."""
     if not wanted:
         return {}
+    out = unpack(image, listed, tools, scratch)
+    return {path: files.sha256_file(unpacked(out, listed, path)) for path in sorted(wanted)}
+
+
+def unpack(image: Source, listed: Mapping[str, Listed], tools: ToolsTree, scratch: Path) -> Path:
+    """A folder below the empty folder `scratch` with the contents of the listed image.
+
+    Neither owners nor special modes are restored. Take files from it by `unpacked`, which follows no link. Raises
+    VerificationError usr-not-unpacked, erofs-malformed.
+    """
     total = sum({entry.inode: entry.size for entry in listed.values()}.values())
     if total > limits.USR_SIZE or any(entry.kind in {Kind.CHARACTER, Kind.BLOCK} for entry in listed.values()):
         raise VerificationError(
@@ -46,13 +53,15 @@ def digests(
         )
     out = scratch / "tree"
     _run("unpack a usr image", tools, "fsck.erofs", [f"--extract={out}", "--no-preserve"], image, scratch)
-    found: dict[str, Sha256] = {}
-    for path in sorted(wanted):
-        place = out / path
-        if place.is_symlink() or not place.is_file() or place.stat().st_size != listed[path].size:
-            raise VerificationError("erofs-malformed", f"{path!r} of the image is not what it says")
-        found[path] = files.sha256_file(place)
-    return found
+    return out
+
+
+def unpacked(out: Path, listed: Mapping[str, Listed], path: str) -> Path:
+    """The regular file `path` of the listed image unpacked to `out`. Raises VerificationError erofs-malformed."""
+    place = out / path
+    if place.is_symlink() or not place.is_file() or place.stat().st_size != listed[path].size:
+        raise VerificationError("erofs-malformed", f"{path!r} of the image is not what it says")
+    return place
 
 
 def _run(purpose: str, tools: ToolsTree, program: str, options: list[str], image: Source, scratch: Path) -> bytes:

@@ -8,6 +8,7 @@ from adamant.cli.node.reach import Choice
 _COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("adamant.cli.node.version:command", "Say what runs on the machine"),
     "health": ("adamant.cli.node.health:command", "Run every health check"),
+    "audit": ("adamant.cli.node.audit:command", "Check the machine against the promises of its posture"),
     "get": ("adamant.cli.node.get:command", "Show what the machine knows of itself"),
     "ps": ("adamant.cli.node.get:ps", "Show the processes of the machine"),
     "enroll": ("adamant.cli.node.enroll:command", "Give a machine in maintenance its certificate"),

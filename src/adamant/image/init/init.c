@@ -15,6 +15,7 @@
 
 #include "modules.h"
 #include "mounts.h"
+#include "policy.h"
 #include "slot.h"
 #include "text.h"
 #include "verity.h"
@@ -109,6 +110,7 @@ int main(void)
 	record(&slot, root, &times);
 	say("the usr image comes from slot", slot.label);
 	mounts_enter();
+	policy_enter();
 	execve(SYSTEM, arguments, environment);
 	fail("cannot start", SYSTEM, errno);
 }

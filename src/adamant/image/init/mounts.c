@@ -72,6 +72,12 @@ static void make_skeleton(void)
 		fail("cannot make a link of the root", "lib64", errno);
 }
 
+/* MS_NOEXEC in an image whose policy runs nothing but /usr, which is where it is mounted for good. */
+static unsigned long no_programs(void)
+{
+	return access("/sysroot/usr/lib/adamant/policy", F_OK) == 0 ? MS_NOEXEC : 0;
+}
+
 void mounts_system(const char *usr)
 {
 	make_folder("/usr", 0755);
@@ -93,9 +99,15 @@ void mounts_system(const char *usr)
 
 	make_mount("root", "/sysroot", "overlay", MS_RDONLY, "lowerdir=/layers/root:/layers/none");
 	make_mount("/usr", "/sysroot/usr", NULL, MS_MOVE, NULL);
-	/* As tmp.mount has it, which then finds it done: one program less to start. */
-	make_mount("tmpfs", "/sysroot/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_STRICTATIME,
+	/* As tmp.mount and PID 1 have them, which then find it done. Where a policy lets nobody run what lies there, the
+	 * mounts say so as well. */
+	make_mount("tmpfs", "/sysroot/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_STRICTATIME | no_programs(),
 		   "mode=1777,size=50%,nr_inodes=1m");
+	make_folder("/dev/shm", 01777);
+	make_mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_STRICTATIME | no_programs(), "mode=1777");
+	if (no_programs() != 0)
+		make_mount(NULL, "/run", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			   "mode=0755,size=20%,nr_inodes=800k");
 	make_mount("etc", "/sysroot/etc", "overlay", MS_RDONLY | MS_NODEV,
 		   "lowerdir=/layers/etc:/sysroot/usr/share/factory/etc");
 	if (umount2("/layers", 0) != 0)

@@ -1,6 +1,6 @@
 """The program of adamant-arguments.service: makes the ESP say what the config adds to the kernel's command line.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/arguments/run.py
+    /usr/lib/adamant/run arguments
 
 It runs when the config changes that, and at each boot of a machine that ever did, so that a config which came back at
 boot comes back here too. The addon counts for every release (systemd-stub(7), /loader/addons).

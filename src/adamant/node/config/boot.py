@@ -1,6 +1,6 @@
 """What makes the config's files at boot, before the network and all else that reads them starts.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/config/boot.py
+    /usr/lib/adamant/run config
 
 It runs once, as adamant-config.service, and only on a machine that has a config or gets one with the credential
 `adamant.config`. It brings the journal up to this boot, writes the files, and leaves all else to the agent, which

@@ -1,6 +1,6 @@
 """Lays the config's files over the image's /etc, once in a boot, before anything of the system reads them.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/config/layer.py
+    /usr/lib/adamant/run layer
 
 As in the initrd (docs/adr/0002), the new /etc is an overlay of lower layers only, and the layer with the files lies in
 a small tmpfs of its own that is read-only and mounted nowhere by the time it is seen: nobody can write to either.

@@ -1,6 +1,6 @@
 """The program of adamant-container@NAME.service, which runs one container of the machine's config.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/containers/run.py run|clean NAME
+    /usr/lib/adamant/run container run|clean NAME
 
 With `run` it sees to the image and becomes ctr, which runs the container in the foreground: what the container writes
 is the log of the unit, and how it ends is how the unit ends. With `clean` it removes what is left of the container. An
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 PACKAGES = "/usr/lib/python3/dist-packages"
 _VERBS = ("run", "clean")
+POLICY = "usr/lib/adamant/policy"
+PROFILE = "&adamant-container"
+"""What confines a container where the image has a policy, unless it has all rights (node/policy/)."""
 
 if TYPE_CHECKING:
     from adamant.node.containerd.ctr import Ctr
@@ -85,6 +88,8 @@ def argv(ctr: "Ctr", spec: "Spec", root: Path) -> list[str]:
     if spec.cpus:
         words += ["--cpus", f"{spec.cpus:g}"]
     words += ["--privileged"] if spec.privileged else ["--seccomp"]
+    if not spec.privileged and (root / POLICY).exists():
+        words += ["--apparmor-profile", PROFILE]
     return ctr.argv(*words, spec.image, spec.name, *spec.command)
 
 

@@ -1,6 +1,6 @@
 """The program of a debug session: adamant-debug@.service, one for each connection to adamant-debug.socket.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/debug/task.py run|clean SESSION
+    /usr/lib/adamant/run debug run|clean SESSION
 
 With `run`, standard input is the connection to the agent.
 """

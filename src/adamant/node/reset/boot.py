@@ -1,6 +1,6 @@
 """What wipes at boot: adamant-reset.service, before /var is mounted and anybody reads the state.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/reset/boot.py
+    /usr/lib/adamant/run reset
 
 It runs only where a request lies on the state partition. What it cannot do it says, and leaves the request there: the
 boot fails then, and the next one tries again, because a machine that goes on would be taken for a wiped one.

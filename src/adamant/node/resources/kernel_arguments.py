@@ -1,24 +1,11 @@
 """The kernel's command line (kernel, Documentation/admin-guide/kernel-parameters.rst)."""
 
 from adamant.api import resources_pb2 as pb
+from adamant.model.kernel_line import split
 from adamant.node.resources import keyed, masking
 from adamant.node.resources.found import Found, Sources
 
 FILE = "proc/cmdline"
-
-
-def split(line: str) -> list[str]:
-    """The words of a command line: double quotes keep spaces in a word, and are not part of it."""
-    words, word, quoted = [], "", False
-    for character in line:
-        if character == '"':
-            quoted = not quoted
-        elif character.isspace() and not quoted:
-            words.append(word)
-            word = ""
-        else:
-            word += character
-    return [word for word in [*words, word] if word]
 
 
 def parse(line: str) -> list[Found]:

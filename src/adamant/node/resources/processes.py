@@ -8,7 +8,7 @@ from typing import NamedTuple
 from adamant.api import resources_pb2 as pb
 from adamant.core import limits
 from adamant.node.reading import read_line
-from adamant.node.resources import accounts, keyed, masking
+from adamant.node.resources import accounts, capabilities, keyed, masking
 from adamant.node.resources.found import Found, Sources
 
 
@@ -89,6 +89,10 @@ def read(root: Path, numbers: Iterable[int]) -> list[Found]:
             uid = folder.stat().st_uid
         except OSError:
             continue
+        # All that the kernel itself runs comes from its thread 2 (proc(5)).
+        of_kernel = 2 in (number, stat.parent)
+        status = "" if of_kernel else _bytes(folder / "status", 16384).decode("utf-8", "replace")
+        rights = capabilities.parse(status)
         process = pb.Process(
             parent=stat.parent & 0xFFFFFFFF,
             user=users.get(uid, str(uid)),
@@ -100,6 +104,9 @@ def read(root: Path, numbers: Iterable[int]) -> list[Found]:
             threads=stat.threads & 0xFFFFFFFF,
             cgroup=cgroup_of(read_line(folder / "cgroup")),
             started_usec=booted + min(stat.started * tick, 1 << 62),
+            capabilities=rights.capabilities,
+            no_new_privileges=rights.no_new_privileges,
+            filtered=rights.filtered,
         )
         found.append(Found(str(number), process))
     return found

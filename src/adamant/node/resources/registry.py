@@ -137,6 +137,7 @@ _KINDS = (
         5,
         ("uses",),
     ),
+    Kind("protections", "protection", "protections of the kernel", "protections:collect", "state", 30),
     Kind(
         "sysctls",
         "sysctl",

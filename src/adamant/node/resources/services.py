@@ -69,7 +69,7 @@ def judge(unit: Unit, details: Details, wanted: bool) -> tuple[pb.Service | None
     if unit.active == "active":
         return desired, ""
     if not details.condition:
-        return desired, "a condition of it does not hold on this machine"
+        return None, "a condition of it does not hold on this machine"
     if unit.active == "failed":
         return desired, f"it failed: {details.result or 'unknown'}"
     if unit.active in ("activating", "reloading"):

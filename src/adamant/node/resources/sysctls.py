@@ -5,69 +5,18 @@ Desired is what the files say, by systemd-sysctl's rules: a file's name counts o
 """
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from adamant.api import resources_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
+from adamant.model.sysctl import FOLDERS, NAME, Line, equal, last, name_of, parse, path_of
 from adamant.node.reading import read_text
 from adamant.node.resources import keyed, masking
 from adamant.node.resources.found import Found, Sources
 
-FOLDERS = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d")
-_NAME = re.compile(r"[A-Za-z0-9_*?\[\]-]+(?:[./][A-Za-z0-9_.:*?\[\]@-]+)+")
 _GLOB = set("*?[")
 _SECRET = re.compile(r"(?:_key|_secret)$")
-
-
-class Line(NamedTuple):
-    """A line that sets something: the setting with slashes, its value, the file, and whether it may fail."""
-
-    path: str
-    value: str
-    file: str
-    optional: bool
-
-
-def _path(name: str) -> str:
-    """The setting with slashes (sysctl.d(5)): the first of `.` and `/` in a name is what stands between its parts."""
-    first = next((character for character in name if character in "./"), "")
-    return name.translate(str.maketrans("./", "/.")) if first == "." else name
-
-
-def parse(content: str, file: str) -> list[Line]:
-    """The lines of a file that set something."""
-    found = []
-    for raw in content.splitlines():
-        line = raw.strip()
-        if not line or line[0] in "#;":
-            continue
-        name, separator, value = line.partition("=")
-        name = name.strip()
-        optional = name.startswith("-")
-        name = name.lstrip("-").strip()
-        if separator and _NAME.fullmatch(name) and ".." not in name:
-            found.append(Line(_path(name), value.strip(), file, optional))
-    return found
-
-
-def last(lines: Iterable[Line]) -> dict[str, Line]:
-    """The line that counts for each setting."""
-    return {line.path: line for line in lines}
-
-
-def equal(actual: str, desired: str) -> bool:
-    """Whether the kernel says what was asked for: it writes tabs between parts, and numbers in decimal."""
-    return [_number(word) for word in actual.split()] == [_number(word) for word in desired.split()]
-
-
-def _number(word: str) -> str:
-    try:
-        return str(int(word, 0)) if len(word) <= 20 else word
-    except ValueError:
-        return word
 
 
 def _lines(root: Path) -> list[Line]:
@@ -95,7 +44,7 @@ def _actual(root: Path, path: str) -> str | None:
 
 def _found(root: Path, path: str, line: Line | None) -> Found:
     value = _actual(root, path)
-    name = path.translate(str.maketrans("./", "/."))
+    name = name_of(path)
     desired = pb.Sysctl(value=line.value, file=line.file) if line else None
     if value is None:
         return Found(name, None, desired, "this kernel does not have it")
@@ -111,11 +60,11 @@ def collect(sources: Sources) -> list[Found]:
     if sources.names:
         paths = []
         for name in sources.names:
-            if not _NAME.fullmatch(name) or ".." in name or _GLOB & set(name):
+            if not NAME.fullmatch(name) or ".." in name or _GLOB & set(name):
                 raise InputError(
                     "resource-unknown", f"{name[:80]!r} names no setting", hint="such as net.ipv4.ip_forward"
                 )
-            paths.append(_path(name))
+            paths.append(path_of(name))
         found = [_found(sources.root, path, wanted.get(path)) for path in dict.fromkeys(paths)]
         return [item for item in found if item.actual is not None or item.desired is not None]
     return [

@@ -1,6 +1,6 @@
 """Starts a task on a machine.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/tasks/run.py NAME     (standard input is the socket)
+    /usr/lib/adamant/run task NAME     (standard input is the socket)
 
 Without `site` (-S) this module says itself where our package is.
 """

@@ -1,6 +1,6 @@
 """The program that updates: a short-lived process with rights that the agent has not (adamant-update.service).
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/update/run.py
+    /usr/lib/adamant/run update
 
 It reads a request from /run, writes how far it is to /run, and ends. It alone writes slots and the ESP; killed at any
 moment it leaves a machine that boots, and done again it goes on (stage.py). It holds a lock: there is one at a time.

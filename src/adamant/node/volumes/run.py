@@ -1,6 +1,6 @@
 """The program of adamant-volume@NAME.service, which mounts one volume of the machine's config, and takes it away.
 
-    python3 -I -S /usr/lib/python3/dist-packages/adamant/node/volumes/run.py mount|unmount NAME
+    /usr/lib/adamant/run volume mount|unmount NAME
 
 A device gets a file system only when it is empty: no known content, and nothing but zeros at its beginning.
 """

@@ -1,0 +1,89 @@
+"""What each posture costs and leaves out, of one definition by one word: sizes, counts, and a machine at rest.
+
+Figures of rivals are those that they publish: 12 programs in Talos 1.7, and 2,391 in Flatcar, as Sidero Labs
+counts both; Talos calls its image smaller than 80 MB. They are no measurement of ours.
+"""
+
+import stat
+import time
+from typing import Any
+
+from adamant.api import client
+from adamant.core.source import open_source
+from adamant.model.posture import RULES, Posture
+from adamant.model.tree import Kind
+from adamant.reading import listing
+from benchmarks import place
+from benchmarks.bench import Bench
+from benchmarks.measure import Series
+from benchmarks.result import Aim, Result, Table, Unit
+
+_REST_SECONDS = 20.0
+"""From healthy to rest: what a boot puts off has been done by then."""
+_LOOPBACK = ("127.", "[::1]")
+_HEADER = ("of the example", *(posture.value for posture in Posture if RULES[posture].built))
+
+
+def row(bench: Bench) -> Result:
+    """The sealed usr image in the release profile; the table has all postures."""
+    columns = [_column(bench, posture) for posture in Posture if RULES[posture].built]
+    rows = tuple((name, *(column[name] for column in columns)) for name in columns[0])
+    sealed = bench.adamant.build("release", settings=(f"posture={Posture.SEALED}",)) / "usr.erofs"
+    return Result(
+        "postures",
+        "usr image of a sealed machine, release profile",
+        Unit.BYTES,
+        Series((float(sealed.stat().st_size),)),
+        Aim("at most 75 MB", below=75e6),
+        tables=(Table("Postures", _HEADER, rows),),
+    )
+
+
+def _column(bench: Bench, posture: Posture) -> dict[str, str]:
+    made = bench.adamant.build("release", settings=(f"posture={posture}",))
+    with open_source(made / "usr.erofs") as image:
+        found = list(listing.list_image(image).items())
+    programs = [one for path, one in found if one.kind is Kind.FILE and one.mode & 0o111 and ".so" not in path]
+    column = {
+        "usr image, release": _mb((made / "usr.erofs").stat().st_size),
+        "UKI": _mb(next(made.glob("*.efi")).stat().st_size),
+        "programs": str(len(programs)),
+        "set-user-id and set-group-id files": str(
+            sum(bool(one.mode & (stat.S_ISUID | stat.S_ISGID)) for one in programs)
+        ),
+    }
+    disk = bench.adamant.build("dev", settings=(f"posture={posture}",)) / "disk.raw"
+    times = []
+    for number in range(bench.rounds):
+        node = place.Node()
+        where = place.place(bench)
+        with where.running("adamant", disk, node.credentials(), node.healthy) as (machine, seconds):
+            times.append(seconds)
+            bench.say(f"postures: {posture} round {number + 1} of {bench.rounds}: {seconds:.1f} s")
+            if number == 0:
+                time.sleep(_REST_SECONDS)
+                with client.connect(machine.address, node.keys()) as connection:
+                    column |= _at_rest(connection)
+    return column | {"power-on to healthy": f"{sorted(times)[len(times) // 2]:.1f} s"}
+
+
+def _at_rest(node: client.Node) -> dict[str, str]:
+    memory = _actual(node, "memory")[0]
+    processes = [one for one in _actual(node, "processes") if one["memory_bytes"]]
+    local = [one["local"] for one in _actual(node, "sockets") if one["state"] == "listen" and "tcp" in one["type"]]
+    return {
+        "packages": str(len(_actual(node, "packages"))),
+        "processes at rest, kernel threads apart": str(len(processes)),
+        "memory in use at rest": _mb(memory["total_bytes"] - memory["available_bytes"]),
+        "TCP ports that others reach": str(
+            len({each.rpartition(":")[2] for each in local if not each.startswith(_LOOPBACK)})
+        ),
+    }
+
+
+def _actual(node: client.Node, kind: str) -> list[dict[str, Any]]:
+    return [one.actual for one in node.get(kind).resources if one.actual is not None]
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,1 @@
+"""One list of rules, run on an image and on a node."""

@@ -1,0 +1,163 @@
+"""Which programs an image does without, by its posture.
+
+Some nothing starts in any image. A posture without scripts has no interpreter but the one that is a library, and a
+posture without foreign programs has of the base only what its own units and agent start, no script, and no file that
+gives its user another's rights. What a person lists in the definition stays, except for scripts and such rights.
+"""
+
+import posixpath
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from adamant.compose import entries
+from adamant.model.errors import InputError
+from adamant.model.posture import RULES, Posture
+from adamant.model.tree import Entry, Kind, Tree
+
+UNUSED: dict[str, str] = {
+    "usr/bin/containerd-shim": "the first version of containerd's runtimes, which this containerd asks for no more",
+    "usr/bin/containerd-shim-runc-v1": "the same",
+}
+"""What nothing starts, in any image."""
+
+INTERPRETERS: dict[str, str] = {
+    "usr/bin/py3clean": "python3",
+    "usr/bin/py3compile": "python3",
+    "usr/bin/py3versions": "python3",
+    "usr/bin/pydoc3*": "python3",
+    "usr/bin/pygettext3*": "python3",
+    "usr/bin/python3": "python3",
+    "usr/bin/python3.*": "python3",
+    "usr/bin/mawk": "mawk",
+}
+"""Interpreters of the base by path, and the package that a definition lists when it wants them."""
+
+LOGIN: tuple[str, ...] = ("agetty", "login", "nologin", "runuser", "su", "sulogin", "systemd-sulogin-shell")
+"""Programs by which people log in or become another, in any folder."""
+
+SHELLS = ("ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "rbash", "sash", "sh", "tcsh", "zsh")
+
+STARTED: dict[str, str] = {
+    "usr/bin/containerd": "runs containers",
+    "usr/bin/containerd-shim-runc-v2": "is each container's parent",
+    "usr/bin/ctr": "the agent's way to containerd",
+    "usr/bin/dbus-broker*": "the message bus",
+    "usr/bin/journalctl": "the agent reads logs by it",
+    "usr/bin/kmod": "the kernel asks for modules by it",
+    "usr/bin/mount": "mount units start it",
+    "usr/bin/networkctl": "the agent removes links of the config by it",
+    "usr/bin/openssl": "makes the node's key",
+    "usr/bin/systemctl": "units of systemd start it",
+    "usr/bin/systemd-repart": "makes partitions",
+    "usr/bin/systemd-sysext": "lays extensions over /usr",
+    "usr/bin/systemd-tmpfiles": "makes files at boot",
+    "usr/bin/udevadm": "brings up devices",
+    "usr/bin/umount": "mount units start it",
+    "usr/lib/adamant/run": "the agent",
+    "usr/lib/systemd/systemd": "PID 1",
+    "usr/lib/systemd/systemd-*": "what PID 1 starts by its own units",
+    "usr/lib/systemd/system-generators/*": "what PID 1 starts before its units",
+    "usr/lib/systemd/system-shutdown/*": "what PID 1 starts at the end",
+    "usr/lib/udev/*": "rules for devices start them",
+    "usr/lib*/ld-linux*": "the dynamic loader",
+    "usr/sbin/blkid": "the agent looks at a disk before it makes a file system",
+    "usr/sbin/e2fsck": "checks file systems",
+    "usr/sbin/mke2fs": "makes file systems",
+    "usr/sbin/runc": "starts containers",
+}
+"""Programs of the base that a machine starts. A posture without foreign programs has no other of them."""
+
+NEVER: dict[str, str] = {
+    "usr/lib/systemd/systemd-ssh-proxy": "SSH to virtual machines and containers",
+    "usr/lib/systemd/systemd-stdio-bridge": "a message bus for another machine",
+    "usr/lib/systemd/systemd-sysv-install": "scripts of System V",
+    "usr/lib/systemd/systemd-user-runtime-dir": "people who log in",
+    "usr/lib/systemd/systemd-user-sessions": "people who log in",
+}
+"""What STARTED would keep by its patterns, and a posture without foreign programs has not."""
+
+_FOLDERS = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/lib/systemd/", "usr/lib/udev/", "usr/local/")
+_SET_ID = 0o6000
+_EXECUTABLE = 0o111
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What became of a tree: paths that it loses, and entries that stand in place of those of their path."""
+
+    dropped: tuple[str, ...]
+    changed: tuple[Entry, ...]
+
+
+def require_none(tree: Tree, posture: Posture) -> None:
+    """Raise InputError (`shell-in-posture`) when the tree has a shell and the posture allows none in the image."""
+    if RULES[posture].foreign_programs:
+        return
+    for folder in ("usr/bin", "usr/sbin"):
+        for name in SHELLS:
+            if f"{folder}/{name}" in tree:
+                raise InputError(
+                    "shell-in-posture",
+                    f"{name} is a shell, and an image of the posture {posture.value} has none",
+                    hint="leave out the package that brings it, or choose another posture",
+                )
+
+
+def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
+    """What the posture takes from `tree`; `listed` are the packages that the definition names."""
+    rules = RULES[posture]
+    dropped = {path for path in UNUSED if path in tree}
+    if rules.interpreters is not None:
+        dropped |= {path for path in tree if any(_is(path, p) and of not in listed for p, of in INTERPRETERS.items())}
+    if not rules.host_shell:
+        dropped |= {path for path in tree if path.startswith(_FOLDERS) and posixpath.basename(path) in LOGIN}
+    changed: list[Entry] = []
+    if not rules.foreign_programs:
+        for entry in _programs(tree):
+            if _is_script(entry):
+                if entry.path.startswith(_FOLDERS) and not entry.path.endswith(".py"):
+                    dropped.add(entry.path)
+                else:
+                    changed.append(replace(entry, mode=entry.mode & ~(_EXECUTABLE | _SET_ID)))
+            elif entry.package and entry.package not in listed and not _is_started(entry):
+                dropped.add(entry.path)
+            elif entry.mode & _SET_ID:
+                changed.append(replace(entry, mode=entry.mode & ~_SET_ID))
+    dropped |= _links_to(tree, dropped)
+    return Filtered(tuple(sorted(dropped)), tuple(changed))
+
+
+def _programs(tree: Tree) -> Iterator[Entry]:
+    """Files that can be executed, but for libraries."""
+    for entry in tree.values():
+        if entry.kind in (Kind.FILE, Kind.HARDLINK) and entry.mode & _EXECUTABLE and ".so" not in entry.path:
+            yield entry
+
+
+def _is_script(entry: Entry) -> bool:
+    return entry.kind is Kind.FILE and entry.size > 1 and entries.read(entry, head=2) == b"#!"
+
+
+def _is_started(entry: Entry) -> bool:
+    return entry.path not in NEVER and any(_is(entry.path, pattern) for pattern in STARTED)
+
+
+def _is(path: str, pattern: str) -> bool:
+    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
+
+
+def _links_to(tree: Tree, dropped: Collection[str]) -> set[str]:
+    """Links that lead to what is dropped, directly or by other links."""
+    lost = set(dropped)
+    while True:
+        more = {e.path for e in tree.values() if e.kind is Kind.SYMLINK and e.path not in lost and _leads(e) in lost}
+        if not more:
+            return lost - set(dropped)
+        lost |= more
+
+
+def _leads(link: Entry) -> str:
+    """The path that a link names, with the folders that Debian aliases into /usr where they are."""
+    path = posixpath.normpath(posixpath.join("/", posixpath.dirname(link.path), link.target)).lstrip("/")
+    return f"usr/{path}" if path.split("/")[0] in ("bin", "sbin", "lib", "lib64") else path
