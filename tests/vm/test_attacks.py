@@ -46,6 +46,8 @@ units:
       ExecStart=/usr/lib/probe/attack host
       [Install]
       WantedBy=multi-user.target
+signing:
+  secureBoot: {{key: keys/secure-boot.key, certificate: keys/secure-boot.crt}}
 """
 LINE = re.compile(r"(?P<where>host|container) (?P<attempt>\S+) (?P<result>done|no)\b")
 OF_HOST = ("write:/proc", "write:/sys", "load-module", "kexec", "read:/dev", "read:/proc/kcore", "open-to-write")
@@ -62,6 +64,7 @@ def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         patch.setenv("ADAMANT_CONFIG", str(folder / "config"))
         image = folder / "image"
         image.mkdir()
+        adamant("keys", "init", image / "keys")
         (image / "attack").write_bytes(b"")
         (image / "changed.ko").write_bytes(b"")
         (image / "adamant.yaml").write_text(DEFINITION.format(posture=posture.value))
@@ -72,7 +75,7 @@ def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         with registry(folder, ["lib/attack:1"], image / "attack") as port:
             config = folder / "machine.yaml"
             config.write_text(_config(port, privileged=posture is not Posture.SEALED))
-            adamant("up", image, "--config", config, "--json", "--seconds", str(SECONDS))
+            adamant("up", image, "--config", config, "--secure-boot", "--json", "--seconds", str(SECONDS))
             yield posture
         Machines(places.state() / "machines").delete("attacked", force=True)
 
@@ -143,6 +146,14 @@ def test_a_sealed_machine_takes_no_config_with_a_privileged_container(posture: P
     path.write_text(_config(1, privileged=True))
     done = adamant("node", "diff", path, check=False)
     assert ("no container has all rights" in done.stderr) == (posture is Posture.SEALED), done.stderr
+
+
+def test_an_audit_of_image_and_node_finds_nothing(posture: Posture) -> None:
+    """After what root and the container did, the machine is as its image and config say."""
+    _results("adamant-container@attack", "container")
+    adamant("audit", places.state().parent / "image")
+    done = adamant("node", "audit", check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_what_was_planted_does_not_run_after_a_reboot(posture: Posture) -> None:

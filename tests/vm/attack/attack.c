@@ -265,8 +265,12 @@ int main(int count, char **arguments)
 	try_open("read", "/dev/mem", O_RDONLY);
 	try_open("read", "/proc/kcore", O_RDONLY);
 	try_open("read", "/dev/port", O_RDONLY);
-	tell("debugfs", "", mount("debugfs", "/tmp", "debugfs", 0, NULL));
-	umount2("/tmp", MNT_DETACH);
+	if (mount("debugfs", "/mnt", "debugfs", 0, NULL) == 0) {
+		tell("debugfs", "", 0);
+		umount2("/mnt", MNT_DETACH);
+	} else {
+		tell("debugfs", "", -1);
+	}
 	tell("ptrace", "1", ptrace(PTRACE_SEIZE, 1, NULL, NULL));
 	try_open("read", "/proc/1/environ", O_RDONLY);
 	try_open("open-to-write", "/dev/mapper/usr", O_WRONLY);
