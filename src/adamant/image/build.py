@@ -27,6 +27,7 @@ from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
 from adamant.model.errors import InputError
 from adamant.model.manifest import Manifest
+from adamant.model.posture import RULES
 from adamant.model.switch import Switch
 from adamant.model.tree import Tree
 from adamant.node import house
@@ -125,13 +126,28 @@ class _Chain:
         with events.timed(self.watch, "compose", "a tree is composed in memory each time"):
             composed = composing.compose(self._request(), layers, found, tree_of_tools, self.store, self.workers)
         self.findings = composed.findings
+        on_disk = RULES[image.posture].persistent_root
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
             system = _system(composed.tree)
-            packed = pool.submit(initrd.make_initrd, system, image.arch, composed.kernel, tree_of_tools, self.store)
+            packed = pool.submit(
+                initrd.make_initrd,
+                system,
+                image.arch,
+                composed.kernel,
+                tree_of_tools,
+                self.store,
+                root_on_disk=on_disk,
+            )
             usr = self._usr(composed.tree, tree_of_tools)
             program = packed.result()
         root_hash = verity_tree.read_root_hash(usr.path / artifacts.VERITY)
-        line = uki.command_line(image.arch, root_hash, image.kernel.arguments, bpf=composed.restricts_file_systems)
+        line = uki.command_line(
+            image.arch,
+            root_hash,
+            image.kernel.arguments,
+            bpf=composed.restricts_file_systems,
+            root_on_disk=on_disk,
+        )
         boot = self._uki(composed, program, line, tree_of_tools)
         made = artifacts.Made(
             usr=usr.path / artifacts.USR,

@@ -16,6 +16,7 @@ from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import mounts as mount_table
+from adamant.node import posture
 from adamant.node import verity
 from adamant.node.mounts import Mount
 from adamant.node.reading import read_text
@@ -27,8 +28,12 @@ FAILING = pb.CHECK_STATE_FAILING
 
 EARLIEST = 1_767_225_600
 """2026-01-01: a clock before this version was written is wrong."""
-LEAST_FREE = {"/state": 1 << 20, "/var": 64 << 20}
-"""Bytes that must be free: for one more config generation; for containers to start and logs to be kept."""
+LEAST_FREE = {"/state": 1 << 20, "/var": 64 << 20, "/": 64 << 20}
+"""Bytes that must be free: for one more config generation; for containers to start and logs to be kept; where `/` is on
+disk, for the same there."""
+_READ_ONLY = (("root-read-only", "/"), ("etc-read-only", "/etc"))
+_RAM_ROOT = (("state-writable", "/state"), ("var-writable", "/var"))
+_DISK_ROOT = (("root-writable", "/"), ("etc-writable", "/etc"), ("state-writable", "/state"))
 CONTAINERD = "containerd.service"
 STARTING = ("initializing", "starting")
 NETWORK_STATE = "run/systemd/netif/state"
@@ -50,6 +55,8 @@ class Facts(NamedTuple):
     """Operational state of networkd."""
     clock: float = 0.0
     synchronised: bool = False
+    persistent_root: bool = False
+    """`/` and `/etc` are on disk, and writable."""
     certificate: int | str | None = None
     """When the node's certificate ends, in seconds since the Unix epoch; None where nothing is known of one."""
 
@@ -66,10 +73,11 @@ def judge(facts: Facts) -> list[Check]:
     """Every check, in the order that they are shown in."""
     starting = facts.system in STARTING
     checks = [_verity(facts)]
-    checks += [_read_only(facts, name, where) for name, where in (("root-read-only", "/"), ("etc-read-only", "/etc"))]
+    if not facts.persistent_root:
+        checks += [_read_only(facts, name, where) for name, where in _READ_ONLY]
     checks += [
         _writable(facts, name, where, starting)
-        for name, where in (("state-writable", "/state"), ("var-writable", "/var"))
+        for name, where in (_DISK_ROOT if facts.persistent_root else _RAM_ROOT)
     ]
     checks.append(_network(facts, starting))
     checks.append(_time(facts))
@@ -122,7 +130,7 @@ def _writable(facts: Facts, name: str, where: str, starting: bool) -> Check:
     if not mount.writable:
         return Check(name, FAILING, f"{where} is read-only: the kernel found its file system damaged, or the disk is")
     free = facts.free.get(where, 0)
-    if free < LEAST_FREE[where]:
+    if free < LEAST_FREE.get(where, 0):
         return Check(name, FAILING, f"{where} is full: {free >> 20} MiB are free")
     return Check(name, OK, f"{where} is writable ({mount.type}, {free >> 20} MiB free)")
 
@@ -199,6 +207,7 @@ def look(
         network=_network_state(root),
         clock=clock(),
         synchronised=(root / CLOCK_SYNCHRONISED).exists(),
+        persistent_root=posture.rules(root).persistent_root,
         certificate=ends(),
     )
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from adamant.model.machine.paths import Change
-from adamant.model.posture import Posture
+from adamant.model.posture import RULES, Posture
 
 
 class Act(StrEnum):

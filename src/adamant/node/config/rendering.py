@@ -15,21 +15,14 @@ from adamant.model.machine.document import Machine
 from adamant.model.machine.secret import Secret, SecretAt
 from adamant.model.machine.wire import from_wire, to_wire
 from adamant.model.posture import Posture
+from adamant.node import posture as node_posture
 from adamant.node.config import containers, etc, network, registries, volumes
 from adamant.node.config.rendered import UNITS, File, Rendered, with_sysctls
-from adamant.node.reading import read_line
 
-POSTURE = "usr/lib/adamant/posture"
 CREDENTIALS = "run/credentials/@system"
 _TIMESYNCD = "run/systemd/timesyncd.conf.d/50-adamant-config.conf"
 _MODULES = "run/modules-load.d/adamant-config.conf"
 _ARGUMENTS = "run/adamant/arguments"
-
-
-def read_posture(root: Path) -> Posture:
-    """The posture that the image was built for."""
-    word = read_line(root / POSTURE)
-    return Posture(word) if word in set(Posture) else Posture.GUARDED
 
 
 def read(data: bytes, posture: Posture) -> Machine:
@@ -42,7 +35,7 @@ def read(data: bytes, posture: Posture) -> Machine:
 
 def renderer(root: Path) -> Callable[[bytes], Rendered]:
     """What renders the documents of the machine below `root`."""
-    posture = read_posture(root)
+    posture = node_posture.read(root)
 
     def reveal(secret: Secret) -> str:
         return secret if isinstance(secret, str) else _read_secret(root, secret)
