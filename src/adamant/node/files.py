@@ -26,6 +26,7 @@ SECRET: dict[str, str] = {
     "/run/credentials": "credentials of services",
     "/run/host/credentials": "credentials of the machine",
     "/run/secrets": "secrets",
+    "/run/userdb": "hashes of passwords",
     "/state/adamant/config": "configs with their secrets: adamant node config shows them masked",
     "/state/adamant/identity": "the key of this machine",
     "/state/secrets": "secrets",

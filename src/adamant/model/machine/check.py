@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from adamant.model.errors import InputError
-from adamant.model.machine import allowed, secret
+from adamant.model.machine import accounts, allowed, secret
 from adamant.model.machine.document import HealthCheck, Interface, Kernel, Machine, Network, Unit
 from adamant.model.posture import RULES, Posture
 
@@ -28,6 +28,7 @@ def check(machine: Machine, posture: Posture | None = None) -> None:
     _texts(machine, "$")
     _network(machine.network)
     _once("users", (user.name for user in machine.users))
+    accounts.check(machine.users)
     _once("registries", (registry.host for registry in machine.registries))
     _once("volumes", (volume.name for volume in machine.volumes))
     _once("files", (file.path for file in machine.files))
