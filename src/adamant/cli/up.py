@@ -40,7 +40,7 @@ Examples:
 """
 
 
-class _Forward(click.ParamType):
+class _Forward(click.ParamType[tuple[int, int]]):
     """Two ports, of this computer and of the machine."""
 
     name = "ports"

@@ -17,8 +17,8 @@ from adamant.model.definition import Image, OutputFormat, parse_size
 from adamant.model.digest import Identity, Sha256, sha256
 from adamant.model.layout import BLOCK
 from adamant.model.lock import Package
-from adamant.model.posture import RULES
 from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.model.posture import RULES
 from adamant.packages.tools import ToolsTree
 
 USR, VERITY, RAW, QCOW2 = "usr.erofs", "usr.verity", "disk.raw", "disk.qcow2"

@@ -1,6 +1,7 @@
-"""The disk image: a GPT with the ESP and slot A, as published, and root where `/` is on disk; the first boot makes the rest.
+"""The disk image: a GPT with the ESP and slot A, as published, and with root where `/` is on disk.
 
-Sparse and raw; other formats are made from it. GUIDs come from name and version. Imports model, core, packages.tools.
+The first boot makes the rest. Sparse and raw; other formats are made from it. GUIDs come from name and
+version. Imports model, core, packages.tools.
 """
 
 from dataclasses import dataclass

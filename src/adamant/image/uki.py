@@ -61,7 +61,8 @@ def command_line(
 ) -> str:
     """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
 
-    `root_on_disk` says that `/` is on disk. `bpf` says that a unit of the image needs the security module of that name. An `lsm=` of the definition counts more.
+    `root_on_disk` says that `/` is on disk, `bpf` that a unit of the image needs the security module of that name. An
+    `lsm=` of the definition counts more.
     Raises InputError when an argument would set what the build sets, or the line gets too long.
     """
     for index, argument in enumerate(arguments):

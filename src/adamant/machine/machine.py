@@ -60,8 +60,8 @@ class Stopped(StrEnum):
 class Options:
     """What a machine gets. Sizes are bytes. `certificate` (PEM) turns Secure Boot on, with that one key enrolled.
 
-    `extra_disks` are the sizes of further disks, empty, whose serial numbers are disk-1, disk-2 and so on. `forwards` are
-    ports of 127.0.0.1 besides that of the API, each with that of the machine that it leads to.
+    `extra_disks` are the sizes of further disks, empty, whose serial numbers are disk-1, disk-2 and so on. `forwards`
+    are ports of 127.0.0.1 besides that of the API, each with that of the machine that it leads to.
     """
 
     arch: Arch

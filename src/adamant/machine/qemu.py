@@ -46,8 +46,8 @@ class MachineSpec:
     """What a machine is. `memory` in bytes; `port` is the port of 127.0.0.1 that leads to the API of the node.
 
     `credentials` are the names of files in the folder CREDENTIALS, each one SMBIOS string. `code` is the firmware,
-    `data_folders` are those of QEMU itself. `forwards` are further ports of 127.0.0.1, each with that of the machine that it
-    leads to.
+    `data_folders` are those of QEMU itself. `forwards` are further ports of 127.0.0.1, each with that of the machine
+    that it leads to.
     """
 
     name: str

@@ -28,9 +28,7 @@ class Rules:
 
 
 RULES: dict[Posture, Rules] = {
-    Posture.OPEN: Rules(
-        built=True, persistent_root=True, host_shell=True, any_config=True, debug_containers=True
-    ),
+    Posture.OPEN: Rules(built=True, persistent_root=True, host_shell=True, any_config=True, debug_containers=True),
     Posture.GUARDED: Rules(
         built=True, persistent_root=False, host_shell=False, any_config=False, debug_containers=True
     ),

@@ -18,9 +18,12 @@ from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
 
 SECRET: dict[str, str] = {
+    "/.adamant": "holds what is below /etc once more, secrets among it",
     "/efi/loader/credentials": "credentials of the machine",
     "/etc/gshadow": "hashes of passwords",
+    "/etc/gshadow-": "hashes of passwords",
     "/etc/shadow": "hashes of passwords",
+    "/etc/shadow-": "hashes of passwords",
     "/proc/kcore": "the memory of the kernel",
     "/run/adamant/containerd": "passwords of registries",
     "/run/credentials": "credentials of services",

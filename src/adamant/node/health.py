@@ -16,8 +16,7 @@ from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import mounts as mount_table
-from adamant.node import posture
-from adamant.node import verity
+from adamant.node import posture, verity
 from adamant.node.mounts import Mount
 from adamant.node.reading import read_text
 from adamant.node.systemd import Systemd, Unit
@@ -76,8 +75,7 @@ def judge(facts: Facts) -> list[Check]:
     if not facts.persistent_root:
         checks += [_read_only(facts, name, where) for name, where in _READ_ONLY]
     checks += [
-        _writable(facts, name, where, starting)
-        for name, where in (_DISK_ROOT if facts.persistent_root else _RAM_ROOT)
+        _writable(facts, name, where, starting) for name, where in (_DISK_ROOT if facts.persistent_root else _RAM_ROOT)
     ]
     checks.append(_network(facts, starting))
     checks.append(_time(facts))

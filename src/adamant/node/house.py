@@ -1,8 +1,8 @@
 """What an image gets from Adamant itself: static files, its own sources, and which units start.
 
 The static files lie in `data/` as trees below `/`: `every` for all postures, `no-shell` for those without a shell on
-the host and `shell` for those with one, `ram-root` and `disk-root` by where `/` is. What stays true: no unit of ours needs a shell; the bytes depend on the arguments and our sources alone. Runs
-where images are built, not on machines.
+the host and `shell` for those with one, `ram-root` and `disk-root` by where `/` is. What stays true: no unit of ours
+needs a shell; the bytes depend on the arguments and our sources alone. Runs where images are built, not on machines.
 
 What starts at boot is counted in seconds under emulation, so each unit that packages start in every boot and that does
 nothing for such a machine stands in NOT_STARTED with its reason.

@@ -45,6 +45,7 @@ HOST_SHELL: dict[str, str] = {
     "bash": "the shell of a person",
     "bsdextrautils": "column, hexdump and others that people pipe things into",
     "coreutils": "ls, cp, cat and the rest of what a shell is used with",
+    "dash": "sh, by which programs start others",
     "diffutils": "diff and cmp",
     "findutils": "find and xargs",
     "grep": "grep",

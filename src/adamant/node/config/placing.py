@@ -1,7 +1,8 @@
 """Puts the config's files into an /etc that is on disk, and gives back what is no longer to be there.
 
 What was put there stands in a record beside it, which names a file before the file is there: after a crash between any
-two writes nothing is forgotten. A file that a person has changed since is left alone once the config no longer names it.
+two writes nothing is forgotten. A file that a person has changed since is left alone once the config no longer names
+it.
 """
 
 import json

@@ -21,7 +21,10 @@ _SHELL = "/bin/bash"
 
 
 def files(users: Sequence[User], reveal: Callable[[Secret], str], of_image: OfImage) -> dict[str, File]:
-    """The files of all users. `reveal` gives the text of a secret. Raises InputError `user-of-image`, `user-password`."""
+    """The files of all users. `reveal` gives the text of a secret.
+
+    Raises InputError `user-of-image` and `user-password`.
+    """
     of_others = _of_image(of_image(f"{FACTORY}/passwd") or b"") if users else {}
     made: dict[str, File] = {}
     for index, user in enumerate(users):
