@@ -27,7 +27,7 @@ FAILING = pb.CHECK_STATE_FAILING
 
 EARLIEST = 1_767_225_600
 """2026-01-01: a clock before this version was written is wrong."""
-LEAST_FREE = {"/state": 1 << 20, "/var": 64 << 20, "/": 64 << 20}
+LEAST_FREE = {"/state": 1 << 20, "/var": 64 << 20, "/": 64 << 20, "/etc": 1 << 20}
 """Bytes that must be free: for one more config generation; for containers to start and logs to be kept; where `/` is on
 disk, for the same there."""
 _READ_ONLY = (("root-read-only", "/"), ("etc-read-only", "/etc"))
@@ -128,7 +128,7 @@ def _writable(facts: Facts, name: str, where: str, starting: bool) -> Check:
     if not mount.writable:
         return Check(name, FAILING, f"{where} is read-only: the kernel found its file system damaged, or the disk is")
     free = facts.free.get(where, 0)
-    if free < LEAST_FREE.get(where, 0):
+    if free < LEAST_FREE[where]:
         return Check(name, FAILING, f"{where} is full: {free >> 20} MiB are free")
     return Check(name, OK, f"{where} is writable ({mount.type}, {free >> 20} MiB free)")
 

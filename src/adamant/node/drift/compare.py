@@ -15,8 +15,10 @@ from adamant.model.digest import sha256
 from adamant.node.config.etc import FACTORY
 
 ETC = "etc"
+_ACCOUNTS = ("group", "gshadow", "passwd", "shadow", "subgid", "subuid")
 OWN: Mapping[str, str] = {
     ".pwd.lock": "programs that change accounts lock it",
+    **{f"{name}-": "programs that change accounts keep what was there before" for name in _ACCOUNTS},
     "machine-id": "the machine's identity",
 }
 """What the machine makes there itself, by its path below /etc: no difference."""

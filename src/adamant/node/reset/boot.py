@@ -5,8 +5,8 @@ With the argument `root` it is adamant-reset-root.service, in a boot of its own,
     python3 -I -S /usr/lib/python3/dist-packages/adamant/node/reset/boot.py
 
 It runs only where a request lies on the state partition, or on the disk of `/`. What it cannot do it says, and leaves
-the request there: the boot fails then, and the next one tries again, because a machine that goes on would be taken for a
-wiped one.
+the request there: the boot fails then, and the next one tries again, because a machine that goes on would be taken for
+a wiped one.
 """
 
 import sys

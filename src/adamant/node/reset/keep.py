@@ -6,6 +6,7 @@ looking around) is refused.
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 
 from adamant.core import limits
@@ -33,7 +34,8 @@ def _compile(pattern: str) -> "re.Pattern[str]":
     why = _refused(pattern)
     if not why:
         try:
-            return re.compile(pattern, re.DOTALL)
+            with warnings.catch_warnings(action="ignore", category=FutureWarning):
+                return re.compile(pattern, re.DOTALL)
         except (re.error, OverflowError, RecursionError) as error:
             why = str(error)
     raise InputError(

@@ -79,7 +79,7 @@ def encode(items: Iterable[Item]) -> bytes:
 
 def decode(data: bytes) -> list[Item]:
     """The request in a file. Raises AdamantError `reset-request` for one that names anything but ITEMS."""
-    known = {item.path: item for item in ITEMS}
+    known = {item.path: item for item in ITEMS if item.path != "/"}
     try:
         value = json.loads(data)
         if value["version"] != 1 or not isinstance(value["wipe"], list):
