@@ -175,7 +175,7 @@ class Image(
     base: Base = Base()
     """Where packages come from."""
     posture: Posture = Posture.GUARDED
-    """How immutable the machine is. This version builds guarded."""
+    """How immutable the machine is. This version builds open and guarded."""
     profile: Profile = Profile.RELEASE
     """dev compresses with lz4hc and builds fast; release compresses with zstd and is smaller."""
     kernel: Kernel = Kernel()
