@@ -154,7 +154,7 @@ def moved(clock: Path) -> str:
 
 
 def build(locked: Path, home: Path, clock: Path, how: Circumstances) -> Path:
-    """Build a copy of the locked definition in the folder `locked` from the .debs alone: tools and layers are unpacked anew."""
+    """Build a copy of the definition in `locked` from the .debs alone: tools and layers are unpacked anew."""
     folder = home / how.folder / "project"
     folder.mkdir(parents=True)
     for name in ("adamant.yaml", "adamant.lock"):
@@ -200,7 +200,7 @@ def show_difference(one: Path, other: Path) -> str:
 
 @pytest.fixture(params=[posture for posture in Posture if RULES[posture].built])
 def in_posture(request: pytest.FixtureRequest, example: Example, tmp_path: Path) -> Path:
-    """The folder of the example with the one word of its definition that says its posture changed, and locked."""
+    """The folder of the example, locked, with the one word of its definition changed that says its posture."""
     folder = tmp_path / "locked"
     folder.mkdir()
     text = (example.folder / "adamant.yaml").read_text()

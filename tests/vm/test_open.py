@@ -39,6 +39,7 @@ mkdir -p /data /var/lib/etcd/member
 echo kept > /data/file
 echo kept > /var/lib/etcd/member/db
 useradd -m hand
+userdel irc
 chattr +i /marker
 sync
 """
@@ -181,6 +182,7 @@ def test_what_is_written_stays_and_drift_shows_it(opened: Opened) -> None:
     assert opened.run("cat /etc/added.conf /marker /data/file").split() == ["hello", "kept", "kept"]
     assert "OPEN=yes" in opened.run("systemctl show -p Environment ssh.service")
     assert opened.run("id -un hand").strip() == "hand"
+    assert opened.run("id -u irc").strip() == "39", "an account of the release is added to a list that lacks it"
     drift = on("drift", "--diff")
     assert {(entry["path"], entry["change"]) for entry in drift["entries"]} == {
         ("/etc/added.conf", "added"),

@@ -86,7 +86,7 @@ def preview_reset(node: Node, parts: Collection[str], keep: Collection[str] = ()
     items = tuple(
         ResetItem(_part(item.part), item.path, item.size, item.more, item.description) for item in answer.items
     )
-    return ResetPreview(items, answer.token, answer.unenrolled)
+    return ResetPreview(items, answer.token, answer.unenrolled, tuple(answer.kept), answer.more)
 
 
 def _part(number: int) -> str:
