@@ -1,6 +1,7 @@
 """A machine of the posture open, booted: what it lets people do, what it keeps, and the way back to its release."""
 
 import json
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from adamant.core import places, proc
-from adamant.machine import console
+from adamant.image import gpt, project
+from adamant.machine import console, qemu
 from adamant.machine.machine import Machine, Machines
+from adamant.packages import tools
 from tests.image.conftest import adamant, require_program
 from tests.vm.conftest import SECONDS, node
 
@@ -47,9 +50,10 @@ sync
 
 @dataclass(frozen=True)
 class Opened:
-    """The machine, and how a person reaches it by SSH."""
+    """The machine, the folder of its definition, and how a person reaches it by SSH."""
 
     machine: Machine
+    image: Path
     port: int
     key: Path
 
@@ -93,7 +97,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         options = ("--config", home / "machine.yaml", "--forward", f"{port}:22", "--seconds", str(SECONDS), "--json")
         adamant("up", home / "image", *options)
         machines = Machines(places.state() / "machines")
-        yield Opened(machines.get(NAME), port, home / "key")
+        yield Opened(machines.get(NAME), home / "image", port, home / "key")
         machines.delete(NAME, force=True)
 
 
@@ -124,7 +128,7 @@ def test_a_person_logs_in_with_the_key_of_the_config_and_with_nothing_else(opene
     proc.run("make a key", [keygen, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"])
     for key, user in ((tmp_path / "other", "mary"), (opened.key, "root")):
         until("SSH answers", lambda: opened.ssh("mary", "true").code == 0)
-        refused = Opened(opened.machine, opened.port, key).ssh(user, "true")
+        refused = Opened(opened.machine, opened.image, opened.port, key).ssh(user, "true")
         assert (refused.code, b"Permission denied" in refused.stderr) == (255, True)
     until("SSH answers", lambda: opened.ssh("mary", "true").code == 0)
 
@@ -234,3 +238,36 @@ def test_a_reset_brings_the_release_back_and_keeps_what_is_named(opened: Opened)
         assert opened.ssh("mary", f"sudo test -e {path}").code == 1
     assert opened.ssh("mary", "id -u hand").code != 0
     assert opened.run("cat /etc/issue")
+
+
+def test_a_damaged_root_is_mended_before_it_is_used_and_a_destroyed_one_starts_nothing(opened: Opened) -> None:
+    machines = Machines(places.state() / "machines")
+    tree = tools.open_tools(project.read_lock(project.read_project(opened.image)).tools, places.cache())
+    disk = opened.machine.folder / qemu.DISK
+
+    def says(words: str) -> bool:
+        return words in "\n".join(console.tail(opened.machine.console_log, 1 << 20))
+
+    machines.stop(NAME)
+    fd = os.open(disk, os.O_RDONLY)
+    try:
+        table = gpt.decode(gpt.read_at(fd), disk.stat().st_size)
+    finally:
+        os.close(fd)
+    (root,) = [placed for placed in table.partitions if placed.label == "root"]
+    for change in ("set_super_value state 2", "set_super_value free_blocks_count 7"):
+        argv = tree.argv("debugfs", "-w", "-R", change, f"{disk}?offset={root.offset}")
+        proc.run("damage the file system", argv, environment=tree.environment)
+    machines.start(NAME, tree, places.cache())
+    until("it is mended", lambda: says("the root file system was damaged, and is mended"))
+    until("SSH answers", lambda: opened.ssh("mary", "true").code == 0)
+    assert opened.run("cat /etc/added.conf /var/lib/etcd/member/db").split() == ["hello", "kept"]
+
+    machines.stop(NAME)
+    with disk.open("r+b") as out:
+        out.seek(root.offset)
+        out.write(b"\xaa" * (64 << 10))
+    machines.start(NAME, tree, places.cache())
+    until("it says why", lambda: says("the root file system is damaged, and cannot be mended without a person"))
+    until("it tries again", lambda: says("this try has failed, rebooting"))
+    assert not says("Welcome to")

@@ -243,10 +243,15 @@ def additions(accounts: Accounts) -> Entry:
     of_gid = {g.gid: g.name for g in groups}
     lines = [f"g {g.name} {g.gid}" for g in groups]
     lines += [
-        f'u {u.name} {u.uid}:{of_gid[u.gid]} "{u.gecos or "-"}" {u.home} {u.shell}' for u in users if u.gid in of_gid
+        f"u {u.name} {u.uid}:{of_gid[u.gid]} {_quoted(u.gecos)} {u.home} {u.shell}" for u in users if u.gid in of_gid
     ]
     lines += [f"m {member} {g.name}" for g in groups for member in g.members]
     return entries.file(ADDITIONS, "".join(f"{line}\n" for line in lines))
+
+
+def _quoted(gecos: str) -> str:
+    escaped = gecos.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if gecos else "-"
 
 
 def unknown_owners(tree: Tree, accounts: Accounts) -> list[Entry]:
