@@ -79,6 +79,14 @@ def test_what_is_kept_stays_with_all_that_is_in_it(machine: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("keep", ["/home/mary", "/home/.*", "/home", "/var/home/mary"])
+def test_homes_are_kept_by_the_name_that_people_know(machine: Path, keep: str) -> None:
+    shown = root.preview(machine, Request(("/",), (keep,)))
+    assert [path for path in shown.kept if path.startswith("/var/home")]
+    reset(machine, keep)
+    assert left(machine) == {".adamant/placed.json", "var/home/mary/file"}
+
+
 def test_an_expression_has_to_fit_the_whole_path(machine: Path) -> None:
     reset(machine, "/var/lib/etc", "/data/dee")
     assert left(machine) == {".adamant/placed.json"}

@@ -65,7 +65,7 @@ def command(
         if dry_run and as_json:
             reach.show_json(shown)
         if dry_run or not as_json:
-            click.echo("\n".join(_lines(shown)), err=as_json or not dry_run)
+            click.echo("\n".join(_lines(shown, keep)), err=as_json or not dry_run)
         if dry_run:
             return 0
         confirm.by_name("wipe that, and reboot", [name for name, _ in reach.chosen(ctx)], yes=yes)
@@ -87,7 +87,7 @@ def command(
     return 0
 
 
-def _lines(shown: Any) -> list[str]:
+def _lines(shown: Any, keep: tuple[str, ...]) -> list[str]:
     width = max((len(item.path) for item in shown.items), default=0)
     lines = ["a reset wipes:" if shown.items else "a reset wipes nothing"]
     for item in shown.items:
@@ -95,6 +95,8 @@ def _lines(shown: Any) -> list[str]:
         lines.append(f"  {reach.plain(item.path):<{width}}  {size:>10}  {item.description}".rstrip())
     if shown.kept:
         lines += ["and keeps, with all that is in them:", *(f"  {reach.plain(path)}" for path in shown.kept)]
+    elif keep:
+        lines.append("and keeps nothing: no path fits what is to be kept")
     if shown.more:
         lines.append("and more of both, which the machine did not look at")
     if shown.unenrolled:

@@ -117,7 +117,7 @@ class _Disk:
 
     def __init__(self, root: Path, keep: Sequence[str]) -> None:
         self.root = root
-        self.keep = Keep(keep)
+        self._keep = Keep(keep)
         self._device = root.stat().st_dev
 
     def place(self, path: str) -> Path:
@@ -130,6 +130,17 @@ class _Disk:
         base = "" if path == "/" else path
         names = sorted(inner.name for inner in self.place(path).iterdir())
         return [f"{base}/{name}" for name in names if not (path == "/" and name == KEPT)]
+
+    def kept(self, path: str) -> bool:
+        """Whether `path` is to stay, by its own name or by that which a link of each machine gives it (/home/mary)."""
+        if self._keep.fits(path):
+            return True
+        links = {link: f"/{target}" for link, target in LINKS.items() if target.startswith("var/")}
+        return any(
+            self._keep.fits(f"{link}{path.removeprefix(target)}")
+            for link, target in links.items()
+            if path == target or path.startswith(f"{target}/")
+        )
 
     def foreign(self, found: os.stat_result) -> bool:
         """Whether something belongs to another file system, which is mounted there."""
@@ -178,7 +189,7 @@ class _Looking:
         self.left -= 1
         if self.disk.foreign(found):
             return None
-        if self.disk.keep.fits(path):
+        if self.disk.kept(path):
             self.kept.append(path)
             return None
         size, more, stays = found.st_blocks * 512, False, self.disk.part_of_every_machine(path, found)
@@ -231,7 +242,7 @@ def _wipe(disk: _Disk, path: str, depth: int) -> bool:
         found = place.lstat()
     except FileNotFoundError:
         return False
-    if disk.foreign(found) or disk.keep.fits(path):
+    if disk.foreign(found) or disk.kept(path):
         return True
     stays = disk.part_of_every_machine(path, found)
     if not stat.S_ISDIR(found.st_mode):
