@@ -23,20 +23,23 @@ def main() -> int:
     from adamant.node import posture  # noqa: PLC0415
     from adamant.node.reset import root, wipe  # noqa: PLC0415
 
+    of_root = sys.argv[1:] == ["root"]  # then nothing but the console takes the words, and no priority
+    notice, wrong = ("", "") if of_root else ("<5>", "<3>")
+
     def say(words: str) -> None:
-        sys.stderr.write(f"<5>{words}\n")
+        sys.stderr.write(f"{notice}{words}\n")
 
     try:
-        if sys.argv[1:] == ["root"]:
+        if of_root:
             root.carry_out(Path("/"), say)
         else:
             on_disk = posture.rules(Path("/")).persistent_root
             wipe.carry_out(Path("/state"), None if on_disk else Path(wipe.VAR_DEVICE), say)
     except AdamantError as error:
         if error.reference == "reset-request":
-            sys.stderr.write(f"<3>{error.message}\n")
+            sys.stderr.write(f"{wrong}{error.message}\n")
             return 0
-        sys.stderr.write("".join(f"<3>{line}\n" for line in str(error).splitlines()))
+        sys.stderr.write("".join(f"{wrong}{line}\n" for line in str(error).splitlines()))
         return 1
     return 0
 
