@@ -13,8 +13,9 @@ import pytest
 from adamant.core import places
 from adamant.image import project
 from adamant.model.arch import Arch, host_arch
+from adamant.model.posture import Posture
 from adamant.packages import tools
-from tests.image.conftest import COMMAND, Example, require_program
+from tests.image.conftest import COMMAND, Example, adamant, require_program
 
 SHUFFLED = """
 import os
@@ -152,12 +153,12 @@ def moved(clock: Path) -> str:
     return f"mount -t overlay overlay -o lowerdir={clock}:/etc /etc && "
 
 
-def build(example: Example, home: Path, clock: Path, how: Circumstances) -> Path:
-    """Build a copy of the example from the .debs alone: tools and layers are unpacked anew."""
+def build(locked: Path, home: Path, clock: Path, how: Circumstances) -> Path:
+    """Build a copy of the definition in `locked` from the .debs alone: tools and layers are unpacked anew."""
     folder = home / how.folder / "project"
     folder.mkdir(parents=True)
     for name in ("adamant.yaml", "adamant.lock"):
-        shutil.copy(example.folder / name, folder / name)
+        shutil.copy(locked / name, folder / name)
     cache = home / how.folder / "cache"
     cache.mkdir()
     shutil.copytree(places.cache() / "debs", cache / "debs", copy_function=os.link)
@@ -197,9 +198,21 @@ def show_difference(one: Path, other: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=600).stdout
 
 
-def test_builds_under_strange_circumstances_give_the_same_bytes(example: Example, tmp_path: Path, clock: Path) -> None:
-    one = build(example, tmp_path / "1", clock, PLAIN)
-    other = build(example, tmp_path / "2", clock, STRANGE)
+@pytest.fixture(params=list(Posture))
+def in_posture(request: pytest.FixtureRequest, example: Example, tmp_path: Path) -> Path:
+    """The folder of the example, locked, with the one word of its definition changed that says its posture."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    text = (example.folder / "adamant.yaml").read_text()
+    assert text.count("posture: guarded ") == 1
+    (folder / "adamant.yaml").write_text(text.replace("posture: guarded ", f"posture: {request.param.value} "))
+    adamant("lock", "-C", folder)
+    return folder
+
+
+def test_builds_under_strange_circumstances_give_the_same_bytes(in_posture: Path, tmp_path: Path, clock: Path) -> None:
+    one = build(in_posture, tmp_path / "1", clock, PLAIN)
+    other = build(in_posture, tmp_path / "2", clock, STRANGE)
     names = sorted(p.name for p in one.iterdir())
     assert names == sorted(p.name for p in other.iterdir())
     assert {"usr.erofs", "usr.verity", "disk.raw", "manifest.json", "sbom.spdx.json"} < set(names)

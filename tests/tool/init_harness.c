@@ -1,12 +1,14 @@
 /* Runs the parsers of the initrd's program over cases from standard input, for the tests.
  *
  * A case is a letter, a length (4 bytes, little endian) and that many bytes. 's': 8 bytes of size of the data
- * partition, then the head of a verity tree. 'c': a kernel command line. The answer is a line: `= HEX` or `! REASON`.
+ * partition, then the head of a verity tree. 'c' and 'r': a kernel command line, of which the root hash and where `/` is are
+ * taken. The answer is a line: `= HEX` or `! REASON`.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "root.h"
 #include "slot.h"
 #include "superblock.h"
 #include "text.h"
@@ -64,6 +66,16 @@ static void command_line_case(char *line)
 	answer(root_hash_of_text(line, root), root);
 }
 
+static void root_case(const char *line)
+{
+	uint8_t found[SHA256_SIZE] = { 0 };
+	bool on_disk = false;
+	const char *wrong = root_of_text(line, &on_disk);
+
+	found[SHA256_SIZE - 1] = on_disk;
+	answer(wrong, found);
+}
+
 int main(void)
 {
 	uint8_t head[5];
@@ -87,6 +99,8 @@ int main(void)
 		bytes[length] = 0;
 		if (head[0] == 's')
 			superblock_case(bytes, length);
+		else if (head[0] == 'r')
+			root_case((char *)bytes);
 		else
 			command_line_case((char *)bytes);
 		free(bytes);

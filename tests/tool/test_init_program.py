@@ -75,7 +75,7 @@ def parsers(trees: dict[Arch, ToolsTree], tmp_path_factory: pytest.TempPathFacto
     for name, text in init_program.sources().items():
         (folder / name).write_bytes(text)
     (folder / "harness.c").write_bytes(HARNESS.read_bytes())
-    names = ["harness.c", "sha256.c", "slot.c", "superblock.c", "text.c"]
+    names = ["harness.c", "modules.c", "root.c", "sha256.c", "slot.c", "superblock.c", "text.c"]
     checks = ("-fsanitize=undefined", "-fsanitize-trap=all")
     objects = init_program.compile_objects(arch, trees[arch], folder, names, checks)
     init_program.link(arch, trees[arch], objects, folder / "harness")
@@ -203,8 +203,57 @@ def test_a_command_line_that_is_not_clear_starts_nothing(parsers: Parsers, line:
     assert said.startswith("! ")
 
 
+ON_DISK, IN_RAM = f"= {1:064x}", f"= {0:064x}"
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("", IN_RAM),
+        (f"quiet adamant.usrhash={ROOT}", IN_RAM),
+        ("root=disk xadamant.root=disk", IN_RAM),
+        ('note="adamant.root=disk"', IN_RAM),
+        ('note="a adamant.root=disk b"', IN_RAM),
+        ("adamant.root=disk", ON_DISK),
+        (f"quiet adamant.usrhash={ROOT} adamant.root=disk console=ttyS0\n", ON_DISK),
+    ],
+)
+def test_where_the_root_is_stands_on_the_command_line(parsers: Parsers, line: str, answer: str) -> None:
+    assert parsers("r", [line.encode()]) == [answer]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "adamant.root=",
+        "adamant.root=disks",
+        "adamant.root=dis",
+        "adamant.root=DISK",
+        "adamant.root=ram",
+        'adamant.root="disk"',
+        "adamant.root=disk adamant.root=disk",
+        "adamant.root=disk adamant.root=ram",
+    ],
+)
+def test_a_root_that_is_not_clear_starts_nothing(parsers: Parsers, line: str) -> None:
+    (said,) = parsers("r", [line.encode()])
+    assert said.startswith("! ")
+
+
 def test_any_command_line_has_an_answer(parsers: Parsers) -> None:
     dice = random.Random(7)
-    words = [b"adamant.usrhash=", ROOT.encode(), b" ", b'"', b"\n", b"=", b"\xff", b"a" * 300]
+    words = [
+        b"adamant.usrhash=",
+        b"adamant.root=",
+        b"disk",
+        ROOT.encode(),
+        b" ",
+        b'"',
+        b"\n",
+        b"=",
+        b"\xff",
+        b"a" * 300,
+    ]
     lines = [b"".join(dice.choices(words, k=dice.randrange(12))) for _ in range(3000)]
     assert len(parsers("c", lines)) == len(lines)
+    assert len(parsers("r", lines)) == len(lines)

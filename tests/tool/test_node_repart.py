@@ -37,13 +37,14 @@ def published(tmp_path: Path) -> Path:
     return path
 
 
-def _repart(tree: ToolsTree, path: Path) -> None:
+def make_partitions(tree: ToolsTree, path: Path, posture: str = "guarded") -> None:
+    """What adamant-repart.service does to the disk in the file `path`."""
     definitions = path.parent / "repart.d"
     definitions.mkdir(exist_ok=True)
-    for entry in house.house_files(Posture.GUARDED, SLOT):
+    for entry in house.house_files(Posture(posture), SLOT):
         if entry.path.startswith("usr/lib/repart.d/"):
             (definitions / entry.path.rpartition("/")[2]).write_bytes(entry.content or b"")
-    unit = house.house_files(Posture.GUARDED, SLOT)
+    unit = house.house_files(Posture(posture), SLOT)
     (line,) = [
         line
         for entry in unit
@@ -59,7 +60,8 @@ def _repart(tree: ToolsTree, path: Path) -> None:
     )
 
 
-def _table(path: Path) -> list[gpt.Placed]:
+def table_of(path: Path) -> list[gpt.Placed]:
+    """The partitions of the disk in the file `path`."""
     fd = os.open(path, os.O_RDONLY)
     try:
         return list(gpt.decode(gpt.read_at(fd), path.stat().st_size).partitions)
@@ -69,8 +71,8 @@ def _table(path: Path) -> list[gpt.Placed]:
 
 def test_the_first_boot_makes_the_rest_and_leaves_what_is_there(tree: ToolsTree, published: Path) -> None:
     before = _published_part(published)
-    _repart(tree, published)
-    placed = _table(published)
+    make_partitions(tree, published)
+    placed = table_of(published)
     assert [p.label for p in placed] == LABELS
     sizes = {p.label: p.size for p in placed}
     assert (sizes["esp"], sizes["usr-a"], sizes["usr-b"]) == (ESP, SLOT, SLOT)
@@ -91,34 +93,34 @@ def _published_part(path: Path) -> list[tuple[int, bytes]]:
 
 
 def test_state_and_var_are_ext4(tree: ToolsTree, published: Path) -> None:
-    _repart(tree, published)
+    make_partitions(tree, published)
     with published.open("rb") as source:
-        for placed in _table(published)[-2:]:
+        for placed in table_of(published)[-2:]:
             source.seek(placed.offset + 1080)
             assert source.read(2) == b"\x53\xef"
 
 
 def test_the_next_boot_changes_nothing(tree: ToolsTree, published: Path) -> None:
-    _repart(tree, published)
-    before = _table(published)
+    make_partitions(tree, published)
+    before = table_of(published)
     var = before[-1]
     with published.open("r+b") as out:
         out.seek(var.offset + 100 * MIB)
         out.write(b"kept")
-    _repart(tree, published)
-    assert _table(published) == before
+    make_partitions(tree, published)
+    assert table_of(published) == before
     with published.open("rb") as source:
         source.seek(var.offset + 100 * MIB)
         assert source.read(4) == b"kept"
 
 
 def test_a_larger_disk_makes_var_larger_and_nothing_else(tree: ToolsTree, published: Path) -> None:
-    _repart(tree, published)
-    before = {p.label: (p.offset, p.size) for p in _table(published)}
+    make_partitions(tree, published)
+    before = {p.label: (p.offset, p.size) for p in table_of(published)}
     with published.open("r+b") as out:
         out.truncate(2048 * MIB)
-    _repart(tree, published)
-    after = {p.label: (p.offset, p.size) for p in _table(published)}
+    make_partitions(tree, published)
+    after = {p.label: (p.offset, p.size) for p in table_of(published)}
     assert after["var"][0] == before["var"][0]
     assert after["var"][1] > before["var"][1] + 1000 * MIB
     assert {k: v for k, v in after.items() if k != "var"} == {k: v for k, v in before.items() if k != "var"}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adamant.compose import accounts, entries, sysusers
+from adamant.compose.accounts import Accounts, Group, Pins, User
 from adamant.model.errors import AdamantError, InputError
 from adamant.model.tree import Tree
 
@@ -132,3 +133,18 @@ def test_a_quote_that_is_not_closed_names_file_and_line() -> None:
     with pytest.raises(InputError) as caught:
         sysusers.parse('# fine\nu one - "open\n', "a.conf")
     assert caught.value.context == "a.conf:2"
+
+
+def test_accounts_that_a_list_may_lack_are_lines_that_give_the_same_accounts() -> None:
+    base = Accounts(
+        {
+            "root": User("root", 0, 0, "root", "/root", "/bin/bash"),
+            "odd": User("odd", 900, 7, 'a "b" 5% \\', "/", "/usr/sbin/nologin"),
+        },
+        {"root": Group("root", 0), "seven": Group("seven", 7, ("odd", "root"))},
+    )
+    entry = accounts.additions(base)
+    text = (entry.content or b"").decode()
+    lines = sysusers.parse(text.replace("%%", "%"), entry.path)
+    assert accounts.evaluate(Accounts(), lines, Pins({}, {})) == base
+    assert not entry.path.startswith(("usr/lib/sysusers.d", "etc/sysusers.d"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adamant.compose import entries, presets, units
 from adamant.model.errors import AdamantError, InputError
-from adamant.model.posture import Posture
+from adamant.model.posture import RULES, Posture
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
 
@@ -140,6 +140,13 @@ def test_a_posture_without_a_shell_has_no_way_to_log_in() -> None:
     assert "getty@.service" in presets.not_in(Posture.GUARDED)
     assert presets.not_in(Posture.OPEN) == ()
     assert any("getty-generator" in path for path in presets.generators_not_in(Posture.SEALED))
+
+
+@pytest.mark.parametrize("posture", list(Posture))
+def test_no_posture_has_ways_in_that_nobody_asked_for(posture: Posture) -> None:
+    names = {path.rpartition("/")[2] for path in presets.generators_not_in(posture)}
+    assert {"systemd-debug-generator", "systemd-ssh-generator"} <= names
+    assert ("systemd-getty-generator" in names) == (not RULES[posture].host_shell)
 
 
 @pytest.mark.parametrize("name", ["ssh.service", "getty@tty1.service", "serial-getty@ttyS0.service"])

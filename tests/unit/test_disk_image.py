@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adamant.image import disk, gpt, uki
-from adamant.model.arch import Arch
+from adamant.model import layout
+from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
 
@@ -41,6 +42,29 @@ def test_each_partition_holds_its_contents_and_the_rest_is_a_hole(parts: disk.Di
             assert image.read(len(wanted) + 1) == wanted + b"\0"
     assert usr.type.hex != esp.type.hex
     assert out.stat().st_blocks * 512 < 4 * MIB
+
+
+def test_root_lies_last_behind_the_place_of_what_the_first_boot_makes(parts: disk.DiskParts, tmp_path: Path) -> None:
+    (tmp_path / "root").write_bytes(b"R" * 100)
+    out = tmp_path / "disk.raw"
+    disk.make_disk(dataclasses.replace(parts, root=tmp_path / "root"), out)
+    with out.open("rb") as image:
+        table = gpt.decode(gpt.read_at(image.fileno()), out.stat().st_size)
+        *others, verity, root = table.partitions
+        image.seek(root.offset)
+        assert image.read(101) == b"R" * 100 + b"\0"
+    assert [partition.label for partition in (*others, verity, root)] == ["esp", "usr-a", "usr-a-verity", "root"]
+    slot_b = parts.slot_size + layout.verity_size(parts.slot_size)
+    assert root.offset - (verity.offset + verity.size) == slot_b + layout.STATE_SIZE
+    assert root.size == layout.ROOT_SIZE
+    assert str(root.type) == NAMES[parts.arch].root_type
+    assert not root.flags & gpt.READ_ONLY
+
+
+def test_where_root_is_in_ram_the_disk_is_as_it_was(parts: disk.DiskParts) -> None:
+    whole = disk.table(parts.arch, "a", "1", parts.esp_size, parts.slot_size, root=True)
+    without = disk.table(parts.arch, "a", "1", parts.esp_size, parts.slot_size)
+    assert whole.partitions[:-1] == without.partitions
 
 
 def test_two_disks_of_the_same_parts_are_the_same_bytes(parts: disk.DiskParts, tmp_path: Path) -> None:
@@ -106,6 +130,14 @@ def test_a_definition_cannot_name_another_root_hash() -> None:
     with pytest.raises(InputError) as caught:
         uki.command_line(Arch.AMD64, ROOT, ["quiet", f"adamant.usrhash={'0' * 64}"])
     assert caught.value.context == "$.kernel.arguments[1]"
+
+
+def test_only_the_build_says_where_the_root_is() -> None:
+    on_disk = uki.command_line(Arch.AMD64, ROOT, ["quiet"], root_on_disk=True).split()
+    in_ram = uki.command_line(Arch.AMD64, ROOT, ["quiet"]).split()
+    assert [word for word in on_disk if word not in in_ram] == ["adamant.root=disk"]
+    with pytest.raises(InputError, match="kernel-argument-reserved"):
+        uki.command_line(Arch.AMD64, ROOT, ["adamant.root=disk"])
 
 
 def test_a_command_line_that_the_kernel_would_cut_is_refused() -> None:

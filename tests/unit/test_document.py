@@ -80,7 +80,6 @@ def test_a_broken_override_is_refused(override: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "reference", "where"),
     [
-        ("posture: open\n", "posture-not-built", "$.posture"),
         ("files: [{path: /etc/x}]\n", "content-or-source", "$.files[0]"),
         ("files: [{path: /etc/../x, content: a}]\n", "path-not-plain", "$.files[0].path"),
         ("units: [{name: a.service, content: a, source: b}]\n", "content-or-source", "$.units[0]"),

@@ -74,6 +74,17 @@ def test_rare_disks_wait_and_what_nobody_wants_stays_out() -> None:
     }
 
 
+def test_the_modules_of_a_root_on_disk_are_wanted_only_there() -> None:
+    text = f"{DEPENDENCIES}kernel/fs/jbd2/jbd2.ko.xz:\nkernel/fs/ext4/ext4.ko.xz: kernel/fs/jbd2/jbd2.ko.xz\n"
+    parsed = initrd_modules.parse_dependencies(text)
+    builtin = f"{BUILTIN}kernel/crypto/crc32c_generic.ko\n"
+    found = initrd_modules.load_order(CLOUD_AMD64, Arch.AMD64, parsed, builtin, root_on_disk=True)
+    assert [initrd_modules.module_name(path) for path in found.first][-2:] == ["jbd2", "ext4"]
+    assert initrd_modules.load_order(CLOUD_AMD64, Arch.AMD64, parsed, builtin) == order()
+    with pytest.raises(AdamantError, match="crc32c_generic"):
+        initrd_modules.load_order(CLOUD_AMD64, Arch.AMD64, parsed, BUILTIN, root_on_disk=True)
+
+
 def test_a_missing_module_is_an_error_that_says_why_it_is_wanted() -> None:
     without = "\n".join(line for line in DEPENDENCIES.splitlines() if "dm-verity" not in line)
     with pytest.raises(AdamantError, match="dm_verity") as caught:

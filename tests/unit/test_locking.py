@@ -144,3 +144,11 @@ def test_a_package_that_does_the_same_takes_the_place_of_one_of_the_base() -> No
     assert "systemd-timesyncd" in base.image_request(plain)
     assert "systemd-timesyncd" not in base.image_request(other)
     assert "systemd-timesyncd.service" not in {s.unit for s in house.switches(Posture.GUARDED, other.packages)}
+
+
+def test_the_posture_alone_says_what_is_in_the_base() -> None:
+    guarded, opened = (set(base.image_request(changed(posture=p))) for p in (Posture.GUARDED, Posture.OPEN))
+    assert opened - guarded == {*base.ROOT_ON_DISK, *base.HOST_SHELL}
+    assert {"openssh-server", "bash", "dash", "login", "sudo", "e2fsck-static"} <= opened - guarded
+    assert guarded <= opened
+    assert lock.is_stale(a_lock(), changed(posture=Posture.OPEN)), "another posture needs another lock"

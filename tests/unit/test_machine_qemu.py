@@ -26,6 +26,14 @@ PLAIN = MachineSpec(
 ARM = replace(PLAIN, arch=Arch.ARM64, code=Path("/tools/AAVMF_CODE.fd"))
 
 
+def test_further_ports_lead_to_the_machine_beside_that_of_the_api() -> None:
+    words = arguments(replace(PLAIN, forwards=((2222, 22), (8080, 80))))
+    wanted = (
+        "user,id=net,hostfwd=tcp:127.0.0.1:45100-:4510,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:127.0.0.1:8080-:80"
+    )
+    assert wanted in words
+
+
 def test_the_whole_line_of_an_amd64_machine() -> None:
     assert list(arguments(PLAIN)) == [
         *("-name", "adamant-one"),

@@ -22,7 +22,7 @@ from adamant.node.debug import frames
 from adamant.node.debug import service as debugging
 from adamant.node.events import Events
 from adamant.node.reset import request as requests
-from adamant.node.reset import wipe
+from adamant.node.reset import root, wipe
 from adamant.node.reset.service import Reset
 
 
@@ -197,6 +197,105 @@ def test_a_reset_without_systemd_leaves_no_request_behind(state: Path, monkeypat
     with pytest.raises(AdamantError, match="systemd-silent"):
         reset.reset(pb.ResetRequest(token=token), _call())
     assert not (state / requests.FILE).exists()
+
+
+@pytest.fixture
+def opened(state: Path) -> Path:
+    """The same machine in the posture open, with things on the disk of `/`."""
+    machine = state.parent
+    for name, text in (
+        ("usr/lib/adamant/posture", "open\n"),
+        (".adamant/etc/hosts", "x"),
+        (".adamant/asked/none", ""),
+        ("etc/hosts", "x"),
+        ("var/log/a", "x"),
+        ("var/lib/etcd/db", "x"),
+    ):
+        (machine / name).parent.mkdir(parents=True, exist_ok=True)
+        (machine / name).write_text(text)
+    return machine
+
+
+def test_a_root_on_disk_is_previewed_with_what_is_kept(state: Path, opened: Path) -> None:
+    request = pb.ResetPreviewRequest(parts=[pb.RESET_PART_ROOT], keep=["/var/lib/etcd"])
+    answer = _reset(state).preview(request, _call())
+    paths = {item.path: item.part for item in answer.items}
+    assert {"/etc/hosts", "/var/log"} <= paths.keys()
+    assert not {"/", "/var", "/var/lib", "/var/lib/etcd", "/state"} & paths.keys()
+    assert set(paths.values()) == {pb.RESET_PART_ROOT}
+    assert (list(answer.kept), answer.more, answer.unenrolled) == (["/var/lib/etcd"], False, False)
+    assert root.read(opened) is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "wiped", "of_state"),
+    [
+        ([pb.RESET_PART_ROOT], ("/",), []),
+        ([pb.RESET_PART_VAR], ("/var",), []),
+        ([pb.RESET_PART_CONFIG], None, ["/state/adamant/config"]),
+        ([pb.RESET_PART_ROOT, pb.RESET_PART_LOGS], ("/",), ["/state/adamant/crash"]),
+        ([pb.RESET_PART_ALL], ("/",), ["/state"]),
+    ],
+)
+def test_each_disk_gets_its_own_request(
+    state: Path,
+    opened: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    parts: list[pb.ResetPart],
+    wiped: tuple[str, ...] | None,
+    of_state: list[str],
+) -> None:
+    monkeypatch.setattr(power, "go_down", lambda *_words: None)
+    (opened / "proc/sys/kernel/random").mkdir(parents=True)
+    (opened / "proc/sys/kernel/random/boot_id").write_text(f"{'0' * 32}\n")
+    reset = _reset(state)
+    token = reset.preview(pb.ResetPreviewRequest(parts=parts), _call()).token
+    reset.reset(pb.ResetRequest(token=token), _call())
+    asked = root.read(opened)
+    assert (asked.wipe if asked else None) == wiped
+    assert [item.path for item in requests.read(state) or []] == of_state
+
+
+def test_a_reset_that_does_not_begin_leaves_no_request_on_either_disk(
+    state: Path, opened: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_words: object) -> None:
+        raise AdamantError("systemd-silent", "nobody there")
+
+    monkeypatch.setattr(power, "go_down", silent)
+    reset = _reset(state)
+    token = reset.preview(pb.ResetPreviewRequest(parts=[pb.RESET_PART_ALL]), _call()).token
+    with pytest.raises(AdamantError, match="systemd-silent"):
+        reset.reset(pb.ResetRequest(token=token), _call())
+    assert root.read(opened) is None
+    assert requests.read(state) is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pb.ResetPreviewRequest(parts=[pb.RESET_PART_ROOT]),
+        pb.ResetPreviewRequest(parts=[pb.RESET_PART_VAR], keep=["/var/lib/etcd"]),
+    ],
+)
+def test_where_the_root_is_in_ram_nothing_of_it_is_reset(state: Path, request_: pb.ResetPreviewRequest) -> None:
+    with pytest.raises(BusyError, match="reset-posture"):
+        _reset(state).preview(request_, _call())
+
+
+@pytest.mark.usefixtures("opened")
+def test_what_is_kept_has_to_be_an_expression_of_something_that_is_wiped(state: Path) -> None:
+    for parts, keep in ([pb.RESET_PART_ROOT], ["("]), ([pb.RESET_PART_CONFIG], ["/var"]):
+        with pytest.raises(InputError, match="reset-keep"):
+            _reset(state).preview(pb.ResetPreviewRequest(parts=parts, keep=keep), _call())
+
+
+@pytest.mark.usefixtures("small", "opened")
+def test_a_reset_of_the_state_leaves_var_alone_where_it_is_no_partition(state: Path) -> None:
+    requests.write(state, requests.chosen(["config"], on_disk=True))
+    wipe.carry_out(state, None, lambda _words: None)
+    assert (state.parent / "var/log/a").exists()
+    assert list((state / "adamant/config").iterdir()) == []
 
 
 def _left(state: Path) -> list[str]:

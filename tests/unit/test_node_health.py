@@ -51,6 +51,46 @@ def _without(where: str) -> list[Mount]:
     return [mount for mount in GOOD_MOUNTS if mount.where != where]
 
 
+ON_DISK_MOUNTS = [
+    _mount("/", writable=True),
+    _mount("/usr", writable=False, kind="erofs"),
+    _mount("/etc", writable=True, kind="overlay"),
+    _mount("/state", writable=True),
+]
+ON_DISK = GOOD._replace(
+    persistent_root=True,
+    mounts=ON_DISK_MOUNTS,
+    free={"/": 500 << 20, "/etc": 500 << 20, "/state": 50 << 20},
+)
+
+
+def test_a_machine_whose_root_is_on_disk_promises_that_it_can_be_written() -> None:
+    names = [
+        "usr-verity",
+        "root-writable",
+        "etc-writable",
+        "state-writable",
+        "network",
+        "time",
+        "containerd",
+        "systemd",
+    ]
+    assert _states(ON_DISK) == dict.fromkeys(names, OK)
+    damaged = [
+        _mount("/", writable=False),
+        *(mount for mount in ON_DISK_MOUNTS if mount.where != "/"),
+    ]  # as ext4 does with errors=remount-ro
+    assert _changed(ON_DISK._replace(mounts=damaged)) == {"root-writable": FAILING}
+    assert _changed(ON_DISK._replace(free={**ON_DISK.free, "/": 1 << 20})) == {"root-writable": FAILING}
+
+
+def test_what_is_promised_follows_from_the_posture(tmp_path: Path) -> None:
+    assert not health.look(tmp_path).persistent_root
+    (tmp_path / "usr/lib/adamant").mkdir(parents=True)
+    (tmp_path / "usr/lib/adamant/posture").write_text("open\n")
+    assert health.look(tmp_path).persistent_root
+
+
 def test_a_good_machine_passes_every_check() -> None:
     assert _states(GOOD) == dict.fromkeys(
         [

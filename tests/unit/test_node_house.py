@@ -12,9 +12,11 @@ from adamant.model.posture import Posture
 from adamant.model.tree import Entry, Kind
 from adamant.model.version import ADAMANT
 from adamant.node import house
+from adamant.node.reset import root
 
 SLOT = 512 << 20
 ENTRIES = {entry.path: entry for entry in house.house_files(Posture.GUARDED, SLOT)}
+OPEN = {entry.path: entry for entry in house.house_files(Posture.OPEN, SLOT)}
 UNITS = {
     path.rpartition("/")[2]: entry
     for path, entry in ENTRIES.items()
@@ -54,9 +56,10 @@ def test_every_unit_that_we_start_can_be_enabled_or_is_required() -> None:
 
 
 def test_every_unit_of_ours_that_can_be_enabled_is_started() -> None:
-    units = [entry for path, entry in ENTRIES.items() if path.startswith("usr/lib/systemd/system/")]
-    mine = {e.path.rpartition("/")[2] for e in units if e.content is not None and b"\n[Install]\n" in e.content}
-    assert mine <= set(house.STARTED)
+    for posture, files in ((Posture.GUARDED, ENTRIES), (Posture.OPEN, OPEN)):
+        units = [entry for path, entry in files.items() if path.startswith("usr/lib/systemd/system/")]
+        mine = {e.path.rpartition("/")[2] for e in units if e.content is not None and b"\n[Install]\n" in e.content}
+        assert mine <= {switch.unit for switch in house.switches(posture, {"systemd-timesyncd"}) if switch.enable}
 
 
 def test_what_comes_later_is_wanted_by_a_target_of_ours() -> None:
@@ -86,9 +89,53 @@ def test_a_guarded_machine_offers_no_shell_when_its_boot_fails() -> None:
     assert "SuccessAction=reboot" in emergency
 
 
-def test_an_open_machine_keeps_its_emergency_shell() -> None:
-    paths = {entry.path for entry in house.house_files(Posture.OPEN, SLOT)}
-    assert not any("emergency" in path or "rescue" in path for path in paths)
+def test_a_boot_of_an_open_machine_that_fails_starts_again_and_gives_no_shell() -> None:
+    emergency = _text(OPEN["etc/systemd/system/emergency.service"])
+    assert "sulogin" not in emergency
+    assert "SuccessAction=reboot" in emergency
+    assert not any("rescue" in path for path in OPEN)
+
+
+def test_an_open_machine_has_a_login_and_no_partition_for_var() -> None:
+    on = {switch.unit for switch in house.switches(Posture.OPEN, {"systemd-timesyncd"}) if switch.enable}
+    guarded = {switch.unit for switch in house.switches(Posture.GUARDED, {"systemd-timesyncd"}) if switch.enable}
+    assert on - guarded == {"adamant-sysusers.service", "getty@tty1.service", "ssh.service"}
+    assert guarded - on == {"var.mount"}
+    assert not any("var.mount" in path for path in OPEN)
+
+
+def test_ssh_takes_keys_and_nothing_else() -> None:
+    settings = _text(OPEN["etc/ssh/sshd_config.d/10-adamant.conf"]).splitlines()
+    assert {
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "PermitRootLogin prohibit-password",
+    } <= set(settings)
+    # The first word on a subject counts, and packages' files come after ours.
+    assert min(path for path in OPEN if path.startswith("etc/ssh/sshd_config.d/")).endswith("/10-adamant.conf")
+    assert not any(path.startswith("etc/ssh") for path in ENTRIES)
+
+
+def test_a_reset_of_the_root_starts_nothing_else() -> None:
+    for name in ("adamant-reset-root.target", "adamant-reset-root.service"):
+        assert "DefaultDependencies=no" in _text(OPEN[f"usr/lib/systemd/system/{name}"])
+    target = _text(OPEN["usr/lib/systemd/system/adamant-reset-root.target"])
+    assert re.findall(r"^(?:Wants|Requires|BindsTo)=(.*)$", target, re.MULTILINE) == ["adamant-reset-root.service"]
+    service = _text(OPEN["usr/lib/systemd/system/adamant-reset-root.service"])
+    assert "SuccessAction=reboot-force" in service
+    assert "FailureAction=reboot-force" in service
+    source = (Path(house.__file__).parents[1] / "image/init/init.c").read_text()
+    assert '"--unit=adamant-reset-root.target"' in source
+
+
+def test_root_and_the_initrd_know_the_same_folders_and_links() -> None:
+    source = (Path(house.__file__).parents[1] / "image/init/mounts.c").read_text()
+    folders = {f"/{name}" for name in re.findall(r'\{ "([a-z/]+)", 0?1?[0-7]{3,4} \}', source)}
+    links = {f"/{name}": target for name, target in re.findall(r'\{ "([a-z]+)", "([a-z/]+)" \}', source)}
+    assert folders | {"/lost+found"} == root.FOLDERS
+    assert links | {"/lib64": "usr/lib64"} == root.LINKS
+    assert f'"{root.REQUEST.removeprefix(root.KEPT)}"' in source
+    assert f'#define KEPT "{root.KEPT}"' in source
 
 
 def test_the_second_slot_is_as_large_as_the_first() -> None:
@@ -103,6 +150,8 @@ def test_partitions_are_made_in_the_order_of_the_disk() -> None:
         if path.startswith("usr/lib/repart.d/")
     ]
     assert labels == ["esp", "usr-a", "usr-a-verity", "usr-b", "usr-b-verity", "state", "var"]
+    assert "usr/lib/repart.d/50-root.conf" in OPEN
+    assert "usr/lib/repart.d/50-var.conf" not in OPEN
 
 
 def test_a_machine_has_only_those_sources_that_the_agent_imports() -> None:

@@ -219,11 +219,27 @@ def test_a_variable_of_several_lines_is_refused(root: Path) -> None:
         _render(root, 'containers: [{name: web, image: reg.lan/web:1, environment: {A: "1\\n2"}}]')
 
 
-def test_what_is_not_built_is_refused_and_not_passed_over(root: Path) -> None:
+def test_users_are_records_below_run_and_need_nothing_to_be_restarted(root: Path) -> None:
     (root / "usr/lib/adamant/posture").write_text("open\n")
-    with pytest.raises(InputError) as caught:
-        _render(root, "users: [{name: mary, authorizedKeys: [ssh-ed25519 AAAA]}]")
-    assert (caught.value.reference, caught.value.context) == ("config-not-built", "$.users")
+    text = "users: [{name: mary, authorizedKeys: [ssh-ed25519 AAAA]}]"
+    made = _render(root, text)
+    assert "run/userdb/mary.user" in made.files
+    assert plan.make((), NOTHING, made).actions == ()
+    assert plan.make((), made, NOTHING).files.removed == tuple(sorted(made.files))
+
+
+def test_files_of_an_etc_on_disk_come_and_go_at_once(root: Path) -> None:
+    (root / "usr/lib/adamant/posture").write_text("open\n")
+    made = _render(root, "files: [{path: /etc/motd, content: x}]")
+    for change in (plan.make((), NOTHING, made), plan.make((), made, NOTHING)):
+        assert [str(action) for action in change.actions] == ["restart adamant-etc.service"]
+        assert change.reboot == ()
+
+
+def test_files_of_an_etc_in_ram_wait_for_the_next_boot(root: Path) -> None:
+    made = _render(root, "files: [{path: /etc/motd, content: x}]")
+    change = plan.make((), NOTHING, made)
+    assert (change.actions, change.reboot) == ((), ("/etc/motd",))
 
 
 def test_what_the_posture_forbids_is_refused_on_the_machine_too(root: Path) -> None:

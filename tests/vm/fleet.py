@@ -19,15 +19,16 @@ from tests.vm.conftest import SECONDS, node
 class Fleet:
     """One machine, and the repository that it trusts."""
 
-    def __init__(self, home: Path, base: str) -> None:
+    def __init__(self, home: Path, base: str, posture: str = "guarded") -> None:
         self.home = home
+        self.posture = posture
         self.base = base
         self.folder = home / "image"
 
     def define(self, version: str, *packages: str, files: str = "", extra: str = "") -> Example:
         """Lock and build a release. `files` are lines of its definition, one a file; `extra` are further sections."""
         (self.folder / "adamant.yaml").write_text(
-            f'kind: Image\nname: fleet\nversion: "{version}"\nprofile: dev\n'
+            f'kind: Image\nname: fleet\nversion: "{version}"\nprofile: dev\nposture: {self.posture}\n'
             f"packages: [{', '.join(['containerd', 'runc', *packages])}]\n"
             f"files:\n  - {{path: /usr/lib/adamant/repository/root.json, source: root.json}}\n{files}{extra}"
         )
@@ -48,10 +49,10 @@ class Fleet:
 
 
 @contextmanager
-def running(home: Path, extra: str = "") -> Iterator[Fleet]:
+def running(home: Path, posture: str = "guarded", *options: str | Path, extra: str = "") -> Iterator[Fleet]:
     """A machine that runs release 1, healthy, and its repository, which serves release 1; all below `home`.
 
-    `extra` are further sections of its definition.
+    `options` are further ones of `adamant up`, `extra` further sections of its definition.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADAMANT_STATE", str(home / "state"))
@@ -59,11 +60,11 @@ def running(home: Path, extra: str = "") -> Iterator[Fleet]:
         adamant("repo", "init", home / "repo", "--keys", home / "keys")
         with make_server(home / "repo", "127.0.0.1", 0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            made = Fleet(home, f"http://10.0.2.2:{server.server_address[1]}")
+            made = Fleet(home, f"http://10.0.2.2:{server.server_address[1]}", posture)
             made.folder.mkdir()
             (made.folder / "root.json").write_text(adamant("repo", "root", home / "repo").stdout)
             made.publish(made.define("1", extra=extra))
-            adamant("up", made.folder, "--json", "--seconds", str(SECONDS))
+            adamant("up", made.folder, "--json", "--seconds", str(SECONDS), *options)
             yield made
             Machines(places.state() / "machines").delete("fleet", force=True)
             server.shutdown()

@@ -17,7 +17,7 @@ from adamant.compose import entries
 from adamant.core import places
 from adamant.image import init_program, project
 from adamant.machine.machine import Machines
-from adamant.model.posture import RULES, Posture
+from adamant.model.posture import Posture
 from adamant.packages import fetch, layer, tools
 from tests.image.conftest import adamant, build
 from tests.tool.containerd import registry
@@ -25,7 +25,6 @@ from tests.vm.conftest import SECONDS
 
 PAGE = Path(__file__).parents[2] / "docs/reference/attacks.md"
 SOURCE = Path(__file__).parent / "attack" / "attack.c"
-POSTURES = [posture for posture in Posture if RULES[posture].built]
 DEFINITION = """\
 kind: Image
 name: attacked
@@ -54,7 +53,7 @@ OF_HOST = ("write:/proc", "write:/sys", "load-module", "kexec", "read:/dev", "re
 """How those attempts begin that a container makes on its host; all else it would try on itself."""
 
 
-@pytest.fixture(scope="module", params=POSTURES)
+@pytest.fixture(scope="module", params=list(Posture))
 def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Posture]:
     """A posture, with a machine `attacked` of it that has been attacked once, and has its container where it may."""
     posture: Posture = request.param

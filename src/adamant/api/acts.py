@@ -13,7 +13,7 @@ from adamant.api.types import CheckState
 from adamant.core import limits
 from adamant.model.errors import AdamantError, UnreachableError
 
-PARTS = ("config", "identity", "logs", "containers", "var", "all")
+PARTS = ("config", "identity", "logs", "containers", "var", "root", "all")
 _LOOK_SECONDS = 1.0
 
 
@@ -49,11 +49,16 @@ class ResetItem(Struct, frozen=True):
 
 
 class ResetPreview(Struct, frozen=True):
-    """What a reset would wipe. `unenrolled` says that the node loses its keys by it."""
+    """What a reset would wipe, and what it keeps on the disk of `/`.
+
+    `unenrolled` says that the node loses its keys by it, `more` that there is more of either than is listed.
+    """
 
     items: tuple[ResetItem, ...]
     token: str
     unenrolled: bool
+    kept: tuple[str, ...] = ()
+    more: bool = False
 
 
 def service(node: Node, action: str, unit: str) -> Service:
@@ -74,14 +79,14 @@ def shutdown(node: Node, reason: str) -> Down:
     return Down(node.call("Shutdown", power.ShutdownRequest(reason=reason)).boot_id, back=False)
 
 
-def preview_reset(node: Node, parts: Collection[str]) -> ResetPreview:
-    """What a reset of `parts` would wipe."""
+def preview_reset(node: Node, parts: Collection[str], keep: Collection[str] = ()) -> ResetPreview:
+    """What a reset of `parts` would wipe; `keep` are expressions of paths that stay."""
     numbers: list[Any] = [power.ResetPart.Value(f"RESET_PART_{part.upper()}") for part in parts]
-    answer = node.call("ResetPreview", power.ResetPreviewRequest(parts=numbers), seconds=limits.UNIT_SECONDS)
+    answer = node.call("ResetPreview", power.ResetPreviewRequest(parts=numbers, keep=keep), seconds=limits.UNIT_SECONDS)
     items = tuple(
         ResetItem(_part(item.part), item.path, item.size, item.more, item.description) for item in answer.items
     )
-    return ResetPreview(items, answer.token, answer.unenrolled)
+    return ResetPreview(items, answer.token, answer.unenrolled, tuple(answer.kept), answer.more)
 
 
 def _part(number: int) -> str:

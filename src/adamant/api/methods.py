@@ -10,6 +10,7 @@ from adamant.api import capture_pb2 as capture
 from adamant.api import config_pb2 as config
 from adamant.api import crashes_pb2 as crashes
 from adamant.api import debug_pb2 as debug
+from adamant.api import drift_pb2 as drift
 from adamant.api import events_pb2 as events
 from adamant.api import keys_pb2 as keys
 from adamant.api import logs_pb2 as logs
@@ -78,6 +79,8 @@ METHODS: tuple[Method, ...] = (
     Method("Logs", logs.LogsRequest, logs.LogEntry, READERS, Form.STREAM),
     Method("List", logs.ListRequest, logs.FileEntry, READERS, Form.STREAM),
     Method("Read", logs.ReadRequest, logs.Chunk, OPERATORS, Form.STREAM),
+    Method("Drift", drift.DriftRequest, drift.DriftResponse, READERS),
+    Method("DriftText", drift.DriftTextRequest, drift.DriftTextResponse, OPERATORS),
     Method("Upgrade", update.UpgradeRequest, update.UpgradeProgress, UPDATERS, Form.STREAM, changes=True),
     Method("UpgradeFrom", update.UpgradeFromRequest, update.UpgradeFromResponse, UPDATERS, Form.DIALOGUE, changes=True),
     # It changes nothing, but who looked into packets is to be known.

@@ -18,6 +18,7 @@ RESET_PART_LOGS: ResetPart
 RESET_PART_CONTAINERS: ResetPart
 RESET_PART_VAR: ResetPart
 RESET_PART_ALL: ResetPart
+RESET_PART_ROOT: ResetPart
 
 class RebootRequest(Message):
     reason: str
@@ -37,7 +38,8 @@ class ShutdownResponse(Message):
 
 class ResetPreviewRequest(Message):
     parts: RepeatedScalarFieldContainer[ResetPart]
-    def __init__(self, *, parts: Iterable[ResetPart] | None = ...) -> None: ...
+    keep: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, parts: Iterable[ResetPart] | None = ..., keep: Iterable[str] | None = ...) -> None: ...
 
 class ResetItem(Message):
     part: ResetPart
@@ -51,7 +53,9 @@ class ResetPreviewResponse(Message):
     items: RepeatedCompositeFieldContainer[ResetItem]
     token: str
     unenrolled: bool
-    def __init__(self, *, items: Iterable[ResetItem] | None = ..., token: str | None = ..., unenrolled: bool | None = ...) -> None: ...
+    kept: RepeatedScalarFieldContainer[str]
+    more: bool
+    def __init__(self, *, items: Iterable[ResetItem] | None = ..., token: str | None = ..., unenrolled: bool | None = ..., kept: Iterable[str] | None = ..., more: bool | None = ...) -> None: ...
 
 class ResetRequest(Message):
     token: str

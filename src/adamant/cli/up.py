@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,6 +30,7 @@ from adamant.model.lock import Lock
 from adamant.packages import tools
 from adamant.packages.lock import is_stale
 
+_PORTS = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 _EPILOG = """\b
 Examples:
   adamant up                   the definition in this folder, or else the example
@@ -35,6 +38,20 @@ Examples:
   adamant up my-host --replace a fresh machine in place of the one that is there
   adamant up --config machine.yaml --disk 4096
 """
+
+
+class _Forward(click.ParamType[tuple[int, int]]):
+    """Two ports, of this computer and of the machine."""
+
+    name = "ports"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """The two numbers in the words HOST:GUEST."""
+        match = _PORTS.fullmatch(value)
+        ports = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not all(0 < port < 1 << 16 for port in ports):
+            self.fail(f"{value!r} is not two ports, as in 2222:22", param, ctx)
+        return ports
 
 
 @click.command("up", epilog=_EPILOG)
@@ -54,6 +71,14 @@ Examples:
     metavar="MIB",
     help="One more disk, empty; may be repeated. Their serial numbers are disk-1, disk-2, ...",
 )
+@click.option(
+    "--forward",
+    "forwards",
+    type=_Forward(),
+    multiple=True,
+    metavar="HOST:GUEST",
+    help="Lead a port of 127.0.0.1 to one of the machine, as in 2222:22; may be repeated.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="The machine config of its first boot.")
 @click.option("--maintenance", is_flag=True, help="Give it no keys: it waits for adamant node enroll.")
 @click.option("--seconds", type=float, default=limits.BOOT_SECONDS, show_default=True, help="How long it may take.")
@@ -68,6 +93,7 @@ def command(
     secure_boot: bool,
     tpm: bool,
     disks: tuple[int, ...],
+    forwards: tuple[tuple[int, int], ...],
     config: Path | None,
     maintenance: bool,
     seconds: float,
@@ -95,6 +121,7 @@ def command(
             cpus=cpus,
             tpm=tpm,
             extra_disks=tuple(size << 20 for size in disks),
+            forwards=forwards,
             credentials=credentials,
             certificate=_certificate(project) if secure_boot else None,
         )

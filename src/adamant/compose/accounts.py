@@ -18,6 +18,8 @@ from adamant.model.tree import Entry, Tree
 DERIVED = range(300, 900)
 """Ids of names that are not in the table: within Debian's system range (Policy 9.2.2), apart from the table's."""
 
+ADDITIONS = "usr/lib/adamant/accounts.conf"
+
 _SHADOW_GID = 42
 _NOLOGIN = "/usr/sbin/nologin"
 _FOLDERS = ("etc/sysusers.d", "usr/lib/sysusers.d")
@@ -229,6 +231,27 @@ def files(accounts: Accounts) -> list[Entry]:
         entries.file("etc/subuid", ""),
         entries.file("etc/subgid", ""),
     ]
+
+
+def additions(accounts: Accounts) -> Entry:
+    """The same accounts as lines of sysusers.d(5), for machines whose lists in /etc are their own.
+
+    No folder of sysusers.d has the file, so nothing but a unit of ours reads it.
+    """
+    users = sorted(accounts.users.values(), key=lambda u: (u.uid, u.name))
+    groups = sorted(accounts.groups.values(), key=lambda g: (g.gid, g.name))
+    of_gid = {g.gid: g.name for g in groups}
+    lines = [f"g {g.name} {g.gid}" for g in groups]
+    lines += [
+        f"u {u.name} {u.uid}:{of_gid[u.gid]} {_quoted(u.gecos)} {u.home} {u.shell}" for u in users if u.gid in of_gid
+    ]
+    lines += [f"m {member} {g.name}" for g in groups for member in g.members]
+    return entries.file(ADDITIONS, "".join(f"{line}\n" for line in lines))
+
+
+def _quoted(gecos: str) -> str:
+    escaped = gecos.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if gecos else "-"
 
 
 def unknown_owners(tree: Tree, accounts: Accounts) -> list[Entry]:

@@ -41,7 +41,7 @@ from adamant.compose import (
 from adamant.compose.merge import merge, relink
 from adamant.core.store import Store
 from adamant.model.arch import Arch
-from adamant.model.posture import Posture
+from adamant.model.posture import RULES, Posture
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
 from adamant.packages.layer import Layer
@@ -124,6 +124,8 @@ def compose(
             accounts.read_masters(tree), [*accounts.read_lines(tree), *_account_lines(found)], accounts.pins()
         )
         _put(tree, accounts.files(people))
+        if RULES[request.posture].persistent_root:
+            _put(tree, [accounts.additions(people)])
         _put(tree, reviewed.apply(tree, found, people))
         recorded.apply(tree, review.recordings, people)
         _put(tree, alternatives.links(tree, [e for e in found if isinstance(e, effects.Alternative)]))

@@ -205,7 +205,9 @@ _LOGIN_UNITS = (
     "sshd.service",
     "sshd@.service",
 )
-_LOGIN_GENERATORS = ("systemd-getty-generator", "systemd-debug-generator", "systemd-ssh-generator")
+_LOGIN_GENERATORS = ("systemd-getty-generator",)
+_NO_GENERATORS = ("systemd-debug-generator", "systemd-ssh-generator")
+"""Ways in that no posture has: a shell for whoever edits the command line, and SSH on sockets that nobody asked for."""
 
 
 def not_in(posture: Posture) -> tuple[str, ...]:
@@ -225,6 +227,7 @@ def require_posture(posture: Posture, enabled: Iterable[str]) -> None:
 
 
 def generators_not_in(posture: Posture) -> tuple[str, ...]:
-    """Paths of generators that would start such units in spite of that."""
+    """Paths of generators that would let people in in spite of that."""
     folder = "usr/lib/systemd/system-generators"
-    return () if RULES[posture].host_shell else tuple(f"{folder}/{name}" for name in _LOGIN_GENERATORS)
+    names = _NO_GENERATORS if RULES[posture].host_shell else (*_LOGIN_GENERATORS, *_NO_GENERATORS)
+    return tuple(f"{folder}/{name}" for name in names)

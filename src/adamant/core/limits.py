@@ -246,6 +246,12 @@ KEYS_SOUGHT = 1 << 20
 """How much of a file's begin is looked at for a private key before any part of it is given."""
 FILE_READ = 1 << 30
 """Bytes of one file that a node gives."""
+DRIFT_ENTRIES = 20_000
+"""Files below /etc that are compared with the release."""
+DRIFT_LISTED = 2_000
+"""Differences that a node lists."""
+DRIFT_TEXT = 256 << 10
+"""Bytes of a file whose differences are shown."""
 FILES_LISTED = 50_000
 """Files that one listing names."""
 LIST_DEPTH = 16
@@ -287,6 +293,14 @@ RESET_TOKENS = 16
 RESET_COUNT_ENTRIES = 50_000
 """Files that a preview counts below one folder."""
 RESET_REQUEST_SIZE = 64 << 10
+RESET_ITEMS = 500
+"""Paths that a preview of a reset of / lists, and as many that it keeps."""
+RESET_KEPT = 32
+"""Patterns of what a reset keeps."""
+RESET_PATTERN = 256
+"""Characters of such a pattern."""
+RESET_DEPTH = 128
+"""Folders in folders down to which a reset looks for what it keeps; what lies deeper goes with its folder."""
 DEBUG_SECONDS = 3600
 """A debug session, when its length is not said."""
 DEBUG_SECONDS_MOST = 12 * 3600

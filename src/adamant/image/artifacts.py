@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adamant.compose import sbom
 from adamant.core import files
-from adamant.image import disk, esp, signing, verity
+from adamant.image import disk, esp, root, signing, verity
 from adamant.image.keys import SigningPair
 from adamant.model import derive, manifest
 from adamant.model.definition import Image, OutputFormat, parse_size
@@ -18,6 +18,7 @@ from adamant.model.digest import Identity, Sha256, sha256
 from adamant.model.layout import BLOCK
 from adamant.model.lock import Package
 from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.model.posture import RULES
 from adamant.packages.tools import ToolsTree
 
 USR, VERITY, RAW, QCOW2 = "usr.erofs", "usr.verity", "disk.raw", "disk.qcow2"
@@ -107,6 +108,9 @@ def _write_disks(
     release, esp_size = f"{image.name}_{image.version}", parse_size(image.disk.esp)
     contents = esp.contents(image.arch, release, loader, efi, work)
     esp.make_esp(contents, esp_size, derive.volume_id(image.name, image.version), tools, work / "esp")
+    kept = work / "root" if RULES[image.posture].persistent_root else None
+    if kept is not None:
+        root.make_root(derive.guid("root", image.name, image.version, image.arch.value), tools, kept)
     parts = disk.DiskParts(
         arch=image.arch,
         name=image.name,
@@ -116,6 +120,7 @@ def _write_disks(
         esp=work / "esp",
         usr=made.usr,
         verity=made.verity,
+        root=kept,
     )
     raw = out / RAW if OutputFormat.RAW in image.outputs else work / RAW
     disk.make_disk(parts, raw)

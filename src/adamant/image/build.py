@@ -131,9 +131,18 @@ class _Chain:
             ours = self._made(layers, tree_of_tools)
             composed = composing.compose(self._request(ours), layers, found, tree_of_tools, self.store, self.workers)
         self.findings = composed.findings
+        on_disk = RULES[image.posture].persistent_root
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
             system = _system(composed.tree)
-            packed = pool.submit(initrd.make_initrd, system, image.arch, composed.kernel, tree_of_tools, self.store)
+            packed = pool.submit(
+                initrd.make_initrd,
+                system,
+                image.arch,
+                composed.kernel,
+                tree_of_tools,
+                self.store,
+                root_on_disk=on_disk,
+            )
             usr = self._usr(composed.tree, tree_of_tools)
             program = packed.result()
         root_hash = verity_tree.read_root_hash(usr.path / artifacts.VERITY)
@@ -143,6 +152,7 @@ class _Chain:
             image.kernel.arguments,
             image.posture,
             bpf=composed.restricts_file_systems,
+            root_on_disk=on_disk,
         )
         boot = self._uki(composed, program, line, tree_of_tools)
         made = artifacts.Made(

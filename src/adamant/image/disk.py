@@ -1,6 +1,7 @@
-"""The disk image: a GPT with the ESP and slot A, as published; the first boot makes the rest.
+"""The disk image: a GPT with the ESP and slot A, as published, and with root where `/` is on disk.
 
-Sparse and raw; other formats are made from it. GUIDs come from name and version. Imports model, core, packages.tools.
+The first boot makes the rest. Sparse and raw; other formats are made from it. GUIDs come from name and
+version. Imports model, core, packages.tools.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from adamant.packages.tools import ToolsTree
 
 @dataclass(frozen=True, slots=True)
 class DiskParts:
-    """What a disk image is made of: the contents of its partitions. Sizes are bytes, whole MiB."""
+    """What a disk image is made of: the contents of its partitions. Sizes are bytes, whole MiB.
+
+    `root` is the file system of `/`; None where `/` is in RAM.
+    """
 
     arch: Arch
     name: str
@@ -27,15 +31,17 @@ class DiskParts:
     esp: Path
     usr: Path
     verity: Path
+    root: Path | None = None
 
 
-def table(arch: Arch, name: str, version: str, esp_size: int, slot_size: int) -> gpt.Table:
-    """The partition table of a published disk image."""
+def table(arch: Arch, name: str, version: str, esp_size: int, slot_size: int, *, root: bool = False) -> gpt.Table:
+    """The partition table of a published disk image; `root` says whether `/` is on disk."""
     placed: list[gpt.Placed] = []
     offset = layout.ALIGNMENT
-    for partition in layout.published(arch, esp_size, slot_size):
+    for partition in layout.published(arch, esp_size, slot_size, root=root):
+        offset += partition.gap
         guid = derive.guid("partition", name, version, arch.value, partition.label)
-        flags = 0 if partition.label == layout.ESP_LABEL else gpt.READ_ONLY
+        flags = 0 if partition.label in (layout.ESP_LABEL, layout.ROOT_LABEL) else gpt.READ_ONLY
         placed.append(gpt.Placed(partition.label, UUID(partition.type), guid, offset, partition.size, flags))
         offset += partition.size
     guid = derive.guid("disk", name, version, arch.value)
@@ -45,14 +51,16 @@ def table(arch: Arch, name: str, version: str, esp_size: int, slot_size: int) ->
 def make_disk(parts: DiskParts, out: Path) -> None:
     """Write the raw disk image to `out`, which must not exist. Raises InputError slot-too-small."""
     _check_slot(parts)
-    made = table(parts.arch, parts.name, parts.version, parts.esp_size, parts.slot_size)
+    kept = parts.root is not None
+    made = table(parts.arch, parts.name, parts.version, parts.esp_size, parts.slot_size, root=kept)
     head, tail = gpt.encode(made)
     with out.open("xb") as image:
         image.truncate(made.size)
         image.write(head)
         image.seek(made.size - len(tail))
         image.write(tail)
-    for partition, source in zip(made.partitions, (parts.esp, parts.usr, parts.verity), strict=True):
+    sources = [source for source in (parts.esp, parts.usr, parts.verity, parts.root) if source is not None]
+    for partition, source in zip(made.partitions, sources, strict=True):
         files.copy_range(source, out, partition.offset)
     out.chmod(0o644)
 

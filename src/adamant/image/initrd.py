@@ -1,8 +1,8 @@
 """The initrd: our one program, the kernel modules it loads, and their order.
 
-It holds `init`, `modules/*.ko` (decompressed: the kernel's signature on each stays), and the lists `modules.load` and
-`modules.disks`, as a cpio archive compressed with zstd. Equal inputs give equal bytes. Imports model, core,
-packages.tools and compose.entries.
+It holds `init`, `modules/*.ko` (decompressed: the kernel's signature on each stays), the lists `modules.load` and
+`modules.disks`, and `e2fsck` where `/` is on disk, as a cpio archive compressed with zstd. Equal inputs give equal
+bytes. Imports model, core, packages.tools and compose.entries.
 """
 
 import lzma
@@ -20,25 +20,34 @@ from adamant.packages.tools import ToolsTree
 _LEVEL = "-9"
 """Level 19 saves a tenth and takes thirty times the time, beside mkfs.erofs, which wants the processors."""
 _XZ = ".xz"
+_CHECKER = "usr/sbin/e2fsck.static"
+"""What checks the file system of `/` before it is mounted: a static program of Debian's."""
 
 
-def make_initrd(tree: Tree, arch: Arch, kernel: str, tools: ToolsTree, store: Store) -> Path:
+def make_initrd(
+    tree: Tree, arch: Arch, kernel: str, tools: ToolsTree, store: Store, *, root_on_disk: bool = False
+) -> Path:
     """The initrd for the kernel of release `kernel` in `tree`, whose `modules.dep` compose has made.
+
+    `root_on_disk` says that `/` is on disk: then the initrd can check and mount it.
 
     Raises AdamantError initrd-module-missing when the kernel lacks what it takes to reach a slot.
     """
     folder = f"usr/lib/modules/{kernel}"
     dependencies = initrd_modules.parse_dependencies(entries.text(_file(tree, f"{folder}/modules.dep")))
     builtin = entries.text(_file(tree, f"{folder}/modules.builtin"))
-    order = initrd_modules.load_order(kernel, arch, dependencies, builtin)
+    order = initrd_modules.load_order(kernel, arch, dependencies, builtin, root_on_disk=root_on_disk)
     lists = {
         name: [_file(tree, f"{folder}/{path}") for path in paths]
         for name, paths in (("modules.load", order.first), ("modules.disks", order.disks))
     }
     program = init_program.make_init(arch, tools, store)
+    checker = _file(tree, _CHECKER) if root_on_disk else None
 
     def work(out: Path) -> None:
         contents = {"init": (0o755, program.read_bytes())}
+        if checker is not None:
+            contents["e2fsck"] = (0o755, entries.read(checker))
         for name, modules in lists.items():
             files = {f"{initrd_modules.module_name(entry.path)}.ko": entry for entry in modules}
             contents[name] = (0o644, "".join(f"{file}\n" for file in files).encode())
@@ -55,6 +64,8 @@ def make_initrd(tree: Tree, arch: Arch, kernel: str, tools: ToolsTree, store: St
         "tools": tools.identity,
         "format": 1,
     }
+    if checker is not None:
+        inputs["checker"] = checker.sha256
     return store.step("initrd", inputs, work).path / "initrd"
 
 

@@ -1,6 +1,7 @@
 """Which kernel modules the initrd needs, and in which order they are loaded.
 
-Owns the table of what it takes to reach a slot: drivers of disks, dm-verity, EROFS, overlay, the watchdog. The rest of
+Owns the table of what it takes to reach a slot: drivers of disks, dm-verity, EROFS, overlay, the watchdog; and ext4
+where `/` is on disk. The rest of
 a kernel's modules is loaded from the verified `/usr`. Pure functions over what depmod writes (modules.dep(5));
 must not import other rooms.
 """
@@ -29,6 +30,8 @@ class Wanted:
     absent: tuple[tuple[Arch, str], ...] = ()
     rare: bool = False
     """Loaded only when the slot is on no disk that the other drivers found."""
+    root: bool = False
+    """Wanted only where `/` is on disk."""
 
 
 WANTED: tuple[Wanted, ...] = (
@@ -46,6 +49,8 @@ WANTED: tuple[Wanted, ...] = (
     Wanted("dm_verity", "checks each block of the usr image"),
     Wanted("erofs", "the file system of the usr image"),
     Wanted("overlay", "/ and /etc"),
+    Wanted("crc32c_generic", "checksums of ext4, which asks for them by name and not as a dependency", root=True),
+    Wanted("ext4", "the file system of /", root=True),
 )
 
 _SUFFIXES = ("", ".gz", ".xz", ".zst")
@@ -87,8 +92,15 @@ def flavour(release: str, arch: Arch) -> str:
     return CLOUD if release.endswith(f"-{CLOUD}-{arch.value}") else ""
 
 
-def load_order(release: str, arch: Arch, dependencies: Mapping[str, tuple[str, ...]], builtin: str) -> LoadOrder:
-    """The modules to load for the kernel `release`.
+def load_order(
+    release: str,
+    arch: Arch,
+    dependencies: Mapping[str, tuple[str, ...]],
+    builtin: str,
+    *,
+    root_on_disk: bool = False,
+) -> LoadOrder:
+    """The modules to load for the kernel `release`; `root_on_disk` says that `/` is on disk.
 
     `builtin` is the text of `modules.builtin`. A wanted module that is neither there, nor built in, nor left out of
     this flavour on purpose is an error: an image without it would not boot, or not guard its boot.
@@ -109,7 +121,7 @@ def load_order(release: str, arch: Arch, dependencies: Mapping[str, tuple[str, .
         order.append(path)
 
     for wanted in sorted(WANTED, key=lambda w: w.rare):
-        if arch not in wanted.arches or wanted.name in compiled_in:
+        if arch not in wanted.arches or wanted.name in compiled_in or (wanted.root and not root_on_disk):
             continue
         if wanted.name in by_name:
             add(by_name[wanted.name], disks if wanted.rare else first, ())

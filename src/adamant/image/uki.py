@@ -35,6 +35,9 @@ OWN_ARGUMENTS: dict[str, str] = {
 }
 USRHASH = "adamant.usrhash="
 """Not `usrhash=`: systemd's generators read that, and wait for a device of their own."""
+ROOT = "adamant.root="
+"""`adamant.root=disk` has the initrd take `/` from the disk; without it `/` is in RAM."""
+_RESERVED = (USRHASH, ROOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +59,34 @@ def stub_path(arch: Arch) -> str:
 
 
 def command_line(
-    arch: Arch, root_hash: RootHash, arguments: Sequence[str], posture: Posture = Posture.OPEN, *, bpf: bool = False
+    arch: Arch,
+    root_hash: RootHash,
+    arguments: Sequence[str],
+    posture: Posture = Posture.OPEN,
+    *,
+    bpf: bool = False,
+    root_on_disk: bool = False,
 ) -> str:
     """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
 
     `posture` may add those of a hardened kernel (model/hardening.py), but for what the definition makes stronger.
-    `bpf` says that a unit of the image needs the security module of that name. An `lsm=` of the definition counts more.
-    Raises InputError when an argument would set the root hash a second time, or the line gets too long.
+    `root_on_disk` says that `/` is on disk, `bpf` that a unit of the image needs the security module of that name. An
+    `lsm=` of the definition counts more.
+    Raises InputError when an argument would set what the build sets, or the line gets too long.
     """
     for index, argument in enumerate(arguments):
-        if argument.startswith(USRHASH):
+        reserved = next((name for name in _RESERVED if argument.startswith(name)), None)
+        if reserved is not None:
             raise InputError(
                 "kernel-argument-reserved",
-                f"{USRHASH} is set by the build",
+                f"{reserved} is set by the build",
                 context=f"$.kernel.arguments[{index}]",
                 hint="remove it",
             )
     modules = f"lsm={SECURITY_MODULES}{',bpf' if bpf else ''}"
     words = _hardening(arch, RULES[posture], arguments)
-    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, *words, modules, f"{USRHASH}{root_hash}", *arguments])
+    own = [f"{USRHASH}{root_hash}", *([f"{ROOT}disk"] if root_on_disk else [])]
+    line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, *words, modules, *own, *arguments])
     if len(line) >= limits.KERNEL_COMMAND_LINE:
         raise InputError(
             "kernel-arguments-too-long",

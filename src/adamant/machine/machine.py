@@ -60,7 +60,8 @@ class Stopped(StrEnum):
 class Options:
     """What a machine gets. Sizes are bytes. `certificate` (PEM) turns Secure Boot on, with that one key enrolled.
 
-    `extra_disks` are the sizes of further disks, empty, whose serial numbers are disk-1, disk-2 and so on.
+    `extra_disks` are the sizes of further disks, empty, whose serial numbers are disk-1, disk-2 and so on. `forwards`
+    are ports of 127.0.0.1 besides that of the API, each with that of the machine that it leads to.
     """
 
     arch: Arch
@@ -70,6 +71,7 @@ class Options:
     certificate: bytes | None = None
     tpm: bool = False
     extra_disks: tuple[int, ...] = ()
+    forwards: tuple[tuple[int, int], ...] = ()
     credentials: Mapping[str, bytes] = field(default_factory=dict)
     on_panic: OnPanic = OnPanic.REBOOT
     kernel: DirectKernel | None = None
@@ -274,6 +276,7 @@ class Machines:
             secure_boot=options.certificate is not None,
             tpm=options.tpm,
             extra_disks=options.extra_disks,
+            forwards=options.forwards,
             on_panic=options.on_panic,
             credentials=credentials,
             kernel=None
@@ -328,6 +331,7 @@ def _spec(kept: MachineRecord, chosen: Accelerator, code: Path, data_folders: tu
         secure_boot=kept.secure_boot,
         tpm=kept.tpm,
         extra_disks=len(kept.extra_disks),
+        forwards=kept.forwards,
         credentials=kept.credentials,
         on_panic=kept.on_panic,
         kernel=None

@@ -46,7 +46,8 @@ class MachineSpec:
     """What a machine is. `memory` in bytes; `port` is the port of 127.0.0.1 that leads to the API of the node.
 
     `credentials` are the names of files in the folder CREDENTIALS, each one SMBIOS string. `code` is the firmware,
-    `data_folders` are those of QEMU itself.
+    `data_folders` are those of QEMU itself. `forwards` are further ports of 127.0.0.1, each with that of the machine
+    that it leads to.
     """
 
     name: str
@@ -61,6 +62,7 @@ class MachineSpec:
     secure_boot: bool = False
     tpm: bool = False
     extra_disks: int = 0
+    forwards: tuple[tuple[int, int], ...] = ()
     credentials: tuple[str, ...] = ()
     on_panic: OnPanic = OnPanic.REBOOT
     kernel: DirectKernel | None = None
@@ -126,7 +128,7 @@ def _devices(spec: MachineSpec) -> tuple[str, ...]:
     return (
         *("-drive", f"if=none,id=disk,format=raw,file={DISK},cache=writeback,discard=unmap,detect-zeroes=unmap"),
         *("-device", "virtio-blk-pci,drive=disk,bootindex=1"),
-        *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{spec.port}-:{PORT}"),
+        *("-netdev", ",".join(["user,id=net", *(_forward(*pair) for pair in ((spec.port, PORT), *spec.forwards))])),
         # No option ROM: the machine boots from its disk, never from a network.
         *("-device", f"virtio-net-pci,netdev=net,mac={mac(spec.uuid)},romfile="),
         *("-device", "virtio-rng-pci"),
@@ -134,6 +136,10 @@ def _devices(spec: MachineSpec) -> tuple[str, ...]:
         # Last, so that the name of the network card is the same with and without them.
         *(word for number in range(1, spec.extra_disks + 1) for word in _extra_disk(number)),
     )
+
+
+def _forward(here: int, there: int) -> str:
+    return f"hostfwd=tcp:127.0.0.1:{here}-:{there}"
 
 
 def extra_disk(number: int) -> str:

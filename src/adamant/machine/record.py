@@ -21,6 +21,9 @@ SCHEMA = 1
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
+_Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
 class KernelRecord(Struct, frozen=True, forbid_unknown_fields=True):
     """A kernel that is booted instead of the disk's boot loader; paths are absolute."""
 
@@ -39,13 +42,15 @@ class MachineRecord(Struct, frozen=True, forbid_unknown_fields=True):
     memory: Annotated[int, Meta(ge=1)]
     cpus: Annotated[int, Meta(ge=1)]
     disk_size: Annotated[int, Meta(ge=1)]
-    port: Annotated[int, Meta(ge=1, le=65535)]
+    port: _Port
     secure_boot: bool
     tpm: bool
     on_panic: OnPanic
     credentials: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$")], ...]
     kernel: KernelRecord | None = None
     extra_disks: tuple[Annotated[int, Meta(ge=1)], ...] = ()
+    forwards: tuple[tuple[_Port, _Port], ...] = ()
+    """Further ports of 127.0.0.1, each with that of the machine that it leads to."""
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)] = SCHEMA
 
 

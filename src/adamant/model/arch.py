@@ -17,7 +17,7 @@ class Arch(StrEnum):
 class ArchNames:
     """What one architecture is called elsewhere.
 
-    `usr_type` and `usr_verity_type` are partition types of the Discoverable Partitions Specification.
+    `usr_type`, `usr_verity_type` and `root_type` are partition types of the Discoverable Partitions Specification.
     """
 
     kernel: str
@@ -32,6 +32,7 @@ class ArchNames:
     """e_machine of ELF files."""
     usr_type: str
     usr_verity_type: str
+    root_type: str
 
 
 NAMES: dict[Arch, ArchNames] = {
@@ -43,6 +44,7 @@ NAMES: dict[Arch, ArchNames] = {
         elf_machine=62,
         usr_type="8484680c-9521-48c6-9c11-b0720656f69e",
         usr_verity_type="77ff5f63-e7b6-4633-acf4-1565b864c0e6",
+        root_type="4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
     ),
     Arch.ARM64: ArchNames(
         kernel="aarch64",
@@ -52,6 +54,7 @@ NAMES: dict[Arch, ArchNames] = {
         elf_machine=183,
         usr_type="b0e01050-ee5f-4390-949a-9101b17104e9",
         usr_verity_type="6e11a4e7-fbca-4ded-b9e9-e1a512bb664e",
+        root_type="b921b045-1df0-41c3-af44-4c6f280d3fae",
     ),
 }
 

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from adamant.model.arch import Arch
 from adamant.model.errors import InputError
-from adamant.model.posture import RULES, Posture
+from adamant.model.posture import Posture
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 VERSION_PATTERN = r"^[0-9][0-9A-Za-z.~^]{0,31}$"
@@ -175,7 +175,7 @@ class Image(
     base: Base = Base()
     """Where packages come from."""
     posture: Posture = Posture.GUARDED
-    """How immutable the machine is. This version builds guarded."""
+    """How immutable the machine is. This version builds open and guarded."""
     profile: Profile = Profile.RELEASE
     """dev compresses with lz4hc and builds fast; release compresses with zstd and is smaller."""
     kernel: Kernel = Kernel()
@@ -203,14 +203,6 @@ def parse_size(text: str) -> int:
 
 def check(image: Image) -> None:
     """What the types cannot say. Raises InputError whose context is the path in the document."""
-    if not RULES[image.posture].built:
-        can = ", ".join(p.value for p in Posture if RULES[p].built)
-        raise InputError(
-            "posture-not-built",
-            f"posture {image.posture.value} cannot be built by this version",
-            context="$.posture",
-            hint=f"this version builds: {can}",
-        )
     for index, file in enumerate(image.files):
         if (file.content is None) == (file.source is None):
             raise _content_or_source(f"$.files[{index}]")

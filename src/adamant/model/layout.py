@@ -25,16 +25,20 @@ ESP_LABEL = "esp"
 SLOT_LABELS = ("usr-a", "usr-b")
 STATE_LABEL = "state"
 VAR_LABEL = "var"
+ROOT_LABEL = "root"
 STATE_SIZE = 64 << 20
+ROOT_SIZE = 256 << 20
+"""Of the published root file system, where `/` is on disk: the first boot makes it as large as the disk is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition: `label` in the table, `type` as a GUID, `size` in bytes."""
+    """A partition: `label` in the table, `type` as a GUID, `size` in bytes, and the bytes left free before it."""
 
     label: str
     type: str
     size: int
+    gap: int = 0
 
 
 def verity_size(slot_size: int) -> int:
@@ -56,6 +60,14 @@ def slot(arch: Arch, label: str, size: int) -> tuple[Partition, Partition]:
     )
 
 
-def published(arch: Arch, esp: int, slot_size: int) -> list[Partition]:
-    """Partitions of the disk image as published: ESP and slot A. The first boot makes the rest."""
-    return [Partition(ESP_LABEL, ESP_TYPE, esp), *slot(arch, SLOT_LABELS[0], slot_size)]
+def published(arch: Arch, esp: int, slot_size: int, *, root: bool = False) -> list[Partition]:
+    """Partitions of the disk image as published: ESP and slot A. The first boot makes the rest.
+
+    With `root`, `/` is on disk: its partition is the last one, and what is free before it is as large as all that the
+    first boot makes, so that nothing has to move and root alone grows.
+    """
+    made = [Partition(ESP_LABEL, ESP_TYPE, esp), *slot(arch, SLOT_LABELS[0], slot_size)]
+    if root:
+        gap = slot_size + verity_size(slot_size) + STATE_SIZE
+        made.append(Partition(ROOT_LABEL, NAMES[arch].root_type, ROOT_SIZE, gap))
+    return made

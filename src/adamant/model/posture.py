@@ -27,9 +27,8 @@ class Lockdown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a posture means. `built` is False while this version cannot build the posture."""
+    """What a posture means."""
 
-    built: bool
     persistent_root: bool
     """`/` and `/etc` are on disk and writable; otherwise in RAM and read-only."""
     host_shell: bool
@@ -38,6 +37,8 @@ class Rules:
     """The image may hold programs of the base that its own units and agent never start."""
     policy: bool
     """Mandatory access control (node/policy/) confines the host and its containers, and is enforced."""
+    any_config: bool
+    """A machine config may set all but what Adamant owns; otherwise what model/machine/allowed.py lists."""
     debug_containers: bool
     """An admin may run an image with the host's namespaces for a while."""
     shells: bool
@@ -79,11 +80,11 @@ _KEPT = frozenset({"/efi", "/state", "/var"})
 
 RULES: dict[Posture, Rules] = {
     Posture.OPEN: Rules(
-        built=False,
         persistent_root=True,
         host_shell=True,
         foreign_programs=True,
         policy=False,
+        any_config=True,
         debug_containers=True,
         shells=True,
         interpreters=None,
@@ -103,11 +104,11 @@ RULES: dict[Posture, Rules] = {
         hardened=False,
     ),
     Posture.GUARDED: Rules(
-        built=True,
         persistent_root=False,
         host_shell=False,
         foreign_programs=True,
         policy=True,
+        any_config=False,
         debug_containers=True,
         shells=False,
         interpreters=frozenset(),
@@ -127,11 +128,11 @@ RULES: dict[Posture, Rules] = {
         hardened=True,
     ),
     Posture.SEALED: Rules(
-        built=True,
         persistent_root=False,
         host_shell=False,
         foreign_programs=False,
         policy=True,
+        any_config=False,
         debug_containers=False,
         shells=False,
         interpreters=frozenset(),

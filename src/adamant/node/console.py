@@ -18,7 +18,7 @@ from typing import NamedTuple
 from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
-from adamant.node import record, version
+from adamant.node import posture, record, version
 from adamant.node.reading import read_line, read_release, read_text
 
 TERMINAL = "dev/tty1"
@@ -281,9 +281,9 @@ def _write(terminal: int, data: bytes) -> None:
 def run(root: Path, health: Callable[[], pb.HealthResponse], access: Callable[[], Access]) -> None:
     """Keep the screen for ever, in a thread of its own; begin once the boot is over, or nearly.
 
-    A machine of the posture open has none: there, people log in at the console.
+    A machine with a shell on the host has none: there, people log in at the console.
     """
-    if version.posture(root) == pb.POSTURE_OPEN:
+    if posture.rules(root).host_shell:
         return
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)  # of this thread alone
     screens = Screens(root)

@@ -18,14 +18,18 @@ from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
 
 SECRET: dict[str, str] = {
+    "/.adamant": "holds what is below /etc once more, secrets among it",
     "/efi/loader/credentials": "credentials of the machine",
     "/etc/gshadow": "hashes of passwords",
+    "/etc/gshadow-": "hashes of passwords",
     "/etc/shadow": "hashes of passwords",
+    "/etc/shadow-": "hashes of passwords",
     "/proc/kcore": "the memory of the kernel",
     "/run/adamant/containerd": "passwords of registries",
     "/run/credentials": "credentials of services",
     "/run/host/credentials": "credentials of the machine",
     "/run/secrets": "secrets",
+    "/run/userdb": "hashes of passwords",
     "/state/adamant/config": "configs with their secrets: adamant node config shows them masked",
     "/state/adamant/identity": "the key of this machine",
     "/state/secrets": "secrets",

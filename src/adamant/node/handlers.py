@@ -58,6 +58,8 @@ def table(machine: Machine) -> dict[str, Handler]:
         "Logs": _logs,
         "List": lambda request, _call: _files().list_(request, root),
         "Read": lambda request, _call: _files().read(request, root),
+        "Drift": lambda _request, _call: _drift(root),
+        "DriftText": lambda request, _call: _drift_text(request, root),
         "Capture": _capture,
         "Crashes": lambda _request, _call: _crash().list_(machine.state),
         "Crash": lambda request, _call: _crash().show(request, machine.state),
@@ -174,6 +176,18 @@ def _files() -> Any:
     from adamant.node import files  # noqa: PLC0415 - nobody waits for it at boot
 
     return files
+
+
+def _drift(root: Path) -> Any:
+    from adamant.node.drift import service  # noqa: PLC0415 - nobody waits for it at boot
+
+    return service.answer(root)
+
+
+def _drift_text(request: Any, root: Path) -> Any:
+    from adamant.node.drift import text  # noqa: PLC0415 - nobody waits for it at boot
+
+    return text.answer(request, root)
 
 
 def _capture(request: Any, call: Any) -> Any:

@@ -16,7 +16,7 @@ from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import mounts as mount_table
-from adamant.node import verity
+from adamant.node import posture, verity
 from adamant.node.mounts import Mount
 from adamant.node.reading import read_text
 from adamant.node.systemd import Systemd, Unit
@@ -27,8 +27,12 @@ FAILING = pb.CHECK_STATE_FAILING
 
 EARLIEST = 1_767_225_600
 """2026-01-01: a clock before this version was written is wrong."""
-LEAST_FREE = {"/state": 1 << 20, "/var": 64 << 20}
-"""Bytes that must be free: for one more config generation; for containers to start and logs to be kept."""
+LEAST_FREE = {"/state": 1 << 20, "/var": 64 << 20, "/": 64 << 20, "/etc": 1 << 20}
+"""Bytes that must be free: for one more config generation; for containers to start and logs to be kept; where `/` is on
+disk, for the same there."""
+_READ_ONLY = (("root-read-only", "/"), ("etc-read-only", "/etc"))
+_RAM_ROOT = (("state-writable", "/state"), ("var-writable", "/var"))
+_DISK_ROOT = (("root-writable", "/"), ("etc-writable", "/etc"), ("state-writable", "/state"))
 CONTAINERD = "containerd.service"
 STARTING = ("initializing", "starting")
 NETWORK_STATE = "run/systemd/netif/state"
@@ -50,6 +54,8 @@ class Facts(NamedTuple):
     """Operational state of networkd."""
     clock: float = 0.0
     synchronised: bool = False
+    persistent_root: bool = False
+    """`/` and `/etc` are on disk, and writable."""
     certificate: int | str | None = None
     """When the node's certificate ends, in seconds since the Unix epoch; None where nothing is known of one."""
 
@@ -66,10 +72,10 @@ def judge(facts: Facts) -> list[Check]:
     """Every check, in the order that they are shown in."""
     starting = facts.system in STARTING
     checks = [_verity(facts)]
-    checks += [_read_only(facts, name, where) for name, where in (("root-read-only", "/"), ("etc-read-only", "/etc"))]
+    if not facts.persistent_root:
+        checks += [_read_only(facts, name, where) for name, where in _READ_ONLY]
     checks += [
-        _writable(facts, name, where, starting)
-        for name, where in (("state-writable", "/state"), ("var-writable", "/var"))
+        _writable(facts, name, where, starting) for name, where in (_DISK_ROOT if facts.persistent_root else _RAM_ROOT)
     ]
     checks.append(_network(facts, starting))
     checks.append(_time(facts))
@@ -199,6 +205,7 @@ def look(
         network=_network_state(root),
         clock=clock(),
         synchronised=(root / CLOCK_SYNCHRONISED).exists(),
+        persistent_root=posture.rules(root).persistent_root,
         certificate=ends(),
     )
 

@@ -1,8 +1,8 @@
 """What an image gets from Adamant itself: static files, its own sources, and which units start.
 
 The static files lie in `data/` as trees below `/`: `every` for all postures, `no-shell` for those without a shell on
-the host. What stays true: no unit of ours needs a shell; the bytes depend on the arguments and our sources alone. Runs
-where images are built, not on machines.
+the host and `shell` for those with one, `ram-root` and `disk-root` by where `/` is. What stays true: no unit of ours
+needs a shell; the bytes depend on the arguments and our sources alone. Runs where images are built, not on machines.
 
 What starts at boot is counted in seconds under emulation, so each unit that packages start in every boot and that does
 nothing for such a machine stands in NOT_STARTED with its reason.
@@ -53,8 +53,23 @@ STARTED: dict[str, str] = {
     "systemd-networkd.service": "the network",
     "systemd-resolved.service": "names",
     "systemd-timesyncd.service": "the time",
+}
+
+RAM_ROOT: dict[str, str] = {
     "var.mount": "persistent data",
 }
+"""The same, where `/` is in RAM."""
+
+DISK_ROOT: dict[str, str] = {
+    "adamant-sysusers.service": "accounts that a new release brings, where /etc has its own list of them",
+}
+"""The same, where `/` is on disk."""
+
+HOST_SHELL: dict[str, str] = {
+    "getty@tty1.service": "the login at the screen",
+    "ssh.service": "SSH",
+}
+"""The same, where a person may get a shell on the host."""
 
 LATER: dict[str, str] = {
     "systemd-logind.service": "the power button, which nobody presses in that second",
@@ -217,16 +232,24 @@ def house_files(posture: Posture, slot_size: int) -> list[Entry]:
     found += [link(f"etc/systemd/system-generators/{name}", "/dev/null") for name in sorted(GENERATORS)]
     found += [link(f"etc/systemd/system/{name}", "/dev/null") for name in sorted(MASKED)]
     found.append(link("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"))
-    if not RULES[posture].host_shell:
-        found += _files_below(data.joinpath("no-shell"), "")
+    rules = RULES[posture]
+    found += _files_below(data.joinpath("disk-root" if rules.persistent_root else "ram-root"), "")
+    found += _files_below(data.joinpath("shell" if rules.host_shell else "no-shell"), "")
+    if not rules.host_shell:
         found += [link(f"etc/systemd/system/{name}", "/dev/null") for name in ("debug-shell.service", "rescue.service")]
     return sorted(found, key=lambda entry: entry.path)
 
 
 def switches(posture: Posture, packages: Collection[str]) -> list[Switch]:
     """Which units start and which do not in an image of `packages`, with the reason."""
-    off = NOT_STARTED if RULES[posture].host_shell else {**NOT_STARTED, **NO_LOGIN}
-    on = {unit: why for unit, why in STARTED.items() if unit not in OF_PACKAGES or OF_PACKAGES[unit] in packages}
+    rules = RULES[posture]
+    off = NOT_STARTED if rules.host_shell else {**NOT_STARTED, **NO_LOGIN}
+    started = {
+        **STARTED,
+        **(DISK_ROOT if rules.persistent_root else RAM_ROOT),
+        **(HOST_SHELL if rules.host_shell else {}),
+    }
+    on = {unit: why for unit, why in started.items() if unit not in OF_PACKAGES or OF_PACKAGES[unit] in packages}
     return [Switch(unit, True, reason) for unit, reason in on.items()] + [
         Switch(unit, False, reason) for unit, reason in off.items()
     ]

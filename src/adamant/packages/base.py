@@ -6,6 +6,7 @@ in trixie. It must not import apt: a table needs no network.
 
 from adamant.model.arch import NAMES, Arch
 from adamant.model.definition import Image, KernelFlavour
+from adamant.model.posture import RULES, Posture
 
 BASE: dict[str, str] = {
     "base-files": "directories, os-release and profile of Debian",
@@ -35,6 +36,37 @@ BASE: dict[str, str] = {
     "util-linux": "agetty, fsck, losetup and other parts that systemd's units start",
 }
 """Packages of every image. The kernel comes from KERNELS."""
+
+ROOT_ON_DISK: dict[str, str] = {
+    "e2fsck-static": "checks the file system of / in the initrd, where there are no libraries",
+}
+"""The same, where `/` is on disk."""
+
+HOST_SHELL: dict[str, str] = {
+    "bash": "the shell of a person",
+    "bsdextrautils": "column, hexdump and others that people pipe things into",
+    "coreutils": "ls, cp, cat and the rest of what a shell is used with",
+    "dash": "sh, by which programs start others",
+    "diffutils": "diff and cmp",
+    "findutils": "find and xargs",
+    "grep": "grep",
+    "gzip": "packs and unpacks files",
+    "hostname": "the name of the machine, as scripts ask for it",
+    "iproute2": "ip and ss",
+    "iputils-ping": "ping",
+    "less": "a pager, which journalctl and systemctl start",
+    "libnss-systemd": "the users of the config, as all programs look them up",
+    "login": "the login at the console",
+    "ncurses-base": "what terminals can do",
+    "openssh-server": "SSH with keys",
+    "passwd": "local users: useradd and passwd",
+    "procps": "ps, top, free",
+    "sed": "sed",
+    "sudo": "the rights of root for those in its group",
+    "tar": "archives",
+    "vim-tiny": "an editor",
+}
+"""The same, where a person may get a shell on the host."""
 
 STAND_INS: dict[str, frozenset[str]] = {
     "systemd-timesyncd": frozenset({"chrony", "ntpsec", "openntpd"}),
@@ -112,10 +144,20 @@ TARGET_FILES: dict[str, str] = {
 not wanted: nothing of them is executed."""
 
 
+def base_of(posture: Posture) -> dict[str, str]:
+    """Packages of every image of a posture, with their reasons."""
+    rules = RULES[posture]
+    return {
+        **BASE,
+        **(ROOT_ON_DISK if rules.persistent_root else {}),
+        **(HOST_SHELL if rules.host_shell else {}),
+    }
+
+
 def image_request(image: Image) -> list[str]:
-    """Names of all packages that an image asks for, sorted: the base, its kernel, and what the definition lists."""
+    """Names of all packages that an image asks for, sorted: the base of its posture, its kernel, what is listed."""
     listed = set(image.packages)
-    base = {name for name in BASE if not STAND_INS.get(name, frozenset()) & listed}
+    base = {name for name in base_of(image.posture) if not STAND_INS.get(name, frozenset()) & listed}
     return sorted({*base, KERNELS[image.arch, image.kernel.flavour], *listed})
 
 

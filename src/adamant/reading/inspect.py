@@ -46,6 +46,7 @@ _TYPES = {
     layout.VAR_TYPE: "var",
     **{names.usr_type: f"usr ({arch.value})" for arch, names in NAMES.items()},
     **{names.usr_verity_type: f"usr-verity ({arch.value})" for arch, names in NAMES.items()},
+    **{names.root_type: f"root ({arch.value})" for arch, names in NAMES.items()},
 }
 
 

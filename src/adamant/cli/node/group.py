@@ -17,6 +17,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "dmesg": ("adamant.cli.node.logs:dmesg", "Show what the kernel said"),
     "ls": ("adamant.cli.node.files:ls", "List files of the machine"),
     "cat": ("adamant.cli.node.files:cat", "Print a file of the machine"),
+    "drift": ("adamant.cli.node.drift:command", "List what differs in /etc from the release"),
     "upgrade": ("adamant.cli.node.upgrade:upgrade", "Stage a release, which the next boot tries"),
     "rollback": ("adamant.cli.node.upgrade:rollback", "Have the next boot start the release before"),
     "crashes": ("adamant.cli.node.crashes:group", "Show what was kept of boots that crashed"),

@@ -16,12 +16,15 @@
 #include "modules.h"
 #include "mounts.h"
 #include "policy.h"
+#include "root.h"
 #include "slot.h"
 #include "text.h"
 #include "verity.h"
 
 #define SYSTEM "/usr/lib/systemd/systemd"
 #define BOOT_RECORD "/run/adamant/boot.json"
+#define COMMAND_LINE "/proc/cmdline"
+#define RESET_UNIT "--unit=adamant-reset-root.target"
 
 /* Milliseconds since the kernel started, as the record of the boot has them. */
 struct times {
@@ -80,20 +83,38 @@ static void record(const struct slot *slot, const uint8_t *root, const struct ti
 	close(fd);
 }
 
+/* What the signed command line says: which usr image, and whether `/` is on disk. */
+static bool read_command_line(uint8_t root[SHA256_SIZE])
+{
+	static char line[65536];
+	const char *wrong;
+	bool on_disk;
+
+	if (read_file(COMMAND_LINE, line, sizeof(line)) < 0)
+		fail("cannot read the command line", COMMAND_LINE, errno);
+	wrong = root_hash_of_text(line, root);
+	if (wrong == NULL)
+		wrong = root_of_text(line, &on_disk);
+	if (wrong != NULL)
+		fail(wrong, "", 0);
+	return on_disk;
+}
+
 int main(void)
 {
 	/* Nothing that the command line put into the environment reaches PID 1 of the system. */
-	static char *const arguments[] = { SYSTEM, NULL };
+	static char *arguments[] = { SYSTEM, NULL, NULL };
 	static char *const environment[] = { "TERM=linux", NULL };
 	static uint8_t root[SHA256_SIZE];
 	static struct slot slot;
 	struct times times = { .init = now() };
-	struct text device;
+	struct text device, disk;
+	bool on_disk;
 
 	if (getpid() != 1)
 		return 2;
 	mounts_begin();
-	root_hash_of_command_line(root);
+	on_disk = read_command_line(root);
 	modules_load(MODULES_FIRST);
 	watchdog_arm();
 	times.modules = now();
@@ -105,7 +126,14 @@ int main(void)
 	times.slot = now();
 	verity_open(&slot, root, &device);
 	times.verity = now();
-	mounts_system(device.bytes);
+	if (on_disk) {
+		root_open(&slot, &disk);
+		/* Then nothing starts but what brings the machine back to its release. */
+		if (mounts_system_on_disk(device.bytes, disk.bytes))
+			arguments[1] = RESET_UNIT;
+	} else {
+		mounts_system(device.bytes);
+	}
 	times.handover = now();
 	record(&slot, root, &times);
 	say("the usr image comes from slot", slot.label);

@@ -13,4 +13,7 @@ void modules_load(const char *names);
  * over; until then it runs on, since it is left open and closed by exec without the magic character. */
 void watchdog_arm(void);
 
+/* Tells the watchdog that this program still works, where one runs. */
+void watchdog_keep(void);
+
 #endif

@@ -22,42 +22,17 @@ static const char *const labels[] = { "usr-a", "usr-b" };
 
 const char *root_hash_of_text(const char *line, uint8_t root[SHA256_SIZE])
 {
-	static const char name[] = "adamant.usrhash=";
-	bool found = false;
+	const char *digits;
+	size_t length;
+	int count = command_line_word(line, "adamant.usrhash=", &digits, &length);
 
-	while (*line != '\0') {
-		const char *end = line;
-		bool quoted = false;
-
-		/* White space ends an option unless it stands in double quotes, as the kernel reads it. */
-		while (*end != '\0' && (quoted || (*end != ' ' && *end != '\t' && *end != '\n'))) {
-			quoted ^= *end == '"';
-			end++;
-		}
-		if (strncmp(line, name, sizeof(name) - 1) == 0) {
-			const char *digits = line + sizeof(name) - 1;
-
-			if (found)
-				return "adamant.usrhash= stands on the command line twice";
-			if (!hex_decode(digits, (size_t)(end - digits), root, SHA256_SIZE))
-				return "adamant.usrhash= is not 64 lower-case hexadecimal digits";
-			found = true;
-		}
-		line = *end == '\0' ? end : end + 1;
-	}
-	return found ? NULL : "there is no adamant.usrhash= on the command line";
-}
-
-void root_hash_of_command_line(uint8_t root[SHA256_SIZE])
-{
-	static char line[65536];
-	const char *wrong;
-
-	if (read_file("/proc/cmdline", line, sizeof(line)) < 0)
-		fail("cannot read the command line", "/proc/cmdline", errno);
-	wrong = root_hash_of_text(line, root);
-	if (wrong != NULL)
-		fail(wrong, "", 0);
+	if (count == 0)
+		return "there is no adamant.usrhash= on the command line";
+	if (count > 1)
+		return "adamant.usrhash= stands on the command line twice";
+	if (!hex_decode(digits, length, root, SHA256_SIZE))
+		return "adamant.usrhash= is not 64 lower-case hexadecimal digits";
+	return NULL;
 }
 
 /* Reads the whole of /sys/class/block/DEVICE/ATTRIBUTE, a small text. */
@@ -179,6 +154,22 @@ static bool each_partition(const char *label, bool (*accept)(const struct partit
 	return accepted;
 }
 
+static bool same_disk(const struct partition *found, void *context)
+{
+	struct partition *wanted = context;
+
+	if (strcmp(found->disk, wanted->disk) != 0)
+		return false;
+	*wanted = *found;
+	return true;
+}
+
+bool partition_beside(const struct slot *slot, const char *label, struct partition *partition)
+{
+	strcpy(partition->disk, slot->data.disk);
+	return each_partition(label, same_disk, partition);
+}
+
 static bool read_head(const struct partition *partition, uint8_t head[VERITY_HEAD])
 {
 	struct text path;
@@ -218,16 +209,6 @@ struct search {
 
 static const char other_root[] = "another root hash";
 
-static bool on_same_disk(const struct partition *tree, void *context)
-{
-	struct search *search = context;
-
-	if (strcmp(tree->disk, search->slot->data.disk) != 0)
-		return false;
-	search->slot->tree = *tree;
-	return true;
-}
-
 static bool holds_the_root(const struct partition *data, void *context)
 {
 	static uint8_t head[VERITY_HEAD];
@@ -236,7 +217,7 @@ static bool holds_the_root(const struct partition *data, void *context)
 	const char *wrong;
 
 	slot->data = *data;
-	if (!each_partition(search->tree_label, on_same_disk, search)) {
+	if (!partition_beside(slot, search->tree_label, &slot->tree)) {
 		search->why = "no partition for its tree on the same disk";
 		return false;
 	}

@@ -21,11 +21,12 @@ struct slot {
 	struct superblock superblock;
 };
 
-/* Takes the root hash out of /proc/cmdline: exactly one `adamant.usrhash=` of 64 lower-case hexadecimal digits. */
-void root_hash_of_command_line(uint8_t root[SHA256_SIZE]);
-
-/* The same for a command line in memory. Returns NULL, or what is wrong with it. */
+/* Takes the root hash out of a command line: exactly one `adamant.usrhash=` of 64 lower-case hexadecimal digits. Returns
+ * NULL, or what is wrong with it. */
 const char *root_hash_of_text(const char *line, uint8_t root[SHA256_SIZE]);
+
+/* Finds the partition called `label` on the disk that the slot lies on. */
+bool partition_beside(const struct slot *slot, const char *label, struct partition *partition);
 
 /* Looks for the slot once, among the disks that are there. */
 bool slot_look(const uint8_t root[SHA256_SIZE], struct slot *slot);

@@ -92,6 +92,29 @@ bool plain_name(const char *name)
 	return true;
 }
 
+int command_line_word(const char *line, const char *name, const char **value, size_t *length)
+{
+	size_t prefix = strlen(name);
+	int found = 0;
+
+	while (*line != '\0') {
+		const char *end = line;
+		bool quoted = false;
+
+		/* White space ends an option unless it stands in double quotes, as the kernel reads it. */
+		while (*end != '\0' && (quoted || (*end != ' ' && *end != '\t' && *end != '\n'))) {
+			quoted ^= *end == '"';
+			end++;
+		}
+		if (strncmp(line, name, prefix) == 0 && found++ == 0) {
+			*value = line + prefix;
+			*length = (size_t)(end - *value);
+		}
+		line = *end == '\0' ? end : end + 1;
+	}
+	return found > 1 ? 2 : found;
+}
+
 ssize_t read_file(const char *path, char *buffer, size_t capacity)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

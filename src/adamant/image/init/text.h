@@ -27,6 +27,10 @@ bool hex_decode(const char *digits, size_t length, uint8_t *bytes, size_t count)
 /* Letters, digits and "._-!" only, 1 to 63 of them, not starting with a dot: what a kernel calls a device or a module. */
 bool plain_name(const char *name);
 
+/* Looks among the words of a kernel command line for the one that begins with `name` ("adamant.usrhash="). Returns how many
+ * there are, 2 for any more, with the value of the first and its length. */
+int command_line_word(const char *line, const char *name, const char **value, size_t *length);
+
 /* Reads a whole file into `buffer` and ends it with NUL. Returns the number of bytes, or -1 (errno is set; EFBIG when it
  * holds `capacity` bytes or more, EBADMSG when a NUL stands in it). */
 ssize_t read_file(const char *path, char *buffer, size_t capacity);

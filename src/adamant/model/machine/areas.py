@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from adamant.model.machine.paths import Change
-from adamant.model.posture import Posture
+from adamant.model.posture import RULES, Posture
 
 
 class Act(StrEnum):
@@ -56,8 +56,8 @@ AREAS: tuple[Area, ...] = (
 )
 """In the order in which they are applied."""
 
-_OPEN: Mapping[str, Act] = {"files": Act.NOTHING}
-"""What is otherwise in the posture open: /etc is writable there."""
+_ETC_ON_DISK: Mapping[str, Act] = {"files": Act.NOTHING, "trusted": Act.NOTHING, "zone": Act.NOTHING}
+"""What is otherwise where /etc is on disk and writable."""
 
 
 class Consequence(NamedTuple):
@@ -87,4 +87,4 @@ def _touches(change: Change, area: Area) -> bool:
 
 
 def _act(area: Area, posture: Posture) -> Act:
-    return _OPEN.get(area.name, area.act) if posture is Posture.OPEN else area.act
+    return _ETC_ON_DISK.get(area.name, area.act) if RULES[posture].persistent_root else area.act

@@ -12,9 +12,9 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from adamant.model.errors import InputError
-from adamant.model.machine import allowed, secret
+from adamant.model.machine import accounts, allowed, secret
 from adamant.model.machine.document import HealthCheck, Interface, Kernel, Machine, Network, Unit
-from adamant.model.posture import Posture
+from adamant.model.posture import RULES, Posture
 
 _LINES = frozenset({"ca", "command", "content", "dropIn", "environment", "password", "secret", "trusted"})
 """Keys below which a text may have several lines."""
@@ -28,6 +28,7 @@ def check(machine: Machine, posture: Posture | None = None) -> None:
     _texts(machine, "$")
     _network(machine.network)
     _once("users", (user.name for user in machine.users))
+    accounts.check(machine.users)
     _once("registries", (registry.host for registry in machine.registries))
     _once("volumes", (volume.name for volume in machine.volumes))
     _once("files", (file.path for file in machine.files))
@@ -195,14 +196,15 @@ def _health(machine: Machine, one: HealthCheck, path: str) -> None:
 
 
 def _posture(machine: Machine, posture: Posture) -> None:
-    if machine.users and posture is not Posture.OPEN:
+    rules = RULES[posture]
+    if machine.users and not rules.host_shell:
         raise _not_in(posture, "there is no login", "$.users")
     if machine.files and posture not in allowed.FILES_ALLOWED:
         raise _not_in(posture, "files below /etc are those of the release", "$.files")
     for index, container in enumerate(machine.containers):
         if container.privileged and posture is Posture.SEALED:
             raise _not_in(posture, "no container has all rights", f"$.containers[{index}].privileged")
-    if posture is Posture.OPEN:
+    if rules.any_config:
         return
     for index, container in enumerate(machine.containers):
         for number, mount in enumerate(container.mounts):

@@ -162,17 +162,23 @@ class Time(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class User(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A person who may log in by SSH. In the posture open only."""
+    """A person who may log in. In the posture open only."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="a user name")]
     """The user's name; root is allowed."""
     authorized_keys: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^(ssh|ecdsa|sk-)[!-~]+ [!-~]+( .*)?$", max_length=8192)], ...],
-        Meta(min_length=1, max_length=64),
-    ]
-    """Public keys, as OpenSSH writes them."""
+        Meta(max_length=64),
+    ] = ()
+    """Public keys, as OpenSSH writes them: who has one of them logs in by SSH."""
     groups: tuple[Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")], ...] = ()
     """Further groups, such as sudo."""
+    uid: Annotated[int, Meta(ge=1000, le=59999)] | None = None
+    """The user's number; without one, it follows from the name."""
+    shell: Annotated[str, Meta(pattern=r"^/[!-9;-~]+$", max_length=256, description="an absolute path")] | None = None
+    """The program that a login starts: /bin/bash when none is given."""
+    password_hash: Secret | None = None
+    """Hash of a password (crypt(5)), for a login at the console and nowhere else."""
 
 
 class RegistryAuth(Struct, frozen=True, forbid_unknown_fields=True):
@@ -464,7 +470,7 @@ class Machine(
     time: Time = Time()
     """NTP servers and time zone."""
     users: Annotated[tuple[User, ...], Meta(max_length=64)] = ()
-    """Who may log in by SSH, in the posture open."""
+    """Who may log in, in the posture open."""
     registries: Annotated[tuple[Registry, ...], Meta(max_length=64)] = ()
     """Registries of container images."""
     kernel: Kernel = Kernel()

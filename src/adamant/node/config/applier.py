@@ -221,7 +221,8 @@ class Applier:
             tuple(sorted({*planned.changed, *found.changed, *(pending & new.files.keys())})),
             tuple(sorted({*planned.removed, *found.removed, *(pending - new.files.keys())})),
         )
-        self.host.act(actions(self.host.running, new, differing), new)
+        etc_now = old.etc_now or new.etc_now
+        self.host.act(actions(self.host.running, new, differing, etc_now=etc_now), new)
 
     def _judge(self, before: set[str], until: float, steady: float) -> Mapping[str, str]:
         """What is not well at `until`, and was before the change; nothing as soon as all has been well for a while."""

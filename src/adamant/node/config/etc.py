@@ -1,7 +1,7 @@
 """What a machine config changes below /etc: its own files, certificates that programs trust, and the time zone.
 
-/etc is read-only from the boot on, so these files wait in FOLDER, and the next boot lays them over the image's own
-(node.config.layer). Each asks for a reboot.
+These files wait in FOLDER. Where /etc is read-only from the boot on, the next boot lays them over the image's own
+(node.config.layer), and each asks for a reboot; where it is on disk, they are put there at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ from adamant.model.digest import sha256
 from adamant.model.errors import InputError
 from adamant.model.machine.document import Machine
 from adamant.model.machine.secret import Secret
-from adamant.node.config.rendered import File
+from adamant.node.config.rendered import ETC, File
 
-FOLDER = "run/adamant/etc"
+FOLDER = ETC
 FACTORY = "usr/share/factory/etc"
 """/etc as the image has it."""
 _ZONES = "usr/share/zoneinfo"

@@ -1,9 +1,10 @@
-"""Lays the config's files over the image's /etc, once in a boot, before anything of the system reads them.
+"""Lays the config's files over the image's /etc, before anything of the system reads them.
 
     /usr/lib/adamant/run layer
 
 As in the initrd (docs/adr/0002), the new /etc is an overlay of lower layers only, and the layer with the files lies in
-a small tmpfs of its own that is read-only and mounted nowhere by the time it is seen: nobody can write to either.
+a small tmpfs of its own that is read-only and mounted nowhere by the time it is seen: nobody can write to either. Where
+/etc is on disk, the files are put into it instead (node.config.placing).
 """
 
 import sys
@@ -20,11 +21,16 @@ def main(root: Path = Path("/")) -> int:
     if PACKAGES not in sys.path:
         sys.path.append(PACKAGES)
     from adamant.model.errors import AdamantError  # noqa: PLC0415 - only now can the packages be found
+    from adamant.node import posture  # noqa: PLC0415
+    from adamant.node.config import placing  # noqa: PLC0415
 
     try:
-        lay(root)
+        if posture.rules(root).persistent_root:
+            placing.place(root)
+        else:
+            lay(root)
     except (AdamantError, OSError) as error:
-        sys.stderr.write(f"<3>/etc stays as the image has it: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"<3>/etc stays as it is: {' '.join(str(error).split())}\n")
         return 1
     return 0
 

@@ -22,4 +22,5 @@ class Plan(NamedTuple):
 def make(keys: Sequence[Change], old: Rendered, new: Rendered) -> Plan:
     """The plan from one config to another, whose documents differ in `keys`."""
     differing = changes(old, new)
-    return Plan(tuple(keys), differing, tuple(actions(running(old), new, differing)), tuple(reboot_reasons(old, new)))
+    done = actions(running(old), new, differing, etc_now=old.etc_now or new.etc_now)
+    return Plan(tuple(keys), differing, tuple(done), tuple(reboot_reasons(old, new)))

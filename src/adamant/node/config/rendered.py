@@ -32,6 +32,8 @@ class Rendered(NamedTuple):
     """Network devices that this config makes, each with the path of its file."""
     reboot: Mapping[str, str] = MappingProxyType({})
     """What takes effect at boot alone: a name of it, and what it is to be."""
+    etc_now: bool = False
+    """/etc can be written: files of the config that wait for it go there at once."""
 
 
 NOTHING = Rendered()
@@ -50,6 +52,8 @@ class Action(NamedTuple):
 
 DAEMON_RELOAD = Action("daemon-reload", "")
 UNITS = "run/systemd/system"
+ETC = "run/adamant/etc"
+"""Where files for /etc wait."""
 SYSCTLS = "run/sysctl.d/95-adamant-config.conf"
 """After the files of the image, which it may overrule (sysctl.d(5))."""
 BEFORE = "run/sysctl.d/05-adamant-before.conf"
@@ -128,10 +132,11 @@ def running(rendered: Rendered) -> Running:
     return Running(rendered.started, rendered.netdevs)
 
 
-def actions(before: Running, new: Rendered, differing: Changes) -> list[Action]:
+def actions(before: Running, new: Rendered, differing: Changes, *, etc_now: bool = False) -> list[Action]:
     """What makes a machine run `new`, in its order.
 
     `before` is what may run on it now, `differing` says which files are changed, or have changed and nothing followed.
+    `etc_now` says that /etc can be written on this machine.
     """
     paths = differing.all()
     units = {_unit_of(path) for path in paths if path.startswith(f"{UNITS}/")}
@@ -150,6 +155,8 @@ def actions(before: Running, new: Rendered, differing: Changes) -> list[Action]:
         if any(path == folder or path.startswith(f"{folder}/") for path in paths):
             again = deleted and action.unit == "systemd-networkd.service"
             found.append(Action("restart", action.unit) if again else action)
+    if etc_now and any(path.startswith(f"{ETC}/") for path in paths):
+        found.append(Action("restart", "adamant-etc.service"))
     # A unit of the image is started again when a drop-in of it changes; one that is only a file of ours is not.
     of_image = {unit for unit in units if f"{UNITS}/{unit}" not in {*new.files, *differing.removed}} - set(stopped)
     found += [Action("restart", unit) for unit in sorted((units & new.started) | of_image, key=_turn)]

@@ -14,35 +14,25 @@ from adamant.model.machine import paths
 from adamant.model.machine.document import Machine
 from adamant.model.machine.secret import Secret, SecretAt
 from adamant.model.machine.wire import from_wire, to_wire
-from adamant.model.posture import Posture
-from adamant.node.config import containers, etc, network, registries, volumes
+from adamant.model.posture import RULES, Posture
+from adamant.node import posture as node_posture
+from adamant.node.config import containers, etc, network, registries, users, volumes
 from adamant.node.config.rendered import UNITS, File, Rendered, with_sysctls
-from adamant.node.reading import read_line
 
-POSTURE = "usr/lib/adamant/posture"
 CREDENTIALS = "run/credentials/@system"
 _TIMESYNCD = "run/systemd/timesyncd.conf.d/50-adamant-config.conf"
 _MODULES = "run/modules-load.d/adamant-config.conf"
 _ARGUMENTS = "run/adamant/arguments"
 
 
-def read_posture(root: Path) -> Posture:
-    """The posture that the image was built for."""
-    word = read_line(root / POSTURE)
-    return Posture(word) if word in set(Posture) else Posture.GUARDED
-
-
 def read(data: bytes, posture: Posture) -> Machine:
     """A config that this machine can run. Raises InputError."""
-    machine = from_wire(data, posture)
-    if machine.users:
-        raise InputError("config-not-built", "this version of Adamant does nothing with users yet", context="$.users")
-    return machine
+    return from_wire(data, posture)
 
 
 def renderer(root: Path) -> Callable[[bytes], Rendered]:
     """What renders the documents of the machine below `root`."""
-    posture = read_posture(root)
+    posture = node_posture.read(root)
 
     def reveal(secret: Secret) -> str:
         return secret if isinstance(secret, str) else _read_secret(root, secret)
@@ -56,7 +46,7 @@ def renderer(root: Path) -> Callable[[bytes], Rendered]:
     def render_document(data: bytes) -> Rendered:
         machine = read(data, posture)
         _check_arguments(root, machine)
-        return render(machine, reveal, of_image)
+        return render(machine, reveal, of_image, etc_now=RULES[posture].persistent_root)
 
     return render_document
 
@@ -84,10 +74,12 @@ def _check_arguments(root: Path, machine: Machine) -> None:
         )
 
 
-def render(machine: Machine, reveal: Callable[[Secret], str], of_image: etc.OfImage) -> Rendered:
-    """The files and variables of a config. `reveal` gives the text of a secret."""
+def render(
+    machine: Machine, reveal: Callable[[Secret], str], of_image: etc.OfImage, *, etc_now: bool = False
+) -> Rendered:
+    """The files and variables of a config. `reveal` gives the text of a secret; `etc_now` says /etc can be written."""
     made = etc.files(machine, reveal, of_image)
-    reboot = etc.reboot(made)
+    reboot = {} if etc_now else etc.reboot(made)
     made |= network.files(machine.network)
     made |= network.resolver(machine.network)
     if machine.time.servers:
@@ -97,6 +89,7 @@ def render(machine: Machine, reveal: Callable[[Secret], str], of_image: etc.OfIm
     if machine.kernel.arguments:
         made[_ARGUMENTS] = File("".join(f"{word}\n" for word in machine.kernel.arguments).encode())
         reboot["kernel arguments"] = " ".join(machine.kernel.arguments)
+    made |= users.files(machine.users, reveal, of_image)
     made |= registries.files(machine.registries, reveal)
     made |= volumes.files(machine.volumes)
     made |= containers.files(machine.containers, reveal)
@@ -110,7 +103,8 @@ def render(machine: Machine, reveal: Callable[[Secret], str], of_image: etc.OfIm
     sysctls = {name.replace(".", "/"): value for name, value in machine.kernel.sysctls.items()}
     if machine.hostname is not None:
         sysctls["kernel/hostname"] = machine.hostname
-    return with_sysctls(Rendered(made, sysctls, frozenset(started), network.netdevs(machine.network), reboot))
+    rendered = Rendered(made, sysctls, frozenset(started), network.netdevs(machine.network), reboot, etc_now)
+    return with_sysctls(rendered)
 
 
 def canonical(data: bytes, posture: Posture | None = None) -> bytes:

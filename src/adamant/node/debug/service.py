@@ -11,11 +11,10 @@ from adamant.api import debug_pb2 as pb
 from adamant.api.events_pb2 import EVENT_KIND_DEBUG
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError
-from adamant.model.posture import RULES, Posture
+from adamant.node import posture
 from adamant.node.calls import Call
 from adamant.node.debug import frames
 from adamant.node.events import Events
-from adamant.node.reading import read_line
 from adamant.node.systemd import Systemd
 
 SOCKET = "run/adamant/debug.sock"
@@ -78,9 +77,8 @@ class Debug:
                 _hang_up(peer)
 
     def _check_posture(self) -> None:
-        posture = Posture(read_line(self._root / "usr/lib/adamant/posture") or Posture.GUARDED)
-        if not RULES[posture].debug_containers:
-            raise BusyError("debug-posture", f"the posture {posture} has no debug containers")
+        if not posture.rules(self._root).debug_containers:
+            raise BusyError("debug-posture", f"the posture {posture.read(self._root)} has no debug containers")
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

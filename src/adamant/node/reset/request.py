@@ -1,5 +1,7 @@
 """The request of a reset: a file on the state partition that says what is wiped at the next boot.
 
+Where `/` is on disk, what lies there is asked for by a request of its own (adamant.node.reset.root).
+
 It is written whole before the node reboots, and goes when all is done. Each step can be done twice, so a power cut
 anywhere leads to a boot that goes on with it. It is read before anything else is: by a machine that may be damaged, so
 it is checked like what a stranger sends.
@@ -15,7 +17,7 @@ from adamant.model.errors import AdamantError
 
 FILE = "adamant/reset.json"
 """Below the state partition."""
-PARTS = ("config", "identity", "logs", "containers", "var", "all")
+PARTS = ("config", "identity", "logs", "containers", "var", "root", "all")
 
 
 class Item(NamedTuple):
@@ -38,20 +40,36 @@ ITEMS: tuple[Item, ...] = (
     Item("logs", "/state/adamant/crash", "crash records"),
     Item("containers", "/var/lib/containerd", "containers, images and snapshots"),
     Item("containers", "/var/lib/cni", "networks of containers"),
-    Item("var", "/var", "all of /var: its file system is made anew", whole=True),
+    Item("var", "/var", "all of /var", whole=True),
+    Item("root", "/", "all that lies on the disk of /", whole=True),
     Item("all", "/state", "all of the machine's state: config, identity and what else it keeps", whole=True),
 )
 
 
-def chosen(parts: Collection[str]) -> list[Item]:
-    """What is wiped for `parts`, in the order of its wiping: each thing once, and nothing inside another."""
+def chosen(parts: Collection[str], *, on_disk: bool = False) -> list[Item]:
+    """What is wiped for `parts`, in the order of its wiping: each thing once, and nothing inside another.
+
+    `on_disk` says that `/` is on disk, and /var a folder of it.
+    """
     wanted = set(parts)
     if "all" in wanted:
-        wanted.add("var")
+        wanted.add("root" if on_disk else "var")
     items = [item for item in ITEMS if item.part in wanted]
     roots = [item.path for item in items if item.whole]
-    inner = [item for item in items if item.whole or not any(item.path.startswith(f"{root}/") for root in roots)]
+    inner = [item for item in items if not any(_inside(item.path, root) for root in roots)]
     return [item for item in inner if item.path != "/state"] + [item for item in inner if item.path == "/state"]
+
+
+def on_state(item: Item) -> bool:
+    """Whether it lies on the state partition."""
+    return item.path == "/state" or item.path.startswith("/state/")
+
+
+def _inside(path: str, root: str) -> bool:
+    """Whether `path` is wiped with `root`, another one: the state partition is no part of `/`."""
+    if root == "/":
+        return path != "/" and not path.startswith("/state")
+    return path.startswith(f"{root}/")
 
 
 def encode(items: Iterable[Item]) -> bytes:
@@ -61,7 +79,7 @@ def encode(items: Iterable[Item]) -> bytes:
 
 def decode(data: bytes) -> list[Item]:
     """The request in a file. Raises AdamantError `reset-request` for one that names anything but ITEMS."""
-    known = {item.path: item for item in ITEMS}
+    known = {item.path: item for item in ITEMS if item.path != "/"}
     try:
         value = json.loads(data)
         if value["version"] != 1 or not isinstance(value["wipe"], list):

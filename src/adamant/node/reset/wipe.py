@@ -22,8 +22,10 @@ _ZEROS = bytes(1 << 20)
 Say = Callable[[str], object]
 
 
-def carry_out(state: Path, var_device: Path, say: Say) -> None:
+def carry_out(state: Path, var_device: Path | None, say: Say) -> None:
     """Do what the request on the state partition says; nothing when there is none.
+
+    `var_device` is None where /var has no partition of its own: what lies there is for adamant.node.reset.root.
 
     Raises AdamantError when something could not be wiped; the request stays then.
     """
@@ -33,7 +35,9 @@ def carry_out(state: Path, var_device: Path, say: Say) -> None:
     for item in items:
         say(f"reset: wiping {item.path} ({item.description})")
     folders = [item.path for item in items if not item.whole and item.path.startswith("/var/")]
-    if any(item.whole and item.path == "/var" for item in items):
+    if var_device is None:
+        folders = []
+    elif any(item.whole and item.path == "/var" for item in items):
         make_var(var_device)
     elif folders:
         with _mounted(var_device) as var:

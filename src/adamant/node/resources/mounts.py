@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from adamant.api import node_pb2 as node
 from adamant.api import resources_pb2 as pb
 from adamant.node import mounts as table
-from adamant.node import version
+from adamant.node import posture
 from adamant.node.mounts import Mount
 from adamant.node.resources.found import Found, Sources
 
-GUARDED = {"/": False, "/etc": False, "/usr": False, "/state": True, "/var": True}
-"""Whether it can be written, for what must be mounted; `/` and `/etc` where the posture is not open."""
+RAM_ROOT = {"/": False, "/etc": False, "/usr": False, "/state": True, "/var": True}
+"""Whether it can be written, for what must be mounted where `/` is in RAM."""
+DISK_ROOT = {"/": True, "/etc": True, "/usr": False, "/state": True}
+"""The same where `/` is on disk: /var is a folder of it."""
 ACCESS = {False: "read-only", True: "writable"}
-OPEN = {"/usr": False, "/state": True, "/var": True}
 
 
 def judge(mounts: Sequence[Mount], wanted: Mapping[str, bool]) -> list[Found]:
@@ -37,5 +37,5 @@ def judge(mounts: Sequence[Mount], wanted: Mapping[str, bool]) -> list[Found]:
 
 def collect(sources: Sources) -> list[Found]:
     """The mounts that the whole machine sees."""
-    is_open = version.posture(sources.root) == node.POSTURE_OPEN
-    return judge(table.read(sources.root), OPEN if is_open else GUARDED)
+    on_disk = posture.rules(sources.root).persistent_root
+    return judge(table.read(sources.root), DISK_ROOT if on_disk else RAM_ROOT)
