@@ -165,7 +165,7 @@ _OWN: tuple[Rule, ...] = (
         "/var has the flags of the posture",
         Section.FILES,
         HIGH,
-        EVERY,
+        _that(lambda rules: bool(rules.var_flags)),
         "it is what stays over reboots",
         _DESIGN,
         storage.var_image,

@@ -60,7 +60,7 @@ class Rules:
     file_capabilities: bool
     """Files may bring capabilities to whoever runs them."""
     var_flags: frozenset[str]
-    """Options that `/var` is mounted with (mount(8))."""
+    """Options that `/var` is mounted with (mount(8)); none where it is a folder of `/`."""
     writable: frozenset[str] | None
     """Where file systems may be writable, each with all that is below it; None allows all but `/usr`."""
     signed_boot: bool
@@ -95,7 +95,7 @@ RULES: dict[Posture, Rules] = {
         remote_login=True,
         set_id=True,
         file_capabilities=True,
-        var_flags=frozenset({"nodev"}),
+        var_flags=frozenset(),
         writable=None,
         signed_boot=False,
         lockdown=Lockdown.NONE,
