@@ -2,7 +2,8 @@
  *
  *     PREFIX NAME done|no EXPLANATION
  *
- * An attempt that was done is undone at once, where that is possible, so that the next finds the machine as it was.
+ * An attempt that was done is undone at once, so that the next finds the machine as it was. What cannot be undone is not
+ * tried with a second argument, which is for machines that let root do it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,12 +64,14 @@ static void try_folder(const char *folder)
 static void try_mount(const char *what, const char *source, const char *where, const char *type, unsigned long flags,
 		      const char *options)
 {
+	struct statvfs before;
+	long known = statvfs(where, &before);
 	long result = mount(source, where, type, flags, options);
 
 	tell(what, where, result);
 	if (result == 0 && (flags & MS_REMOUNT) == 0)
 		umount2(where, MNT_DETACH);
-	if (result == 0 && (flags & MS_REMOUNT) != 0)
+	if (result == 0 && (flags & MS_REMOUNT) != 0 && known == 0 && (before.f_flag & ST_RDONLY) != 0)
 		mount(NULL, where, NULL, flags | MS_RDONLY, NULL);
 }
 
@@ -183,7 +187,7 @@ static void look(void)
 /* A copy of this program wherever files can be, and a unit that would start one at the next boot. */
 static void plant(void)
 {
-	static const char unit[] = "[Service]\nExecStart=/var/attack.planted planted\n[Install]\nWantedBy=multi-user.target\n";
+	static const char unit[] = "[Service]\nExecStart=/var/attack.planted\n[Install]\nWantedBy=multi-user.target\n";
 	static const char *const folders[] = { "/run/systemd/system", "/etc/systemd/system" };
 	static char bytes[1 << 20];
 	char path[256], link[256];
@@ -236,8 +240,10 @@ int main(int count, char **arguments)
 		  "lowerdir=/usr,upperdir=/run/attack.upper,workdir=/run/attack.work");
 	try_mount("overlay", "overlay", "/etc", "overlay", 0,
 		  "lowerdir=/etc,upperdir=/run/attack.upper,workdir=/run/attack.work");
-	tell("unmount", "/etc", umount2("/etc", MNT_DETACH));
-	tell("unmount", "/usr", umount2("/usr", MNT_DETACH));
+	if (count == 2) {
+		tell("unmount", "/etc", umount2("/etc", MNT_DETACH));
+		tell("unmount", "/usr", umount2("/usr", MNT_DETACH));
+	}
 
 	for (size_t i = 0; i < COUNT(places); i++)
 		try_run(places[i]);
