@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adamant.core import proc
+from adamant.core import files, proc
 from adamant.model.arch import Arch
 from adamant.model.definition import Base
 from adamant.model.errors import AdamantError, InputError, UnreachableError, VerificationError
@@ -74,7 +74,7 @@ def loopback(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def apt_of(repository: Repository, cache: Path, uri: str = "", *, key: Key | None = None, **base: Any) -> Apt:
     trusted = repository.root.parent / "trusted.asc"
-    trusted.write_text((key or repository.key).certificate())
+    files.write_atomic(trusted, (key or repository.key).certificate().encode())  # another thread may read it
     where = uri or repository.uri
     return Apt(Arch.AMD64, Base(**base), Mirror(where, where), cache, keys=[trusted])
 
