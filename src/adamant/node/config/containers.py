@@ -51,6 +51,11 @@ def units(containers: Sequence[Container]) -> set[str]:
     return {spec.unit(container.name) for container in containers}
 
 
+def ending(containers: Sequence[Container]) -> frozenset[str]:
+    """Those of their units that are not started again once they have ended well."""
+    return frozenset(spec.unit(each.name) for each in containers if each.restart is not Restart.ALWAYS)
+
+
 def _line(value: str, path: str) -> str:
     if "\n" in value or "\r" in value:
         raise InputError("variable-lines", "the value has several lines, which a variable cannot have", context=path)

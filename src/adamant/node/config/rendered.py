@@ -34,6 +34,8 @@ class Rendered(NamedTuple):
     """What takes effect at boot alone: a name of it, and what it is to be."""
     etc_now: bool = False
     """/etc can be written: files of the config that wait for it go there at once."""
+    ending: frozenset[str] = frozenset()
+    """Those of `started` that may come to an end: nobody starts them again."""
 
 
 NOTHING = Rendered()

@@ -103,7 +103,9 @@ def render(
     sysctls = {name.replace(".", "/"): value for name, value in machine.kernel.sysctls.items()}
     if machine.hostname is not None:
         sysctls["kernel/hostname"] = machine.hostname
-    rendered = Rendered(made, sysctls, frozenset(started), network.netdevs(machine.network), reboot, etc_now)
+    ending = containers.ending(machine.containers)
+    netdevs = network.netdevs(machine.network)
+    rendered = Rendered(made, sysctls, frozenset(started), netdevs, reboot, etc_now, ending)
     return with_sysctls(rendered)
 
 
