@@ -233,6 +233,8 @@ def test_a_container_that_nobody_starts_again_may_end_and_not_fail(
     unit = Unit("adamant-container@job.service", "loaded", active, "dead", "/x")
     (found,) = (one for one in status.look(host, made, [unit]) if one.kind == "unit")
     assert (not found.reason) == well
+    (forgotten,) = (one for one in status.look(host, made, []) if one.kind == "unit")
+    assert (not forgotten.reason) == (restart != "always")
 
 
 def test_a_variable_of_several_lines_is_refused(root: Path) -> None:

@@ -50,6 +50,7 @@ def look(host: Host, wanted: Rendered, units: Sequence[Unit]) -> list[Status]:
         unit = states.get(name)
         actual = f"{unit.active} ({unit.sub})" if unit else "unknown to systemd"
         runs = unit is not None and unit.active in {"active", "activating", "reloading"}
-        runs |= unit is not None and unit.active == "inactive" and name in wanted.ending
+        # systemd forgets a unit that has ended well.
+        runs |= name in wanted.ending and (unit is None or unit.active == "inactive")
         found.append(Status("unit", name, "active", actual, "" if runs else "its log says why: adamant node logs"))
     return found
