@@ -69,13 +69,6 @@ ARGUMENTS: tuple[Argument, ...] = (
     ),
     Argument("page_alloc.shuffle", ("1", "y", "yes", "on"), "which page comes next cannot be foretold"),
     Argument(
-        "pti",
-        ("on",),
-        "the kernel's memory is not mapped while programs run, whatever the processor says",
-        TALOS,
-        arches=AMD64,
-    ),
-    Argument(
         "randomize_kstack_offset",
         ("on", "1", "y", "yes"),
         "the kernel's stack begins elsewhere at each system call",
@@ -248,6 +241,7 @@ NOT_ASKED: Mapping[str, str] = {
     "net.ipv4.ip_forward=0": "containers are reached by forwarding (CIS Debian 12, 3.3.1)",
     "net.ipv4.conf.all.rp_filter=1": "networks of containers answer by other ways than they were asked (CIS 3.3.7)",
     "net.ipv4.conf.all.log_martians=1": "anybody could fill the log (CIS Debian 12, 3.3.9)",
+    "pti=on": "the kernel does so on processors that need it, and on others each system call costs more (KSPP, Talos)",
     "user.max_user_namespaces=0": "containers whose root is nobody on the host need them (KSPP, Talos)",
     "kernel.modules_disabled=1": "devices and networks of containers load modules at run time; signatures guard them",
     "kernel.io_uring_disabled=2": "workloads use it; containers run under a filter of system calls without it",
