@@ -13,6 +13,7 @@ from adamant.image import disk, esp, uki
 from adamant.model.arch import Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
+from adamant.model.posture import Posture
 from adamant.packages.tools import ToolsTree
 
 MIB = 1 << 20
@@ -47,7 +48,7 @@ def parts(tree: ToolsTree, folder: Path) -> uki.UkiParts:
         kernel=tree.path(esp.source_path(Arch.AMD64)),
         initrd=folder / "initrd",
         stub=tree.path(uki.stub_path(Arch.AMD64)),
-        command_line=uki.command_line(Arch.AMD64, ROOT, ["quiet"]),
+        command_line=uki.command_line(Arch.AMD64, ROOT, ["quiet"], Posture.GUARDED),
         os_release=folder / "os-release",
     )
 

@@ -13,6 +13,7 @@ from adamant.model.arch import Arch
 from adamant.model.definition import KeyPair, Profile
 from adamant.model.digest import RootHash, Salt, sha256
 from adamant.model.errors import InputError, VerificationError
+from adamant.model.posture import Posture
 from adamant.model.tree import Entry, Kind, Tree
 from adamant.packages.tools import ToolsTree
 from adamant.reading.difference import ChangeKind, difference
@@ -74,7 +75,7 @@ def release(tools: ToolsTree, folder: Path, tree: Tree, version: str = "1", prof
         kernel=loader,
         initrd=folder / "initrd",
         stub=tools.path(uki.stub_path(Arch.AMD64)),
-        command_line=uki.command_line(Arch.AMD64, root_hash, ["quiet"]),
+        command_line=uki.command_line(Arch.AMD64, root_hash, ["quiet"], Posture.GUARDED),
         os_release=folder / "os-release",
     )
     uki.make_uki(parts, tools, folder / "unsigned.efi")

@@ -27,12 +27,12 @@ from adamant.model.arch import NAMES
 from adamant.model.digest import RootHash
 from adamant.model.errors import VerificationError
 from adamant.model.layout import BLOCK
+from adamant.model.posture import FILE
 from adamant.node import efivars, record
 from adamant.node.reading import RELEASE
 from adamant.node.update import entries, run, state, trust
 from adamant.node.update.devices import BlockDevice, source
 from adamant.node.update.esp import FOLDER, EspFolder
-from adamant.node.version import POSTURE
 from adamant.release import index
 from adamant.release.index import Offer
 from adamant.release.serving import make_server
@@ -130,7 +130,7 @@ class Computer:
     def __init__(self, root: Path, trusted: bytes) -> None:
         self.root = root
         self._put(RELEASE, b"IMAGE_ID=host\nIMAGE_VERSION=1\n")
-        self._put(POSTURE, OLD.release.posture.value.encode())
+        self._put(FILE, OLD.release.posture.value.encode())
         self._put(trust.ROOT, trusted)
         self._put(record.FILE, b'{"slot": "usr-a", "disk": "vda", "times": {"init": 1}}')
         name = "\\EFI\\Linux\\host_1.efi\0".encode("utf-16-le")

@@ -10,6 +10,7 @@ from adamant.model import layout
 from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
+from adamant.model.posture import Posture
 
 MIB = 1 << 20
 
@@ -100,7 +101,7 @@ ROOT = RootHash("ab" * 32)
 
 
 def test_the_command_line_holds_the_root_hash_under_our_own_name_once() -> None:
-    line = uki.command_line(Arch.AMD64, ROOT, ["quiet"]).split()
+    line = uki.command_line(Arch.AMD64, ROOT, ["quiet"], Posture.GUARDED).split()
     assert line.count(f"adamant.usrhash={ROOT}") == 1
     assert not any(word.startswith("usrhash=") for word in line)
     assert line[-1] == "quiet"
@@ -109,7 +110,7 @@ def test_the_command_line_holds_the_root_hash_under_our_own_name_once() -> None:
 
 def test_each_architecture_has_its_serial_console_last() -> None:
     def consoles(arch: Arch) -> list[str]:
-        return [w for w in uki.command_line(arch, ROOT, ()).split() if w.startswith("console=")]
+        return [w for w in uki.command_line(arch, ROOT, (), Posture.GUARDED).split() if w.startswith("console=")]
 
     assert consoles(Arch.AMD64)[-1] == "console=ttyS0,115200"
     assert consoles(Arch.ARM64)[-1] == "console=ttyAMA0,115200"
@@ -117,7 +118,7 @@ def test_each_architecture_has_its_serial_console_last() -> None:
 
 def test_the_security_module_bpf_is_there_when_a_unit_needs_it_alone() -> None:
     def modules(*, bpf: bool, arguments: tuple[str, ...] = ()) -> list[str]:
-        line = uki.command_line(Arch.AMD64, ROOT, arguments, bpf=bpf)
+        line = uki.command_line(Arch.AMD64, ROOT, arguments, Posture.GUARDED, bpf=bpf)
         return [word for word in line.split() if word.startswith("lsm=")]
 
     assert modules(bpf=False) == [f"lsm={uki.SECURITY_MODULES}"]
@@ -128,18 +129,18 @@ def test_the_security_module_bpf_is_there_when_a_unit_needs_it_alone() -> None:
 
 def test_a_definition_cannot_name_another_root_hash() -> None:
     with pytest.raises(InputError) as caught:
-        uki.command_line(Arch.AMD64, ROOT, ["quiet", f"adamant.usrhash={'0' * 64}"])
+        uki.command_line(Arch.AMD64, ROOT, ["quiet", f"adamant.usrhash={'0' * 64}"], Posture.GUARDED)
     assert caught.value.context == "$.kernel.arguments[1]"
 
 
 def test_only_the_build_says_where_the_root_is() -> None:
-    on_disk = uki.command_line(Arch.AMD64, ROOT, ["quiet"], root_on_disk=True).split()
-    in_ram = uki.command_line(Arch.AMD64, ROOT, ["quiet"]).split()
+    on_disk = uki.command_line(Arch.AMD64, ROOT, ["quiet"], Posture.OPEN).split()
+    in_ram = uki.command_line(Arch.AMD64, ROOT, ["quiet"], Posture.GUARDED).split()
     assert [word for word in on_disk if word not in in_ram] == ["adamant.root=disk"]
     with pytest.raises(InputError, match="kernel-argument-reserved"):
-        uki.command_line(Arch.AMD64, ROOT, ["adamant.root=disk"])
+        uki.command_line(Arch.AMD64, ROOT, ["adamant.root=disk"], Posture.GUARDED)
 
 
 def test_a_command_line_that_the_kernel_would_cut_is_refused() -> None:
     with pytest.raises(InputError, match="characters"):
-        uki.command_line(Arch.AMD64, ROOT, ["x" * 250] * 8)
+        uki.command_line(Arch.AMD64, ROOT, ["x" * 250] * 8, Posture.GUARDED)

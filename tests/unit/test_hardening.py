@@ -3,11 +3,12 @@
 import pytest
 
 from adamant.image import uki
-from adamant.model import hardening
+from adamant.model import hardening, sysctl
 from adamant.model.arch import Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
-from adamant.model.posture import Posture
+from adamant.model.posture import RULES, Posture
+from adamant.node import house
 
 ROOT = RootHash("ab" * 32)
 
@@ -44,3 +45,17 @@ def test_a_definition_may_not_weaken_a_hardened_kernel(word: str) -> None:
 
 def test_no_word_is_both_asked_and_not() -> None:
     assert not set(hardening.words(Arch.AMD64)) & set(hardening.NOT_ASKED)
+
+
+def test_a_hardened_image_sets_what_the_audit_asks_for_and_an_open_one_what_debian_does() -> None:
+    path = "usr/lib/sysctl.d/60-adamant-hardening.conf"
+    for posture in Posture:
+        made = {entry.path: entry.content for entry in house.house_files(posture, 1 << 30)}
+        assert (path in made) == RULES[posture].hardened
+    text = made[path]
+    assert text is not None
+    lines = sysctl.last(sysctl.parse(text.decode(), path))
+    found = {sysctl.name_of(name): line for name, line in lines.items()}
+    for setting in hardening.SETTINGS:
+        assert hardening.setting_wrong(setting, found[setting.name].value) == ""
+        assert found[setting.name].optional == setting.optional

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from adamant.api import node_pb2 as pb
 from adamant.model.errors import AdamantError
+from adamant.model.posture import FILE
 from adamant.node import efivars, mounts, reading, record, verity, version
 
 TABLE = """\
@@ -217,7 +218,7 @@ def test_any_os_release_is_read(text: str) -> None:
 def test_a_machine_says_which_image_it_runs(tmp_path: Path) -> None:
     for path, text in (
         (reading.RELEASE, "ID=debian\nIMAGE_ID=example\nIMAGE_VERSION=1.2\n"),
-        (version.POSTURE, "guarded\n"),
+        (FILE, "guarded\n"),
         ("etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

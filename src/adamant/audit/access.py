@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from adamant.audit.facts import ImageFacts, NodeFacts, names
-from adamant.audit.programs import SHELLS, called
+from adamant.audit.programs import called
 from adamant.audit.rule import Breach
+from adamant.compose.programs import SHELLS
 from adamant.core import limits
 
 LOGIN = names("agetty doas getty login mgetty mingetty newgrp pkexec sg su sudo sudoedit sulogin ssh-keysign")

@@ -15,6 +15,7 @@ from adamant.compose import entries, units
 from adamant.core import limits
 from adamant.model import hardening, sysctl
 from adamant.model.errors import VerificationError
+from adamant.model.posture import FILE
 from adamant.model.tree import Entry, Kind, Tree
 
 SIGNED = b"~Module signature appended~\n"
@@ -28,7 +29,7 @@ _SHELL_WORDS = (b"OPTIND", b"PS4", b"getopts")
 _KEY = re.compile(rb"(?m)^-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----\r?\n[A-Za-z0-9+/=:, -]{16}")
 _SEARCH = ("usr/sbin", "usr/bin")
 _EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
-_POSTURE, _STATUS = "usr/lib/adamant/posture", "usr/lib/dpkg/status"
+_STATUS = "usr/lib/dpkg/status"
 _SSHD, _SSHD_PARTS = "etc/ssh/sshd_config", "etc/ssh/sshd_config.d"
 
 
@@ -47,7 +48,7 @@ def read(tree: Tree) -> Contents:
         passwords=with_password(_text(tree, "etc/shadow"), _text(tree, "etc/passwd")),
         sshd=_sshd(tree) if has_sshd else None,
         packages=packages(_text(tree, _STATUS)),
-        posture=_text(tree, _POSTURE).strip(),
+        posture=_text(tree, FILE).strip(),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from adamant.audit.facts import ImageFacts, NodeFacts
 from adamant.audit.rule import Breach
+from adamant.model.posture import FILE
 
 
 def manifest(facts: ImageFacts) -> Iterator[Breach]:
@@ -15,9 +16,7 @@ def posture_image(facts: ImageFacts) -> Iterator[Breach]:
     """The image says the posture that the manifest says."""
     said = facts.inside().posture
     if said != facts.posture.value:
-        yield Breach(
-            "/usr/lib/adamant/posture", f"it says {said or 'nothing'}, the manifest says {facts.posture.value}"
-        )
+        yield Breach(f"/{FILE}", f"it says {said or 'nothing'}, the manifest says {facts.posture.value}")
 
 
 def sbom(facts: ImageFacts) -> Iterator[Breach]:

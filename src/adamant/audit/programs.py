@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 
 from adamant.audit.facts import Alias, Contents, ImageFacts, Program, names
 from adamant.audit.rule import Breach
+from adamant.compose.programs import SHELLS
 from adamant.model.posture import RULES
 
-SHELLS = names("ash bash busybox csh dash es fish ksh ksh93 lksh mksh posh rbash rc rzsh sash sh tcsh toybox yash zsh")
 INTERPRETERS = names(
     "awk bun deno erl expect gawk groovy guile java jjs jshell js lua luajit mawk nawk node nodejs ocaml original-awk "
     "perl php pypy python qjs r rscript ruby tclsh wish"

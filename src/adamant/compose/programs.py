@@ -1,8 +1,8 @@
 """Which programs an image does without, by its posture.
 
-Some nothing starts in any image. A posture without scripts has no interpreter but the one that is a library, and a
-posture without foreign programs has of the base only what its own units and agent start, no script, and no file that
-gives its user another's rights. What a person lists in the definition stays, except for scripts and such rights.
+Some nothing starts in any image. What else stays is for the rules of the posture (model/posture.py): interpreters,
+login programs, scripts, files that give their user another's rights, and programs of the base that nothing starts. What
+a person lists in the definition stays, but for scripts and such rights where the posture has none.
 """
 
 import posixpath
@@ -36,7 +36,13 @@ INTERPRETERS: dict[str, str] = {
 LOGIN: tuple[str, ...] = ("agetty", "login", "nologin", "runuser", "su", "sulogin", "systemd-sulogin-shell")
 """Programs by which people log in or become another, in any folder."""
 
-SHELLS = ("ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "rbash", "sash", "sh", "tcsh", "zsh")
+SHELLS = frozenset(
+    (
+        *("ash", "bash", "busybox", "csh", "dash", "es", "fish", "ksh", "ksh93", "lksh", "mksh", "posh", "rbash", "rc"),
+        *("rzsh", "sash", "sh", "tcsh", "toybox", "yash", "zsh"),
+    )
+)
+"""Programs that are shells, by name."""
 
 STARTED: dict[str, str] = {
     "usr/bin/containerd": "runs containers",
@@ -95,7 +101,7 @@ def require_none(tree: Tree, posture: Posture) -> None:
     if RULES[posture].foreign_programs:
         return
     for folder in ("usr/bin", "usr/sbin"):
-        for name in SHELLS:
+        for name in sorted(SHELLS):
             if f"{folder}/{name}" in tree:
                 raise InputError(
                     "shell-in-posture",
@@ -110,20 +116,20 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
     dropped = {path for path in UNUSED if path in tree}
     if rules.interpreters is not None:
         dropped |= {path for path in tree if any(_is(path, p) and of not in listed for p, of in INTERPRETERS.items())}
-    if not rules.host_shell:
+    if not rules.login_programs:
         dropped |= {path for path in tree if path.startswith(_FOLDERS) and posixpath.basename(path) in LOGIN}
     changed: list[Entry] = []
-    if not rules.foreign_programs:
-        for entry in _programs(tree):
-            if _is_script(entry):
-                if entry.path.startswith(_FOLDERS) and not entry.path.endswith(".py"):
-                    dropped.add(entry.path)
-                else:
-                    changed.append(replace(entry, mode=entry.mode & ~(_EXECUTABLE | _SET_ID)))
-            elif entry.package and entry.package not in listed and not _is_started(entry):
+    for entry in _programs(tree):
+        of_base = entry.package and entry.package not in listed
+        if not rules.scripts and _is_script(entry):
+            if entry.path.startswith(_FOLDERS) and not entry.path.endswith(".py"):
                 dropped.add(entry.path)
-            elif entry.mode & _SET_ID:
-                changed.append(replace(entry, mode=entry.mode & ~_SET_ID))
+            else:
+                changed.append(replace(entry, mode=entry.mode & ~(_EXECUTABLE | _SET_ID)))
+        elif not rules.foreign_programs and of_base and not _is_started(entry):
+            dropped.add(entry.path)
+        elif not rules.set_id and entry.mode & _SET_ID:
+            changed.append(replace(entry, mode=entry.mode & ~_SET_ID))
     dropped |= _links_to(tree, dropped)
     return Filtered(tuple(sorted(dropped)), tuple(changed))
 

@@ -29,7 +29,7 @@ from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
 from adamant.model.errors import InputError
 from adamant.model.manifest import Manifest
-from adamant.model.posture import RULES
+from adamant.model.posture import POLICY, RULES
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
 from adamant.node import house
@@ -131,7 +131,6 @@ class _Chain:
             ours = self._made(layers, tree_of_tools)
             composed = composing.compose(self._request(ours), layers, found, tree_of_tools, self.store, self.workers)
         self.findings = composed.findings
-        on_disk = RULES[image.posture].persistent_root
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
             system = _system(composed.tree)
             packed = pool.submit(
@@ -141,7 +140,7 @@ class _Chain:
                 composed.kernel,
                 tree_of_tools,
                 self.store,
-                root_on_disk=on_disk,
+                root_on_disk=RULES[image.posture].persistent_root,
             )
             usr = self._usr(composed.tree, tree_of_tools)
             program = packed.result()
@@ -152,7 +151,6 @@ class _Chain:
             image.kernel.arguments,
             image.posture,
             bpf=composed.restricts_file_systems,
-            root_on_disk=on_disk,
         )
         boot = self._uki(composed, program, line, tree_of_tools)
         made = artifacts.Made(
@@ -175,7 +173,7 @@ class _Chain:
         runner = runner_program.make_runner(self.image.arch, soname, house.programs(), tools_tree, self.store)
         found = [entries.file(runner_program.PATH, runner.read_bytes(), 0o755)]
         if RULES[self.image.posture].policy:
-            found.append(entries.file(policy.PATH, policy.make_policy(tools_tree, self.store).read_bytes()))
+            found.append(entries.file(POLICY, policy.make_policy(tools_tree, self.store).read_bytes()))
         return found
 
     def _request(self, made: Sequence[Entry]) -> ComposeRequest:

@@ -12,8 +12,6 @@ from adamant.core.store import Store
 from adamant.model.digest import sha256
 from adamant.packages.tools import ToolsTree
 
-PATH = "usr/lib/adamant/policy"
-"""Where an image has it."""
 _ABI = "etc/apparmor.d/abi/4.0"
 _FLAGS = ("--skip-kernel-load", "--skip-cache", "--config-file=/dev/null", "--warn=all", "--Werror")
 

@@ -62,16 +62,15 @@ def command_line(
     arch: Arch,
     root_hash: RootHash,
     arguments: Sequence[str],
-    posture: Posture = Posture.OPEN,
+    posture: Posture,
     *,
     bpf: bool = False,
-    root_on_disk: bool = False,
 ) -> str:
     """The kernel command line: consoles, our own arguments, the root hash, and those of the definition.
 
-    `posture` may add those of a hardened kernel (model/hardening.py), but for what the definition makes stronger.
-    `root_on_disk` says that `/` is on disk, `bpf` that a unit of the image needs the security module of that name. An
-    `lsm=` of the definition counts more.
+    `posture` says where `/` is, and may add the words of a hardened kernel (model/hardening.py), but for what the
+    definition makes stronger. `bpf` says that a unit of the image needs the security module of that name. An `lsm=` of
+    the definition counts more.
     Raises InputError when an argument would set what the build sets, or the line gets too long.
     """
     for index, argument in enumerate(arguments):
@@ -84,8 +83,9 @@ def command_line(
                 hint="remove it",
             )
     modules = f"lsm={SECURITY_MODULES}{',bpf' if bpf else ''}"
-    words = _hardening(arch, RULES[posture], arguments)
-    own = [f"{USRHASH}{root_hash}", *([f"{ROOT}disk"] if root_on_disk else [])]
+    rules = RULES[posture]
+    words = _hardening(arch, rules, arguments)
+    own = [f"{USRHASH}{root_hash}", *([f"{ROOT}disk"] if rules.persistent_root else [])]
     line = " ".join([*CONSOLES[arch], *OWN_ARGUMENTS, *words, modules, *own, *arguments])
     if len(line) >= limits.KERNEL_COMMAND_LINE:
         raise InputError(

@@ -263,6 +263,12 @@ def words(arch: Arch) -> list[str]:
     return [argument.word for argument in ARGUMENTS if arch in argument.arches]
 
 
+def sysctls() -> str:
+    """The settings as a file of sysctl.d(5), each with its reason."""
+    lines = [f"# {one.reason}\n{'-' if one.optional else ''}{one.name} = {one.values[0]}\n" for one in SETTINGS]
+    return "".join(lines)
+
+
 def parse_config(text: str) -> dict[str, str]:
     """Values of CONFIGS in a kernel's configuration (the file `config`), `n` for what is not set."""
     found = {}

@@ -1,7 +1,12 @@
 """Postures: how immutable a machine is. One table that builder, agent and audit read (docs/design.md, Postures)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+FILE = "usr/lib/adamant/posture"
+"""Where an image says which posture it was built for."""
+POLICY = "usr/lib/adamant/policy"
+"""Where an image has its policy of mandatory access control, if the posture has one; the initrd looks there."""
 
 
 class Posture(StrEnum):
@@ -39,6 +44,10 @@ class Rules:
     """Mandatory access control (node/policy/) confines the host and its containers, and is enforced."""
     any_config: bool
     """A machine config may set all but what Adamant owns; otherwise what model/machine/allowed.py lists."""
+    privileged_containers: bool
+    """A machine config may give a container all rights."""
+    config_files: bool
+    """A machine config may set files below `/etc`."""
     debug_containers: bool
     """An admin may run an image with the host's namespaces for a while."""
     shells: bool
@@ -78,77 +87,70 @@ class Rules:
 _RUN_TIME = frozenset({"/dev", "/proc", "/run", "/sys", "/tmp"})  # noqa: S108 - a mount point, no temporary file
 _KEPT = frozenset({"/efi", "/state", "/var"})
 
+_OPEN = Rules(
+    persistent_root=True,
+    host_shell=True,
+    foreign_programs=True,
+    policy=False,
+    any_config=True,
+    privileged_containers=True,
+    config_files=True,
+    debug_containers=True,
+    shells=True,
+    interpreters=None,
+    scripts=True,
+    package_managers=True,
+    development_tools=True,
+    login_programs=True,
+    remote_login=True,
+    set_id=True,
+    file_capabilities=True,
+    var_flags=frozenset(),
+    writable=None,
+    signed_boot=False,
+    lockdown=Lockdown.NONE,
+    signed_modules=False,
+    image_modules=False,
+    hardened=False,
+)
+_GUARDED = Rules(
+    persistent_root=False,
+    host_shell=False,
+    foreign_programs=True,
+    policy=True,
+    any_config=False,
+    privileged_containers=True,
+    config_files=True,
+    debug_containers=True,
+    shells=False,
+    interpreters=frozenset(),
+    scripts=True,
+    package_managers=False,
+    development_tools=False,
+    login_programs=False,
+    remote_login=False,
+    set_id=True,
+    file_capabilities=False,
+    var_flags=frozenset({"nodev", "nosuid"}),
+    writable=_RUN_TIME | _KEPT,
+    signed_boot=True,
+    lockdown=Lockdown.INTEGRITY,
+    signed_modules=True,
+    image_modules=True,
+    hardened=True,
+)
+
 RULES: dict[Posture, Rules] = {
-    Posture.OPEN: Rules(
-        persistent_root=True,
-        host_shell=True,
-        foreign_programs=True,
-        policy=False,
-        any_config=True,
-        debug_containers=True,
-        shells=True,
-        interpreters=None,
-        scripts=True,
-        package_managers=True,
-        development_tools=True,
-        login_programs=True,
-        remote_login=True,
-        set_id=True,
-        file_capabilities=True,
-        var_flags=frozenset(),
-        writable=None,
-        signed_boot=False,
-        lockdown=Lockdown.NONE,
-        signed_modules=False,
-        image_modules=False,
-        hardened=False,
-    ),
-    Posture.GUARDED: Rules(
-        persistent_root=False,
-        host_shell=False,
-        foreign_programs=True,
-        policy=True,
-        any_config=False,
-        debug_containers=True,
-        shells=False,
-        interpreters=frozenset(),
-        scripts=True,
-        package_managers=False,
-        development_tools=False,
-        login_programs=False,
-        remote_login=False,
-        set_id=True,
-        file_capabilities=False,
-        var_flags=frozenset({"nodev", "nosuid"}),
-        writable=_RUN_TIME | _KEPT,
-        signed_boot=True,
-        lockdown=Lockdown.INTEGRITY,
-        signed_modules=True,
-        image_modules=True,
-        hardened=True,
-    ),
-    Posture.SEALED: Rules(
-        persistent_root=False,
-        host_shell=False,
+    Posture.OPEN: _OPEN,
+    Posture.GUARDED: _GUARDED,
+    Posture.SEALED: replace(
+        _GUARDED,
         foreign_programs=False,
-        policy=True,
-        any_config=False,
-        debug_containers=False,
-        shells=False,
-        interpreters=frozenset(),
         scripts=False,
-        package_managers=False,
-        development_tools=False,
-        login_programs=False,
-        remote_login=False,
         set_id=False,
-        file_capabilities=False,
-        var_flags=frozenset({"nodev", "nosuid"}),
-        writable=_RUN_TIME | _KEPT,
-        signed_boot=True,
-        lockdown=Lockdown.INTEGRITY,
-        signed_modules=True,
-        image_modules=True,
-        hardened=True,
+        privileged_containers=False,
+        config_files=False,
+        debug_containers=False,
     ),
 }
+"""Sealed is guarded, and less."""

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
-from adamant.node import posture, record, version
+from adamant.model.posture import FILE
+from adamant.node import posture, record
 from adamant.node.reading import read_line, read_release, read_text
 
 TERMINAL = "dev/tty1"
@@ -204,7 +205,7 @@ def look(root: Path, answer: pb.HealthResponse, access: Access) -> Facts:
     return Facts(
         name=socket.gethostname(),
         image=f"{release.get('IMAGE_ID', '')} {release.get('IMAGE_VERSION', '')}".strip(),
-        posture=read_line(root / version.POSTURE),
+        posture=read_line(root / FILE),
         slot=slot,
         key=access.key,
         reach=access.reach,

@@ -14,9 +14,10 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 import adamant
+from adamant.model import hardening
 from adamant.model.digest import sha256
 from adamant.model.layout import verity_size
-from adamant.model.posture import RULES, Posture
+from adamant.model.posture import FILE, RULES, Posture
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Kind
 from adamant.node.resources.registry import KINDS
@@ -228,11 +229,13 @@ def house_files(posture: Posture, slot_size: int) -> list[Entry]:
     found = _files_below(data.joinpath("every"), "")
     found += _slots(slot_size)
     found += agent_files()
-    found.append(file("usr/lib/adamant/posture", f"{posture.value}\n".encode()))
+    found.append(file(FILE, f"{posture.value}\n".encode()))
     found += [link(f"etc/systemd/system-generators/{name}", "/dev/null") for name in sorted(GENERATORS)]
     found += [link(f"etc/systemd/system/{name}", "/dev/null") for name in sorted(MASKED)]
     found.append(link("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"))
     rules = RULES[posture]
+    if rules.hardened:
+        found.append(file("usr/lib/sysctl.d/60-adamant-hardening.conf", hardening.sysctls().encode()))
     found += _files_below(data.joinpath("disk-root" if rules.persistent_root else "ram-root"), "")
     found += _files_below(data.joinpath("shell" if rules.host_shell else "no-shell"), "")
     if not rules.host_shell:

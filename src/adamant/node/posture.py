@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from adamant.model.posture import RULES, Posture, Rules
+from adamant.model.posture import FILE, RULES, Posture, Rules
 from adamant.node.reading import read_line
-
-FILE = "usr/lib/adamant/posture"
 
 
 def read(root: Path) -> Posture:

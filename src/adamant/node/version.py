@@ -7,17 +7,17 @@ from pathlib import Path
 from adamant.api import node_pb2 as pb
 from adamant.model.arch import NAMES
 from adamant.model.errors import AdamantError
+from adamant.model.posture import FILE
 from adamant.model.version import ADAMANT
 from adamant.node.reading import read_line, read_release
 from adamant.node.systemd import Systemd
 
-POSTURE = "usr/lib/adamant/posture"
 _POSTURES = {"open": pb.POSTURE_OPEN, "guarded": pb.POSTURE_GUARDED, "sealed": pb.POSTURE_SEALED}
 
 
 def posture(root: Path) -> pb.Posture:
     """The posture that the image was built for."""
-    return _POSTURES.get(read_line(root / POSTURE), pb.POSTURE_UNSPECIFIED)
+    return _POSTURES.get(read_line(root / FILE), pb.POSTURE_UNSPECIFIED)
 
 
 def _systemd() -> str:

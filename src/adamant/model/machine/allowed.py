@@ -6,8 +6,6 @@ begin so. What is not listed is refused in the postures guarded and sealed; open
 
 from collections.abc import Mapping
 
-from adamant.model.posture import Posture
-
 SYSCTLS: Mapping[str, str] = {
     "fs.aio-max-nr": "asynchronous requests: databases",
     "fs.file-max": "open files",
@@ -143,12 +141,6 @@ ETC_OWNED: Mapping[str, str] = {
     "/etc/udev": "runs programs",
 }
 """Files and folders below /etc that no config may set, with the reason."""
-
-FILES_ALLOWED: frozenset[Posture] = frozenset({Posture.OPEN, Posture.GUARDED})
-"""Postures in which a config may set files below /etc."""
-
-UNITS_ALLOWED: frozenset[Posture] = frozenset({Posture.OPEN})
-"""Postures in which a config may add units."""
 
 
 def matches(name: str, table: Mapping[str, str]) -> bool:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 PACKAGES = "/usr/lib/python3/dist-packages"
 _VERBS = ("run", "clean")
-POLICY = "usr/lib/adamant/policy"
 PROFILE = "&adamant-container"
 """What confines a container where the image has a policy, unless it has all rights (node/policy/)."""
 
@@ -70,6 +69,7 @@ def prepare(ctr: "Ctr", spec: "Spec", root: Path) -> None:
 def argv(ctr: "Ctr", spec: "Spec", root: Path) -> list[str]:
     """The call that runs the container until its end, and removes it."""
     from adamant.model.machine.document import ContainerNetwork  # noqa: PLC0415
+    from adamant.model.posture import POLICY  # noqa: PLC0415
     from adamant.node.containers.spec import variables  # noqa: PLC0415
 
     words = ["run", "--rm", "--snapshotter", ctr.snapshotter]

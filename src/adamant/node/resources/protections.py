@@ -8,8 +8,7 @@ holds NAME=VALUE of what `model.hardening` looks at, from the configuration in t
 
 from adamant.api import resources_pb2 as pb
 from adamant.model.hardening import parse_config
-from adamant.model.posture import RULES, Lockdown, Posture
-from adamant.node import version
+from adamant.model.posture import FILE, RULES, Lockdown, Posture
 from adamant.node.reading import read_line
 from adamant.node.resources import kernel, keyed
 from adamant.node.resources.found import Found, Sources
@@ -45,7 +44,7 @@ def judge(state: str, wanted: Lockdown) -> str:
 def collect(sources: Sources) -> list[Found]:
     """Every protection."""
     root = sources.root
-    posture = read_line(root / version.POSTURE)
+    posture = read_line(root / FILE)
     rules = RULES[Posture(posture)] if posture in set(Posture) else None
     locked = lockdown(read_line(root / LOCKDOWN))
     signed = {"Y": ENFORCED, "1": ENFORCED, "N": ALLOWED, "0": ALLOWED}.get(read_line(root / SIGNATURES), "")

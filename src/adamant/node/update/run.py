@@ -23,7 +23,7 @@ from adamant.core import files  # noqa: E402
 from adamant.model.arch import NAMES  # noqa: E402
 from adamant.model.errors import AdamantError, BusyError, InputError  # noqa: E402
 from adamant.model.layout import SLOT_LABELS  # noqa: E402
-from adamant.model.posture import Posture  # noqa: E402
+from adamant.model.posture import FILE, Posture  # noqa: E402
 from adamant.model.version_order import compare  # noqa: E402
 from adamant.node import efivars, record  # noqa: E402
 from adamant.node.config import wanted  # noqa: E402
@@ -35,7 +35,6 @@ from adamant.node.update.esp import EspFolder  # noqa: E402
 from adamant.node.update.origin import HttpOrigin, Limited, Origin, Remote  # noqa: E402
 from adamant.node.update.sent import BASE, SOCKET, SentOrigin  # noqa: E402
 from adamant.node.update.stage import Progress, Staging  # noqa: E402
-from adamant.node.version import POSTURE  # noqa: E402
 from adamant.release import index as releases  # noqa: E402
 from adamant.release import patches  # noqa: E402
 from adamant.release.index import Index, Machine, Release  # noqa: E402
@@ -51,7 +50,7 @@ class Host:
         self.root = root
         fields = read_release(root)
         self.image, self.version = fields.get("IMAGE_ID", ""), fields.get("IMAGE_VERSION", "")
-        self.posture = Posture(read_line(root / POSTURE))
+        self.posture = Posture(read_line(root / FILE))
         machine = os.uname().machine
         self.arch = next(arch for arch, names in NAMES.items() if names.kernel == machine)
         self.esp = EspFolder(root / "efi")
