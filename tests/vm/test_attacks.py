@@ -49,7 +49,16 @@ signing:
   secureBoot: {{key: keys/secure-boot.key, certificate: keys/secure-boot.crt}}
 """
 LINE = re.compile(r"(?P<where>host|container) (?P<attempt>\S+) (?P<result>done|no)\b")
-OF_HOST = ("write:/proc", "write:/sys", "load-module", "kexec", "read:/dev", "read:/proc/kcore", "open-to-write")
+OF_HOST = (
+    "enter-profile",
+    "write:/proc",
+    "write:/sys",
+    "load-module",
+    "kexec",
+    "read:/dev",
+    "read:/proc/kcore",
+    "open-to-write",
+)
 """How those attempts begin that a container makes on its host; all else it would try on itself."""
 
 

@@ -19,6 +19,7 @@ DEFINITION = """\
 kind: Image
 name: crashing
 version: "1"
+posture: open  # where root may make the kernel panic
 profile: dev
 packages: [containerd, runc, python3]
 files:
@@ -27,8 +28,8 @@ units:
   - name: crash.service
     content: |
       [Unit]
-      Requires=state.mount var.mount
-      After=state.mount var.mount
+      Requires=state.mount
+      After=state.mount
       [Service]
       ExecStart=/usr/bin/python3 -u /usr/lib/probe/crash.py
       [Install]

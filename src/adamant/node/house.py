@@ -47,6 +47,7 @@ STARTED: dict[str, str] = {
     "adamant-config.service": "the machine's config",
     "adamant-arguments.service": "what the config adds to the kernel's command line",
     "adamant-etc.service": "what the config adds to /etc",
+    "adamant-policy.service": "nobody mounts over /etc after what the config adds to it",
     "adamant-modules.service": "kernel modules that the config names",
     "adamant-boot-mark.service": "tells a shutdown from a crash",
     "adamant-capture.socket": "captures of packets, which the agent may not make itself",

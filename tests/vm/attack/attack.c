@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -171,6 +172,54 @@ static void try_open(const char *what, const char *path, int flags)
 
 static const char *const places[] = { "/var", "/run", "/tmp", "/dev/shm", "/state" };
 
+/* What this program ends with when another has started it: 7 where it runs under the profile WANTED, if that is said. */
+static int started(void)
+{
+	const char *wanted = getenv("WANTED");
+	char label[128] = "";
+	int fd = open("/proc/self/attr/apparmor/current", O_RDONLY | O_CLOEXEC);
+
+	if (wanted == NULL)
+		return 7;
+	if (fd < 0 || read(fd, label, sizeof(label) - 1) < 0)
+		return errno;
+	return strncmp(label, wanted, strlen(wanted)) == 0 ? 7 : EACCES;
+}
+
+/* This program again, under another profile of the policy. */
+static void try_profile(const char *profile)
+{
+	static const char file[] = "/proc/self/attr/apparmor/exec";
+	char word[128];
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		snprintf(word, sizeof(word), "exec %s", profile);
+		if (write_file(file, 0, word, strlen(word)) < 0)
+			_exit(errno);
+		setenv("WANTED", profile, 1);
+		execl("/proc/self/exe", "attack", NULL);
+		_exit(errno);
+	}
+	waitpid(child, &status, 0);
+	errno = WEXITSTATUS(status);
+	tell("enter-profile", profile, errno == 7 ? 0 : -1);
+}
+
+/* Another root for every program of the host. */
+static void try_root(void)
+{
+	mkdir("/run/attack.root", 0755);
+	if (mount("tmpfs", "/run/attack.root", "tmpfs", 0, NULL) != 0 || chdir("/run/attack.root") != 0) {
+		tell("pivot-root", "", -1);
+		return;
+	}
+	tell("pivot-root", "", syscall(SYS_pivot_root, ".", "."));
+	chdir("/");
+	umount2("/run/attack.root", MNT_DETACH);
+}
+
 /* What an earlier boot has left is still there. */
 static void look(void)
 {
@@ -220,7 +269,7 @@ int main(int count, char **arguments)
 	int fd;
 
 	if (count < 2)
-		return 7;
+		return started();
 	prefix = arguments[1];
 
 	look();
@@ -241,6 +290,7 @@ int main(int count, char **arguments)
 	try_mount("overlay", "overlay", "/etc", "overlay", 0,
 		  "lowerdir=/etc,upperdir=/run/attack.upper,workdir=/run/attack.work");
 	if (count == 2) {
+		try_root();
 		tell("unmount", "/etc", umount2("/etc", MNT_DETACH));
 		tell("unmount", "/usr", umount2("/usr", MNT_DETACH));
 	}
@@ -268,6 +318,9 @@ int main(int count, char **arguments)
 	try_write("write", "/sys/kernel/security/apparmor/.remove", "adamant-host");
 	try_write("write", "/sys/kernel/security/lockdown", "none");
 	try_write("write", "/proc/self/attr/apparmor/current", "changeprofile unconfined");
+	try_profile("adamant-layer");
+	try_profile("adamant-containerd");
+	try_profile("unconfined");
 	try_open("read", "/dev/mem", O_RDONLY);
 	try_open("read", "/proc/kcore", O_RDONLY);
 	try_open("read", "/dev/port", O_RDONLY);
