@@ -4,12 +4,13 @@ A rule that says that two contents mean the same proves it on them. `conditional
 on the computer that runs the oracle.
 """
 
+import fnmatch
 import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adamant.compose import nodes, presets, relocate
+from adamant.compose import nodes, presets, programs, relocate
 from adamant.model.posture import Posture
 from tests.oracle import bytecode
 from tests.oracle.compare import Difference
@@ -276,6 +277,14 @@ RULES = (
         "theirs",
         rf"{_UNITS}/[^/]*\.wants/(getty@tty1\.service|{_any_of(presets.not_in(Posture.GUARDED))})|{_UNITS}/sshd\.service|usr/lib/systemd/system-generators/systemd-(debug|getty|ssh)-generator",
     ),
+    Rule("programs-unused", "see programs.UNUSED", "theirs", _any_of(list(programs.UNUSED))),
+    Rule(
+        "interpreters-of-the-base",
+        "the posture has none but those that the definition lists; see programs.INTERPRETERS",
+        "theirs",
+        "|".join(fnmatch.translate(path) for path in programs.INTERPRETERS) + "|usr/bin/[an]awk",
+    ),
+    Rule("login-programs", "the posture has none", "theirs", rf"usr/(.*/)?({_any_of(list(programs.LOGIN))})"),
     Rule(
         "host-keys",
         "made at the first boot and kept in the state, by units of ours",

@@ -42,7 +42,7 @@ units:
       After=multi-user.target
       [Service]
       Type=oneshot
-      ExecStart=/usr/lib/probe/attack host{gently}
+      ExecStart=/usr/lib/probe/attack host
       [Install]
       WantedBy=multi-user.target
 signing:
@@ -75,8 +75,7 @@ def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         adamant("keys", "init", image / "keys")
         (image / "attack").write_bytes(b"")
         (image / "changed.ko").write_bytes(b"")
-        gently = " gently" if RULES[posture].persistent_root else ""
-        (image / "adamant.yaml").write_text(DEFINITION.format(posture=posture.value, gently=gently))
+        (image / "adamant.yaml").write_text(DEFINITION.format(posture=posture.value))
         adamant("lock", "-C", image)
         _make_program(image)
         _change_module(image)

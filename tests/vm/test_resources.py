@@ -102,8 +102,7 @@ def test_the_commands_of_the_guide_work(machine: Machine) -> None:
 
 
 def test_an_agent_that_was_asked_for_everything_stays_small(machine: Machine) -> None:
-    agent = [
-        item["actual"] for item in _get("processes").values() if "adamant/node/launch.py" in item["actual"]["command"]
-    ]
+    processes = [item["actual"] for item in _get("processes").values()]
+    agent = [process for process in processes if "/usr/lib/adamant/run agent" in process["command"]]
     assert [item["user"] for item in agent] == ["root"]
     assert 8 << 20 < agent[0]["memory_bytes"] < REST_BYTES

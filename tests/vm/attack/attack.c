@@ -207,17 +207,29 @@ static void try_profile(const char *profile)
 	tell("enter-profile", profile, errno == 7 ? 0 : -1);
 }
 
-/* Another root for every program of the host. */
+/* Another root, and no /etc and /usr: for this program alone, in a name space of its own, which the policy does not tell
+ * from the host's. A machine that allows it lives on. */
 static void try_root(void)
 {
-	mkdir("/run/attack.root", 0755);
-	if (mount("tmpfs", "/run/attack.root", "tmpfs", 0, NULL) != 0 || chdir("/run/attack.root") != 0) {
-		tell("pivot-root", "", -1);
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child > 0) {
+		waitpid(child, NULL, 0);
 		return;
 	}
-	tell("pivot-root", "", syscall(SYS_pivot_root, ".", "."));
-	chdir("/");
-	umount2("/run/attack.root", MNT_DETACH);
+	if (unshare(CLONE_NEWNS) == 0)
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	tell("unmount", "/etc", umount2("/etc", MNT_DETACH));
+	tell("unmount", "/usr", umount2("/usr", MNT_DETACH));
+	mkdir("/run/attack.root", 0755);
+	if (mount("tmpfs", "/run/attack.root", "tmpfs", 0, NULL) == 0 && chdir("/run/attack.root") == 0)
+		tell("pivot-root", "", syscall(SYS_pivot_root, ".", "."));
+	else
+		tell("pivot-root", "", -1);
+	fflush(stdout);
+	_exit(0);
 }
 
 /* What an earlier boot has left is still there. */
@@ -289,11 +301,7 @@ int main(int count, char **arguments)
 		  "lowerdir=/usr,upperdir=/run/attack.upper,workdir=/run/attack.work");
 	try_mount("overlay", "overlay", "/etc", "overlay", 0,
 		  "lowerdir=/etc,upperdir=/run/attack.upper,workdir=/run/attack.work");
-	if (count == 2) {
-		try_root();
-		tell("unmount", "/etc", umount2("/etc", MNT_DETACH));
-		tell("unmount", "/usr", umount2("/usr", MNT_DETACH));
-	}
+	try_root();
 
 	for (size_t i = 0; i < COUNT(places); i++)
 		try_run(places[i]);
