@@ -282,9 +282,9 @@ RULES = (
         "interpreters-of-the-base",
         "the posture has none but those that the definition lists; see programs.INTERPRETERS",
         "theirs",
-        "|".join(fnmatch.translate(path) for path in programs.INTERPRETERS) + "|usr/bin/[an]awk",
+        "|".join(fnmatch.translate(path) for path in programs.INTERPRETERS) + "|usr/bin/n?awk",
     ),
-    Rule("login-programs", "the posture has none", "theirs", rf"usr/(.*/)?({_any_of(list(programs.LOGIN))})"),
+    Rule("login-programs", "the posture has none", "theirs", rf"usr/(.*/)?({_any_of(list(programs.LOGIN))}|getty)"),
     Rule(
         "host-keys",
         "made at the first boot and kept in the state, by units of ours",
