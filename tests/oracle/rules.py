@@ -257,6 +257,12 @@ RULES = (
         "var/lib/dbus/machine-id",
     ),
     Rule("runlevels", "links for System V init, which an image does not have", "theirs", r"etc/rc[0-6S]\.d/.*"),
+    Rule(
+        "early",
+        "see early.py: files to read ahead, and no libbpf for PID 1",
+        "ours",
+        r"usr/lib/adamant/(ahead|pid1(/.*)?)",
+    ),
     # Units
     Rule("preset", "our own, that enables what is linked and no more", "ours", re.escape(presets.PRESET)),
     Rule(
