@@ -100,7 +100,7 @@ def _paths(*parts: str) -> list[str]:
 def test_a_reset_takes_what_is_named_and_nothing_else() -> None:
     assert _paths("config") == ["/state/adamant/config"]
     assert _paths("identity") == ["/state/adamant/identity"]
-    assert _paths("containers") == ["/var/lib/containerd", "/var/lib/cni"]
+    assert _paths("containers") == ["/var/lib/containerd", "/var/lib/host-containerd", "/var/lib/cni"]
     assert _paths("var") == ["/var"]
     assert all("log" in path or "pstore" in path or "crash" in path for path in _paths("logs"))
 
