@@ -103,9 +103,11 @@ def test_each_kind_runs_under_a_profile_of_its_own_unless_it_has_all_rights(root
 def test_host_containers_may_what_others_may_and_containerd_may_start_both() -> None:
     sources = {name: text.decode() for name, text in policy.sources().items()}
     rules = {name: [line for line in text.splitlines() if line[:1] != "#"] for name, text in sources.items()}
-    others = "\n".join(rules["container.apparmor"]).replace("adamant-containerd", "RUNTIME")
-    own = "\n".join(rules["host-container.apparmor"]).replace("adamant-containerd", "RUNTIME")
-    assert own == others.replace("adamant-container", "adamant-host-container")
+    others, own = ("\n".join(rules[name]) for name in ("container.apparmor", "host-container.apparmor"))
+    stack = '"adamant-container//&adamant-containerd"'
+    assert others.count(stack) == 2
+    expected = others.replace(stack, '"adamant-containerd//&adamant-host-container"')
+    assert own == expected.replace("profile adamant-container ", "profile adamant-host-container ")
     for runtime in RUNTIMES.values():
         assert f"\nprofile {runtime.profile[1:]} " in "".join(sources.values())
     assert "change_profile -> &adamant-{,host-}container," in sources["containerd.apparmor"]
