@@ -119,6 +119,12 @@ def test_both_kinds_run_each_in_a_containerd_of_its_own(machine: str) -> None:
     assert "eyes runs" in checks
 
 
+def test_the_audit_has_nothing_to_say_of_them(machine: str) -> None:
+    done = adamant("node", "-c", machine, "audit", "--json", check=False)
+    assert done.returncode in {0, 3}, "3: the image has a probe, which is no program of Adamant's"
+    assert not re.search(r"host-containerd|host-containers|adamant-(blind|eyes|web)", done.stdout), done.stdout
+
+
 def test_a_container_without_words_sees_nothing_of_the_host(machine: str) -> None:
     seen, text = _said("blind"), _log("blind")
     assert set(seen["links"].split()) <= {"lo", "tunl0", "sit0", "gre0"}
