@@ -289,7 +289,7 @@ def test_a_container_runs_in_the_containerd_of_its_kind(root: Path) -> None:
     assert made.files[f"{folder}/agent.env"] == File(b"TOKEN=hush\n", 0o600)
 
 
-def test_other_limits_restart_no_host_container(root: Path) -> None:
+def test_other_limits_restart_nothing(root: Path) -> None:
     old, new = _render(root, HOST_CONTAINERS), _render(root, HOST_CONTAINERS.replace("256M", "300M"))
     assert [str(action) for action in plan.make((), old, new).actions] == ["daemon-reload"]
     alone = _render(root, "hostContainers: {limits: {memory: 300M}}")
