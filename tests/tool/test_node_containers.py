@@ -1,6 +1,7 @@
 """Containers of a config by a real containerd, from a real registry: image, rights, folders, and how they end."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ from adamant.node.config.host import Host
 from adamant.node.config.rendered import Rendered
 from adamant.node.containerd.ctr import Ctr
 from adamant.node.containers import run, spec
+from adamant.node.containers.runtime import HOST, WORKLOAD, Runtime
 from adamant.node.debug.ctr import Ctr as DebugCtr
 from adamant.node.systemd import Systemd
 from tests.tool import containerd as real
@@ -33,12 +35,14 @@ class Machine(NamedTuple):
     root: Path
     ctr: Ctr
     port: int
+    runtime: Runtime = WORKLOAD
 
     def configure(self, *containers: str) -> Rendered:
-        """Put a config with these containers in place."""
+        """Put a config with these containers in place, of the kind that `runtime` has."""
+        listed = f"containers: [{', '.join(containers)}]"
         text = (
             f"registries: [{{host: reg.lan, mirrors: ['http://127.0.0.1:{self.port}'], fallback: false}}]\n"
-            f"containers: [{', '.join(containers)}]\n"
+            f"{f'hostContainers: {{{listed}}}' if self.runtime is HOST else listed}\n"
         )
         wire = to_wire(yaml.read(b"kind: Machine\n" + text.encode(), "machine.yaml"))
         made = rendering.renderer(self.root)(wire)
@@ -47,9 +51,10 @@ class Machine(NamedTuple):
 
     def start(self, name: str) -> "subprocess.Popen[bytes]":
         """What the program of the unit comes to."""
-        wanted = spec.read(self.root, name)
-        run.prepare(self.ctr, wanted, self.root)
-        return subprocess.Popen(run.argv(self.ctr, wanted, self.root), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wanted = spec.read(self.root, self.runtime, name)
+        run.prepare(self.ctr, self.runtime, wanted, self.root)
+        words = run.argv(self.ctr, self.runtime, wanted, self.root)
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def output(self, name: str) -> tuple[int, str]:
         """How a container ended, and what it wrote."""
@@ -72,14 +77,24 @@ def served(tmp_path_factory: pytest.TempPathFactory, lock: Lock, cache: Path) ->
 
 @pytest.fixture
 def machine(tmp_path: Path, served: tuple[Containerd, int]) -> Iterator[Machine]:
+    yield from _machine(tmp_path, served, WORKLOAD)
+
+
+@pytest.fixture
+def host(tmp_path: Path, served: tuple[Containerd, int]) -> Iterator[Machine]:
+    """The same, whose containers are host containers."""
+    yield from _machine(tmp_path, served, HOST)
+
+
+def _machine(tmp_path: Path, served: tuple[Containerd, int], runtime: Runtime) -> Iterator[Machine]:
     containerd, port = served
     (tmp_path / "usr/lib/adamant").mkdir(parents=True)
     (tmp_path / "usr/lib/adamant/posture").write_text("guarded\n")
     mirrors = str(tmp_path / "run/adamant/containerd/certs.d")
-    folder = tmp_path / spec.FOLDER
+    folder = tmp_path / runtime.specs
     folder.mkdir(parents=True)
-    ctr = Ctr(spec.NAMESPACE, folder, containerd.ctr, containerd.common, "native", mirrors)
-    yield Machine(tmp_path, ctr, port)
+    ctr = Ctr(runtime.namespace, folder, containerd.ctr, containerd.common, "native", mirrors)
+    yield Machine(tmp_path, ctr, port, runtime)
     for name in ctr.ask("list", "containers", "ls", "-q"):
         ctr.remove(name)
     ctr.forget(ctr.images())
@@ -160,7 +175,7 @@ def test_an_image_that_no_container_wants_is_removed(machine: Machine) -> None:
 def test_an_image_that_is_nowhere_is_told_by_its_name(machine: Machine) -> None:
     machine.configure("{name: web, image: 'reg.lan/lib/none:1'}")
     with pytest.raises(AdamantError) as caught:
-        run.prepare(machine.ctr, spec.read(machine.root, "web"), machine.root)
+        run.prepare(machine.ctr, WORKLOAD, spec.read(machine.root, WORKLOAD, "web"), machine.root)
     assert caught.value.reference == "image-pull"
     assert "reg.lan/lib/none:1" in str(caught.value)
 
@@ -178,6 +193,34 @@ def test_a_debug_session_takes_its_image_from_the_same_mirror(machine: Machine) 
 def test_a_secret_variable_lies_where_root_alone_reads_it(machine: Machine) -> None:
     made = machine.configure(f"{{name: web, image: '{IMAGE}', environment: {{TOKEN: hush}}}}")
     holding = [path for path, file in made.files.items() if b"hush" in file.data]
-    assert holding == [spec.variables("web")]
+    assert holding == [WORKLOAD.variables("web")]
     assert (machine.root / holding[0]).stat().st_mode & 0o777 == 0o600
-    assert not any("hush" in word for word in run.argv(machine.ctr, spec.read(machine.root, "web"), machine.root))
+    wanted = spec.read(machine.root, WORKLOAD, "web")
+    assert not any("hush" in word for word in run.argv(machine.ctr, WORKLOAD, wanted, machine.root))
+
+
+LOOK = "ls /host; ls /var/log/journal; cat /proc/net/dev; ls /proc; touch /host/etc/x /host/usr/x /var/log/journal/x"
+
+
+def _look(host: Machine, *sees: str) -> str:
+    host.configure(json.dumps({"name": "a", "image": IMAGE, "command": ["sh", "-c", LOOK], "sees": sees}))
+    return host.output("a")[1]
+
+
+def test_a_host_container_sees_what_its_words_show_and_may_only_read_it(host: Machine) -> None:
+    for path in ("etc/hostname", "usr/lib/os-release", "var/log/journal/0123/system.journal"):
+        (host.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (host.root / path).touch()
+    links = {path.name for path in Path("/sys/class/net").iterdir()} - {"lo", "tunl0", "sit0", "gre0"}
+    mine = str(os.getpid())
+
+    nothing = _look(host)
+    assert not {"etc", "usr"} & set(nothing.split())
+    assert "ls: /var/log/journal: No such file" in nothing
+    assert not any(f"{link}:" in nothing for link in links)
+    assert mine not in nothing.split()
+
+    everything = _look(host, "journal", "network", "processes", "root")
+    assert {"etc", "usr", "0123", mine} <= set(everything.split())
+    assert all(f"{link}:" in everything for link in links)
+    assert everything.count("Read-only file system") == 3

@@ -6,7 +6,7 @@ from adamant.core.store import Store
 from adamant.image import policy
 from adamant.packages.tools import ToolsTree
 
-PROFILES = (b"adamant-host", b"adamant-layer", b"adamant-containerd", b"adamant-container")
+PROFILES = (b"adamant-host", b"adamant-layer", b"adamant-containerd", b"adamant-container", b"adamant-host-container")
 
 
 def test_it_compiles_without_a_warning_to_the_same_bytes_everywhere(tree: ToolsTree, tmp_path: Path) -> None:

@@ -35,6 +35,9 @@ kernel: {sysctls: {vm.max_map_count: "262144"}, modules: [br_netfilter], argumen
 volumes: [{name: data, disk: {serial: ABC}, filesystem: xfs}]
 files: [{path: /etc/app/key, secret: {credential: app.key}, mode: "0600"}]
 units: [{name: containerd.service, dropIn: "[Service]"}]
+hostContainers:
+  limits: {cpuWeight: 10, memory: 256M}
+  containers: [{name: collector, image: reg.lan/collector:1, sees: [journal, root], environment: {KEY: swordfish}}]
 health: [{name: web, container: web}, {name: db, tcp: {host: db.lan, port: 5432}}]
 update: {repository: https://releases.lan, channel: beta, window: {days: [sun], start: "03:00", length: 2h}}
 certificates: {names: [host-1.example], revoked: [{fingerprint: %s, name: mary}]}
@@ -123,6 +126,26 @@ BAD = [
     ("health: [{name: a}]", "health-kind"),
     ("health: [{name: a, container: b}]", "health-container"),
     ("containers: [{name: a, image: nginx}]", "document-invalid"),
+    ("hostContainers: {limits: {memory: 64M}}", "host-memory"),
+    ("hostContainers: {limits: {cpuWeight: 101}}", "document-invalid"),
+    ("hostContainers: {limits: {tasks: 1}}", "document-invalid"),
+    ("hostContainers: {containers: [{name: a, image: x.io/a, sees: [sockets]}]}", "document-invalid"),
+    ("hostContainers: {containers: [{name: a, image: x.io/a, network: host}]}", "document-invalid"),
+    ("hostContainers: {containers: [{name: a, image: x.io/a, environment: {A: (secret)}}]}", "secret-masked"),
+    (
+        "hostContainers: {containers: [{name: a, image: x.io/a, mounts: [{source: /var/lib/host-containerd, "
+        "target: /x}]}]}",
+        "not-in-posture",
+    ),
+    (
+        "containers: [{name: a, image: x.io/a, mounts: [{source: /var/lib/host-containerd, target: /x}]}]",
+        "not-in-posture",
+    ),
+    (
+        "containers: [{name: a, image: x.io/a}]\nhostContainers: {containers: [{name: a, image: x.io/a}]}",
+        "listed-twice",
+    ),
+    ("units: [{name: host-containerd.service, dropIn: x}]", "unit-owned"),
     ("containers: [{name: a, image: x.io/a, mounts: [{source: /usr, target: /x}]}]", "document-invalid"),
 ]
 
@@ -137,6 +160,9 @@ def test_the_posture_says_what_a_config_may_do() -> None:
     privileged = "containers: [{name: a, image: x.io/a, privileged: true}]"
     assert refused(privileged, Posture.SEALED).reference == "not-in-posture"
     machine(privileged)
+    host = "hostContainers: {containers: [{name: a, image: x.io/a, privileged: true}]}"
+    assert refused(host, Posture.SEALED).context == "$.hostContainers.containers"
+    machine(host)
     open_only = "units: [{name: x.service, content: x}]\nusers: [{name: a, authorizedKeys: [ssh-ed25519 AAAA]}]"
     check(documents.decode(f"kind: Machine\n{open_only}".encode(), Machine, "m")[0], Posture.OPEN)
 
@@ -285,9 +311,11 @@ def test_a_misspelt_path_names_the_near_one() -> None:
 
 def test_every_section_of_a_config_belongs_to_an_area() -> None:
     for field in fields(Machine):
-        if field.encode_name not in {"apiVersion", "network", "kernel", "time", "certificates"}:
+        if field.encode_name not in {"apiVersion", "network", "kernel", "time", "certificates", "hostContainers"}:
             assert areas.area_of(field.encode_name), field.encode_name
     for section in ("network.interfaces", "network.dns", "kernel.sysctls", "kernel.modules", "kernel.arguments"):
+        assert areas.area_of(section), section
+    for section in ("hostContainers.limits", "hostContainers.containers"):
         assert areas.area_of(section), section
     for section in ("time.servers", "time.zone", "certificates.trusted", "certificates.revoked", "certificates.names"):
         assert areas.area_of(section), section

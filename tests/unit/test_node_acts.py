@@ -57,6 +57,7 @@ def test_only_services_sockets_and_timers_are_touched(name: str) -> None:
     [
         ("stop", "adamant-agent.service"),
         ("start", "adamant-reset.service"),
+        ("stop", "adamant-container@web.service"),
         ("start", "adamant-debug.socket"),
         ("restart", "dbus.service"),
         ("start", "systemd-poweroff.service"),
@@ -76,7 +77,12 @@ def test_what_would_end_the_machine_s_work_is_refused_with_the_reason(verb: str,
 
 @pytest.mark.parametrize(
     ("verb", "unit"),
-    [("restart", "adamant-agent.service"), ("stop", "containerd.service"), ("restart", "systemd-networkd.service")],
+    [
+        ("restart", "adamant-agent.service"),
+        ("restart", "adamant-container@web.service"),
+        ("stop", "containerd.service"),
+        ("restart", "systemd-networkd.service"),
+    ],
 )
 def test_all_else_may_be_done(verb: str, unit: str) -> None:
     acting.check(verb, unit)  # type: ignore[arg-type]
@@ -100,7 +106,7 @@ def _paths(*parts: str) -> list[str]:
 def test_a_reset_takes_what_is_named_and_nothing_else() -> None:
     assert _paths("config") == ["/state/adamant/config"]
     assert _paths("identity") == ["/state/adamant/identity"]
-    assert _paths("containers") == ["/var/lib/containerd", "/var/lib/cni"]
+    assert _paths("containers") == ["/var/lib/containerd", "/var/lib/host-containerd", "/var/lib/cni"]
     assert _paths("var") == ["/var"]
     assert all("log" in path or "pstore" in path or "crash" in path for path in _paths("logs"))
 

@@ -15,7 +15,15 @@ KEY = "-----BEGIN " + "EC PRIVATE KEY-----\nabc\n"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for folder in ("usr/lib", "etc", "state/secrets", "state/adamant/identity", "run/credentials/x", "var"):
+    for folder in (
+        "usr/lib",
+        "etc",
+        "state/secrets",
+        "state/adamant/identity",
+        "run/credentials/x",
+        "run/adamant/containers",
+        "var",
+    ):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "usr/lib/os-release").write_text("ID=adamant\n")
     (tmp_path / "etc/os-release").symlink_to("../usr/lib/os-release")
@@ -55,7 +63,14 @@ def test_what_is_no_plain_absolute_path_is_refused(root: Path, path: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/state/secrets/token", "/state/adamant/identity/key", "/run/credentials/x/y", "/etc/shadow"]
+    "path",
+    [
+        "/state/secrets/token",
+        "/state/adamant/identity/key",
+        "/run/credentials/x/y",
+        "/etc/shadow",
+        "/run/adamant/containers/a.env",
+    ],
 )
 def test_what_is_secret_by_its_place_is_not_given(root: Path, path: str) -> None:
     with pytest.raises(AdamantError) as caught:

@@ -166,6 +166,17 @@ def test_an_image_without_containerd_has_no_such_check() -> None:
     assert "containerd" not in _states(GOOD._replace(containerd=None))
 
 
+HOST_CONTAINERD = CONTAINERD._replace(name="host-containerd.service")
+
+
+def test_the_containerd_of_host_containers_must_run_where_the_config_has_one() -> None:
+    assert _states(GOOD._replace(host_containerd=HOST_CONTAINERD))["host-containerd"] == OK
+    dead = GOOD._replace(host_containerd=HOST_CONTAINERD._replace(active="inactive"))
+    assert _changed(dead) == {"host-containerd": FAILING}
+    assert _changed(dead._replace(system="starting"))["host-containerd"] == WAITING
+    assert "host-containerd" not in _states(GOOD)
+
+
 def test_a_clock_that_no_server_has_set_is_no_fault() -> None:
     assert _states(GOOD._replace(synchronised=False))["time"] == OK
 

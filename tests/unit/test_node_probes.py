@@ -6,6 +6,7 @@ import pytest
 
 from adamant.model.machine.document import HealthCheck, HttpCheck, TcpCheck
 from adamant.node import probes
+from adamant.node.containers.runtime import HOST, WORKLOAD
 from adamant.node.health import FAILING
 from adamant.node.systemd import Systemd
 
@@ -30,6 +31,15 @@ def test_a_check_that_cannot_be_made_does_not_hold(
     assert found.name == f"config:{check.name}"
     assert found.state == FAILING
     assert why in found.message
+
+
+def test_a_container_is_looked_for_where_the_config_has_it(tmp_path: Path) -> None:
+    (tmp_path / HOST.spec("agent")).parent.mkdir(parents=True)
+    (tmp_path / HOST.spec("agent")).write_text("{}")
+    checks = [HealthCheck("a", container="agent"), HealthCheck("w", container="web")]
+    agent, web = probes.run(checks, tmp_path)
+    assert HOST.unit in agent.message
+    assert f" {WORKLOAD.unit}" in web.message
 
 
 def test_names_of_ours_cannot_be_taken() -> None:

@@ -237,9 +237,71 @@ def test_a_container_that_nobody_starts_again_may_end_and_not_fail(
     assert (not forgotten.reason) == (restart != "always")
 
 
+HOST_CONTAINERS = """
+containers: [{name: web, image: reg.lan/web:1}]
+hostContainers:
+  limits: {cpuWeight: 20, memory: 256M, tasks: 100}
+  containers:
+    - {name: collector, image: "reg.lan/collector:1", sees: [journal], restart: on-failure}
+    - {name: agent, image: "reg.lan/agent:1", sees: [network], environment: {TOKEN: hush}}
+"""
+
+
+def test_host_containers_bring_their_containerd_and_their_slices_and_take_them_away(root: Path) -> None:
+    made, without = _render(root, HOST_CONTAINERS), _render(root, "containers: [{name: web, image: reg.lan/web:1}]")
+    of_host = {"adamant-container@agent.service", "adamant-container@collector.service", "host-containerd.service"}
+    assert made.started == {"adamant-container@web.service", *of_host}
+    assert made.ending == {"adamant-container@collector.service"}
+    assert "\nCPUWeight=20\nMemoryMax=75%\n" in _text(made, "/host.slice")
+    assert "\nMemoryMax=268435456\nTasksMax=100\n" in _text(made, "/host-containers.slice")
+    assert [str(action) for action in plan.make((), made, without).actions] == [
+        "stop adamant-container@agent.service",
+        "stop adamant-container@collector.service",
+        "stop host-containerd.service",
+        "stop host-containers.slice",
+        "stop host.slice",
+        "daemon-reload",
+    ]
+    assert not any("host" in path for path in without.files)
+
+
+def test_a_container_runs_in_the_containerd_of_its_kind(root: Path) -> None:
+    made = _render(root, HOST_CONTAINERS)
+    kinds = {
+        "agent": ("host-containerd", "host-containers.slice"),
+        "collector": ("host-containerd", "host-containers.slice"),
+        "web": ("containerd", "system.slice"),
+    }
+    for name, (containerd, slice_) in kinds.items():
+        lines = _text(made, f"adamant-container@{name}.service.d/50-adamant-config.conf").splitlines()
+        wanted = [f"Environment=CONTAINERD={containerd}", f"Slice={slice_}"]
+        wanted += [f"Requires={containerd}.service", f"After={containerd}.service"]
+        assert [line for line in lines if line.startswith(("Env", "Slice", "Req", "After"))] == [
+            *wanted[2:],
+            *wanted[:2],
+        ]
+    folder = "run/adamant/host-containers"
+    specs = {name: json.loads(made.files[f"{folder}/{name}.json"].data) for name in ("agent", "collector")}
+    assert {name: (spec["network"], spec["sees"]) for name, spec in specs.items()} == {
+        "agent": ("host", ["network"]),
+        "collector": ("none", ["journal"]),
+    }
+    assert made.files[f"{folder}/agent.env"] == File(b"TOKEN=hush\n", 0o600)
+
+
+def test_other_limits_restart_nothing(root: Path) -> None:
+    old, new = _render(root, HOST_CONTAINERS), _render(root, HOST_CONTAINERS.replace("256M", "300M"))
+    assert [str(action) for action in plan.make((), old, new).actions] == ["daemon-reload"]
+    alone = _render(root, "hostContainers: {limits: {memory: 300M}}")
+    assert alone == NOTHING, "limits of nothing cost nothing"
+
+
 def test_a_variable_of_several_lines_is_refused(root: Path) -> None:
     with pytest.raises(InputError, match="variable-lines"):
         _render(root, 'containers: [{name: web, image: reg.lan/web:1, environment: {A: "1\\n2"}}]')
+    with pytest.raises(InputError) as caught:
+        _render(root, 'hostContainers: {containers: [{name: a, image: reg.lan/a:1, environment: {A: "1\\n2"}}]}')
+    assert caught.value.context == "$.hostContainers.containers[0].environment.A"
 
 
 def test_users_are_records_below_run_and_need_nothing_to_be_restarted(root: Path) -> None:

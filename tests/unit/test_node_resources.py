@@ -16,6 +16,7 @@ from adamant.core import limits
 from adamant.model import sysctl
 from adamant.model.errors import AdamantError, InputError
 from adamant.node.containerd import containers_pb2, images_pb2, tasks_pb2
+from adamant.node.containers.runtime import HOST, WORKLOAD
 from adamant.node.mounts import Mount
 from adamant.node.resources import (
     accounts,
@@ -656,10 +657,13 @@ def test_containers_have_the_state_of_their_task_and_masked_labels() -> None:
         containers_pb2.Container(id="b"),
     ]
     tasks = [tasks_pb2.Process(container_id="a", pid=7, status=tasks_pb2.STATUS_RUNNING)]
-    found = _by_name(containers.containers("k8s.io", made, tasks))
+    found = _by_name(containers.containers(WORKLOAD, "k8s.io", made, tasks))
     assert (found["k8s.io/a"].state, found["k8s.io/a"].pid) == ("running", 7)
     assert dict(found["k8s.io/a"].labels) == {"x": "1", "db.password": masking.MASK}
     assert found["k8s.io/b"].state == "none"
+    assert {one.containerd for one in found.values()} == {"containerd"}
+    (image,) = _by_name(containers.images(HOST, "host", [images_pb2.Image(name="x")])).values()
+    assert image.containerd == "host-containerd"
 
 
 def test_containerd_has_the_numbers_of_its_own_api() -> None:
@@ -676,6 +680,29 @@ def test_containerd_has_the_numbers_of_its_own_api() -> None:
 def test_a_machine_without_containerd_has_no_containers(tmp_path: Path) -> None:
     assert containers.collect_containers(_sources(tmp_path)) == []
     assert containers.collect_images(_sources(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("socket", "names", "told"),
+    [
+        (WORKLOAD.socket, (), "^containerd does not answer"),
+        (WORKLOAD.socket, ("adamant/web",), "^containerd does not answer"),
+        (WORKLOAD.socket, ("host/agent",), ""),
+        (HOST.socket, (), "host-containerd does not answer"),
+        (HOST.socket, ("host/agent", "adamant/web"), "host-containerd does not answer"),
+        (HOST.socket, ("adamant/web",), ""),
+    ],
+)
+def test_a_containerd_that_is_silent_hides_nothing_of_the_other(
+    tmp_path: Path, socket: str, names: tuple[str, ...], told: str
+) -> None:
+    _write(tmp_path, {socket: ""})
+    for collect in (containers.collect_containers, containers.collect_images):
+        if told:
+            with pytest.raises(AdamantError, match=told):
+                collect(_sources(tmp_path)._replace(names=names))
+        else:
+            assert collect(_sources(tmp_path)._replace(names=names)) == []
 
 
 # Certificates

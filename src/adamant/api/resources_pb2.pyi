@@ -128,7 +128,8 @@ class Container(Message):
     runtime: str
     created_usec: int
     labels: MutableMapping[str, str]
-    def __init__(self, *, namespace: str | None = ..., image: str | None = ..., state: str | None = ..., pid: int | None = ..., exit_code: int | None = ..., runtime: str | None = ..., created_usec: int | None = ..., labels: Mapping[str, str] | None = ...) -> None: ...
+    containerd: str
+    def __init__(self, *, namespace: str | None = ..., image: str | None = ..., state: str | None = ..., pid: int | None = ..., exit_code: int | None = ..., runtime: str | None = ..., created_usec: int | None = ..., labels: Mapping[str, str] | None = ..., containerd: str | None = ...) -> None: ...
 
 class Image(Message):
     namespace: str
@@ -137,7 +138,8 @@ class Image(Message):
     size_bytes: int
     created_usec: int
     labels: MutableMapping[str, str]
-    def __init__(self, *, namespace: str | None = ..., digest: str | None = ..., media_type: str | None = ..., size_bytes: int | None = ..., created_usec: int | None = ..., labels: Mapping[str, str] | None = ...) -> None: ...
+    containerd: str
+    def __init__(self, *, namespace: str | None = ..., digest: str | None = ..., media_type: str | None = ..., size_bytes: int | None = ..., created_usec: int | None = ..., labels: Mapping[str, str] | None = ..., containerd: str | None = ...) -> None: ...
 
 class Extension(Message):
     id: str

@@ -34,6 +34,7 @@ GRAVE_IN_CONTAINERS = GRAVE | {"CAP_SYS_ADMIN"}
 HOLDERS: Mapping[str, tuple[frozenset[str], str]] = {
     "init.scope": (GRAVE, "PID 1 starts everything else, with less"),
     "containerd.service": (GRAVE, "a container gets its capabilities from it"),
+    "host-containerd.service": (GRAVE, "a host container gets its capabilities from it"),
     "systemd-journald.service": (
         frozenset({"CAP_MAC_OVERRIDE", "CAP_SYS_PTRACE"}),
         "it reads which program a message came from",

@@ -14,7 +14,10 @@ KERNEL_TYPES = names(
 """File systems that hold the kernel's own objects and no files of anybody."""
 _OF_DEVICES = frozenset({"devpts", "devtmpfs"})
 IN_RAM = frozenset({"ramfs", "tmpfs"})
-OF_CONTAINERS = ("/run/containerd", "/run/netns", "/var/lib/containerd", "/var/lib/kubelet")
+OF_CONTAINERS = (
+    *("/run/containerd", "/run/host-containerd", "/run/netns"),
+    *("/var/lib/containerd", "/var/lib/host-containerd", "/var/lib/kubelet"),
+)
 """Where the container runtime mounts: flags there are those that a container asks for."""
 NOEXEC = ("/dev/shm", "/run", "/tmp")  # noqa: S108 - mount points, no temporary files
 

@@ -46,6 +46,8 @@ class Rules:
     """A machine config may set all but what Adamant owns; otherwise what model/machine/allowed.py lists."""
     privileged_containers: bool
     """A machine config may give a container all rights."""
+    host_containers: bool
+    """A machine config may have containers that look after the host, and are shown some of it."""
     config_files: bool
     """A machine config may set files below `/etc`."""
     debug_containers: bool
@@ -96,6 +98,7 @@ _OPEN = Rules(
     policy=False,
     any_config=True,
     privileged_containers=True,
+    host_containers=True,
     config_files=True,
     debug_containers=True,
     shells=True,
@@ -123,6 +126,7 @@ _GUARDED = Rules(
     policy=True,
     any_config=False,
     privileged_containers=True,
+    host_containers=True,
     config_files=True,
     debug_containers=True,
     shells=False,
@@ -153,6 +157,7 @@ RULES: dict[Posture, Rules] = {
         scripts=False,
         set_id=False,
         privileged_containers=False,
+        host_containers=False,
         config_files=False,
         debug_containers=False,
     ),

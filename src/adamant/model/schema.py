@@ -125,10 +125,11 @@ def _bare(shape: inspect.Type) -> inspect.Type:
 
 
 def _texts(kind: type[Struct]) -> dict[str, str]:
-    """Docstrings under the fields of `kind`, by the field's name in Python."""
+    """Docstrings under the fields of `kind` and of what it is a kind of, by the field's name in Python."""
+    bases = [base for base in kind.__bases__ if base is not Struct and issubclass(base, Struct)]
+    texts = {name: text for base in bases for name, text in _texts(base).items()}
     tree = ast.parse(textwrap.dedent(python.getsource(kind))).body[0]
     assert isinstance(tree, ast.ClassDef)
-    texts = {}
     for node, following in zip(tree.body, tree.body[1:], strict=False):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             match following:

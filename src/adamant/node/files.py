@@ -26,6 +26,8 @@ SECRET: dict[str, str] = {
     "/etc/shadow-": "hashes of passwords",
     "/proc/kcore": "the memory of the kernel",
     "/run/adamant/containerd": "passwords of registries",
+    "/run/adamant/containers": "variables of containers, secrets among them",
+    "/run/adamant/host-containers": "variables of containers, secrets among them",
     "/run/credentials": "credentials of services",
     "/run/host/credentials": "credentials of the machine",
     "/run/secrets": "secrets",

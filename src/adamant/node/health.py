@@ -17,6 +17,7 @@ from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import mounts as mount_table
 from adamant.node import posture, verity
+from adamant.node.containers.runtime import HOST, WORKLOAD
 from adamant.node.mounts import Mount
 from adamant.node.reading import read_text
 from adamant.node.systemd import Systemd, Unit
@@ -33,7 +34,6 @@ disk, for the same there."""
 _READ_ONLY = (("root-read-only", "/"), ("etc-read-only", "/etc"))
 _RAM_ROOT = (("state-writable", "/state"), ("var-writable", "/var"))
 _DISK_ROOT = (("root-writable", "/"), ("etc-writable", "/etc"), ("state-writable", "/state"))
-CONTAINERD = "containerd.service"
 STARTING = ("initializing", "starting")
 NETWORK_STATE = "run/systemd/netif/state"
 CLOCK_SYNCHRONISED = "run/systemd/timesync/synchronized"
@@ -49,6 +49,8 @@ class Facts(NamedTuple):
     failed: Sequence[str] = ()
     """Names of failed units."""
     containerd: Unit | None = None
+    host_containerd: Unit | None = None
+    """None also where the config has no host container, since it does not run then."""
     free: Mapping[str, int] = MappingProxyType({})
     network: str = ""
     """Operational state of networkd."""
@@ -81,8 +83,9 @@ def judge(facts: Facts) -> list[Check]:
     checks.append(_time(facts))
     if facts.certificate is not None:
         checks.append(_certificate(facts.certificate, facts.clock))
-    if facts.containerd is not None:
-        checks.append(_containerd(facts.containerd, starting))
+    for name, unit in ((WORKLOAD.name, facts.containerd), (HOST.name, facts.host_containerd)):
+        if unit is not None:
+            checks.append(_containerd(name, unit, starting))
     checks.append(_systemd(facts))
     return checks
 
@@ -163,12 +166,11 @@ def _certificate(ends: int | str, clock: float) -> Check:
     return Check(name, OK, f"the node's certificate holds until {day}")
 
 
-def _containerd(unit: Unit, starting: bool) -> Check:
-    name = "containerd"
+def _containerd(name: str, unit: Unit, starting: bool) -> Check:
     if unit.active == "active":
-        return Check(name, OK, "containerd runs")
+        return Check(name, OK, f"{name} runs")
     waits = unit.active == "activating" or (starting and unit.active == "inactive")
-    return Check(name, WAITING if waits else FAILING, f"containerd is {unit.active} ({unit.sub})")
+    return Check(name, WAITING if waits else FAILING, f"{name} is {unit.active} ({unit.sub})")
 
 
 def _systemd(facts: Facts) -> Check:
@@ -192,15 +194,17 @@ def look(
         with Systemd() as systemd:
             system = str(systemd.manager("SystemState")[0] or "")
             failed = [unit.name for unit in systemd.units(["failed"], [])]
-            containerd = next((u for u in systemd.units([], [CONTAINERD]) if u.load == "loaded"), None)
+            wanted = [WORKLOAD.unit, *([HOST.unit] if any((root / HOST.specs).glob("*.json")) else [])]
+            runtimes = {unit.name: unit for unit in systemd.units([], wanted) if unit.load == "loaded"}
     except AdamantError:
-        system, failed, containerd = "", [], None
+        system, failed, runtimes = "", [], {}
     return Facts(
         mounts=mounts,
         verity=_below(mounts, root),
         system=system,
         failed=sorted(failed),
-        containerd=containerd,
+        containerd=runtimes.get(WORKLOAD.unit),
+        host_containerd=runtimes.get(HOST.unit),
         free={where: _free(root, where) for where in LEAST_FREE},
         network=_network_state(root),
         clock=clock(),

@@ -59,11 +59,13 @@ def _container(name: str, root: Path) -> tuple[pb.CheckState, str]:
     """A container of the config runs when containerd says so: its unit runs also while it pulls the image."""
     from adamant.node.containerd import tasks_pb2  # noqa: PLC0415 - few machines have such checks
     from adamant.node.containerd.connection import Containerd  # noqa: PLC0415
-    from adamant.node.containers.spec import NAMESPACE, unit  # noqa: PLC0415
+    from adamant.node.containers.runtime import HOST, WORKLOAD  # noqa: PLC0415
+    from adamant.node.containers.spec import unit  # noqa: PLC0415
 
-    with Containerd(root) as containerd:
+    runtime = HOST if (root / HOST.spec(name)).exists() else WORKLOAD
+    with Containerd(root, runtime) as containerd:
         request, response = tasks_pb2.ListTasksRequest(), tasks_pb2.ListTasksResponse
-        tasks = containerd.call("tasks.v1.Tasks/List", request, response, NAMESPACE).tasks
+        tasks = containerd.call("tasks.v1.Tasks/List", request, response, runtime.namespace).tasks
     found = next((task for task in tasks if name in {task.container_id, task.id}), None)
     if found is not None and found.status == tasks_pb2.STATUS_RUNNING:
         return OK, f"{name} runs"

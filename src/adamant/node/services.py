@@ -30,6 +30,7 @@ _STOP = frozenset[Verb]({"stop"})
 
 REFUSED: tuple[tuple[str, frozenset[Verb], str], ...] = (
     (AGENT, frozenset({"start", "stop", "reload"}), "it answers this call: it can be restarted, and nothing else"),
+    ("adamant-container@*", frozenset({"stop", "reload"}), "the config says whether it runs: it can be restarted"),
     ("adamant-*", _ANY, "it belongs to Adamant, which starts it when it is needed"),
     ("dbus*", _ANY, "others lose their connections; a reboot starts it anew"),
     ("systemd-fsck*", _ANY, "it works on disks in use"),

@@ -101,6 +101,7 @@ VARIABLES: Mapping[str, str] = {
 MOUNTS_REFUSED: Mapping[str, str] = {
     "/var/lib/adamant": "Adamant's own",
     "/var/lib/containerd": "holds the files of all containers",
+    "/var/lib/host-containerd": "holds the files of host containers",
     "/var/lib/private": "state of services",
     "/var/lib/systemd": "state of services",
 }

@@ -53,6 +53,8 @@ AREAS: tuple[Area, ...] = (
     Area("trusted", ("certificates.trusted",), Act.REBOOT, why=_ETC),
     Area("certificates", ("certificates.revoked", "certificates.names"), Act.NOTHING),
     Area("containers", ("containers",), Act.RESTART),
+    Area("host-limits", ("hostContainers.limits",), Act.REBOOT, why="a slice gets its limits when it is made"),
+    Area("host-containers", ("hostContainers.containers",), Act.RESTART),
 )
 """In the order in which they are applied."""
 

@@ -5,7 +5,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -13,11 +13,16 @@ from msgspec.structs import fields
 
 from adamant.model.errors import InputError
 from adamant.model.machine import accounts, allowed, secret
-from adamant.model.machine.document import HealthCheck, Interface, Kernel, Machine, Network, Unit
+from adamant.model.machine.document import AnyContainer, HealthCheck, Interface, Kernel, Machine, Network, Unit
+from adamant.model.machine.measures import bytes_of
 from adamant.model.posture import RULES, Posture
 
 _LINES = frozenset({"ca", "command", "content", "dropIn", "environment", "password", "secret", "trusted"})
 """Keys below which a text may have several lines."""
+_UNITS = frozenset({"host-containerd.service"})
+"""Units of Adamant's own whose names do not say so."""
+LEAST_HOST_MEMORY = "128M"
+"""Of host containers: their containerd alone needs a third of it."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _VARIABLE = re.compile(r'(?P<quote>"?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)=[^"\'\\\s]*(?P=quote)')
@@ -34,7 +39,8 @@ def check(machine: Machine, posture: Posture | None = None) -> None:
     _once("files", (file.path for file in machine.files))
     _once("units", (unit.name for unit in machine.units))
     _once("health", (check.name for check in machine.health))
-    _once("containers", (container.name for container in machine.containers))
+    named = [*_containers(machine)]
+    _once("", (container.name for _, container in named), [path for path, _ in named])
     for index, volume in enumerate(machine.volumes):
         disk = volume.disk
         if not (disk.id or disk.label or disk.serial):
@@ -60,13 +66,15 @@ def check(machine: Machine, posture: Posture | None = None) -> None:
         _unit(unit, f"$.units[{index}]")
     for index, one in enumerate(machine.health):
         _health(machine, one, f"$.health[{index}]")
-    for index, container in enumerate(machine.containers):
-        for name, value in container.environment.items():
-            secret.check(value, f"$.containers[{index}].environment.{name}")
-        for number, mount in enumerate(container.mounts):
-            for key, place in (("source", mount.source), ("target", mount.target)):
-                _plain_path(place, f"$.containers[{index}].mounts[{number}].{key}")
-        _once(f"containers[{index}].mounts", (mount.target for mount in container.mounts))
+    for path, container in named:
+        _container(container, path)
+    if bytes_of(machine.host_containers.limits.memory) < bytes_of(LEAST_HOST_MEMORY):
+        raise InputError(
+            "host-memory",
+            f"host containers and their containerd need {LEAST_HOST_MEMORY} or more",
+            context="$.hostContainers.limits.memory",
+            hint="all of them share it",
+        )
     if posture is not None:
         _posture(machine, posture)
 
@@ -93,6 +101,23 @@ def _texts(value: Any, path: str, lines: bool = False) -> None:
                 _texts(item, f"{path}.{key}", lines)
 
 
+def _containers(machine: Machine) -> Iterator[tuple[str, AnyContainer]]:
+    """The containers of both kinds, each with its path."""
+    for index, container in enumerate(machine.containers):
+        yield f"$.containers[{index}]", container
+    for index, host in enumerate(machine.host_containers.containers):
+        yield f"$.hostContainers.containers[{index}]", host
+
+
+def _container(container: AnyContainer, path: str) -> None:
+    for name, value in container.environment.items():
+        secret.check(value, f"{path}.environment.{name}")
+    for number, mount in enumerate(container.mounts):
+        for key, place in (("source", mount.source), ("target", mount.target)):
+            _plain_path(place, f"{path}.mounts[{number}].{key}")
+    _once(f"{path.removeprefix('$.')}.mounts", (mount.target for mount in container.mounts))
+
+
 def _plain_path(place: str, path: str) -> None:
     if any(part in {"", ".", ".."} for part in place.split("/")[1:]):
         raise InputError("path-not-plain", f"not a plain path: {place}", context=path)
@@ -104,11 +129,13 @@ def _above(place: str) -> Iterable[str]:
     return ("/".join(parts[:length]) for length in range(2, len(parts)))
 
 
-def _once(field: str, names: Iterable[str]) -> None:
+def _once(field: str, names: Iterable[str], paths: Sequence[str] = ()) -> None:
+    """Each of `names` is there once. They stand in the list `field`, or at `paths`."""
     seen: set[str] = set()
     for index, name in enumerate(names):
         if name in seen:
-            raise InputError("listed-twice", f"{name} is listed twice", context=f"$.{field}[{index}]")
+            path = paths[index] if paths else f"$.{field}[{index}]"
+            raise InputError("listed-twice", f"{name} is listed twice", context=path)
         seen.add(name)
 
 
@@ -183,7 +210,7 @@ def _file(machine: Machine, index: int) -> None:
 def _unit(unit: Unit, path: str) -> None:
     if (unit.content is None) == (unit.drop_in is None):
         raise InputError("content-or-drop-in", "exactly one of content and dropIn must be given", context=path)
-    if unit.name.startswith("adamant-"):
+    if unit.name.startswith("adamant-") or unit.name in _UNITS:
         raise InputError("unit-owned", f"{unit.name} is Adamant's own", context=f"{path}.name")
 
 
@@ -191,7 +218,7 @@ def _health(machine: Machine, one: HealthCheck, path: str) -> None:
     given = [kind for kind in ("unit", "http", "tcp", "container") if getattr(one, kind) is not None]
     if len(given) != 1:
         raise InputError("health-kind", "exactly one of unit, http, tcp and container must be given", context=path)
-    if one.container is not None and one.container not in {c.name for c in machine.containers}:
+    if one.container is not None and one.container not in {c.name for _, c in _containers(machine)}:
         raise InputError("health-container", f"there is no container {one.container}", context=f"{path}.container")
 
 
@@ -201,17 +228,19 @@ def _posture(machine: Machine, posture: Posture) -> None:
         raise _not_in(posture, "there is no login", "$.users")
     if machine.files and not rules.config_files:
         raise _not_in(posture, "files below /etc are those of the release", "$.files")
-    for index, container in enumerate(machine.containers):
+    if machine.host_containers.containers and not rules.host_containers:
+        raise _not_in(posture, "there are no host containers", "$.hostContainers.containers")
+    for path, container in _containers(machine):
         if container.privileged and not rules.privileged_containers:
-            raise _not_in(posture, "no container has all rights", f"$.containers[{index}].privileged")
+            raise _not_in(posture, "no container has all rights", f"{path}.privileged")
     if rules.any_config:
         return
-    for index, container in enumerate(machine.containers):
+    for path, container in _containers(machine):
         for number, mount in enumerate(container.mounts):
             why = allowed.mount_refused(mount.source)
             if why:
-                path = f"$.containers[{index}].mounts[{number}].source"
-                raise _not_in(posture, f"no container gets {mount.source}: it {why}", path)
+                where = f"{path}.mounts[{number}].source"
+                raise _not_in(posture, f"no container gets {mount.source}: it {why}", where)
     for index, unit in enumerate(machine.units):
         path = f"$.units[{index}]"
         if unit.content is not None:

@@ -419,8 +419,8 @@ class Mount(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Whether the container may only read."""
 
 
-class Container(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A container that the machine runs by itself."""
+class AnyContainer(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What containers of both kinds have."""
 
     name: Name
     """Its name."""
@@ -439,8 +439,6 @@ class Container(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
     """Variables, one line each; each is masked, since one never knows."""
     mounts: Annotated[tuple[Mount, ...], Meta(max_length=64)] = ()
     """Folders of the host."""
-    network: ContainerNetwork = ContainerNetwork.HOST
-    """Its network."""
     memory: Size | None = None
     """Most memory."""
     cpus: Annotated[float, Meta(gt=0, le=1024)] | None = None
@@ -451,13 +449,57 @@ class Container(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
     """Whether it has all rights on the host."""
 
 
+class Container(AnyContainer, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A container that the machine runs by itself."""
+
+    network: ContainerNetwork = ContainerNetwork.HOST
+    """Its network."""
+
+
+class Sight(StrEnum):
+    """What a host container is shown of the host."""
+
+    JOURNAL = "journal"
+    NETWORK = "network"
+    PROCESSES = "processes"
+    ROOT = "root"
+
+
+class HostContainer(AnyContainer, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A container that looks after the machine, apart from its workload."""
+
+    sees: Annotated[tuple[Sight, ...], Meta(max_length=8)] = ()
+    """What of the host it is shown: `journal`, its logs, read-only; `network`, its network in place of none;
+    `processes`, those of the host and of all containers; `root`, `/usr` and `/etc` at `/host`, read-only."""
+
+
+class HostLimits(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What all host containers and their containerd may use together."""
+
+    cpu_weight: Annotated[int, Meta(ge=1, le=100)] = 50
+    """Share of the processors when all want them; the services of the machine have 100."""
+    memory: Size = "512M"
+    """Most memory, from 128M on; never more than three quarters of the machine's."""
+    tasks: Annotated[int, Meta(ge=64, le=32768)] = 1024
+    """Most processes and threads."""
+
+
+class HostContainers(Struct, frozen=True, forbid_unknown_fields=True):
+    """Containers that look after the machine: with a containerd of their own, and shown only what the config says."""
+
+    limits: HostLimits = HostLimits()
+    """What they may use together."""
+    containers: Annotated[tuple[HostContainer, ...], Meta(max_length=16)] = ()
+    """The containers. Their names differ from those of all other containers."""
+
+
 class Machine(
     Struct,
     frozen=True,
     forbid_unknown_fields=True,
     tag_field="kind",
     tag="Machine",
-    rename={"api_version": "apiVersion"},
+    rename={"api_version": "apiVersion", "host_containers": "hostContainers"},
 ):
     """A machine config: how one machine runs."""
 
@@ -489,3 +531,5 @@ class Machine(
     """CAs, revoked clients, further names."""
     containers: Annotated[tuple[Container, ...], Meta(max_length=64)] = ()
     """Containers."""
+    host_containers: HostContainers = HostContainers()
+    """Containers that look after the machine. The posture says whether."""

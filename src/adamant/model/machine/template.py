@@ -49,4 +49,12 @@ time:
 #   - name: web
 #     image: docker.io/library/nginx:1.27
 #     mounts: [{source: /var/lib/web, target: /usr/share/nginx/html, readOnly: true}]
+
+# Containers that look after the machine, with a containerd of their own.
+# hostContainers:
+#   limits: {memory: 512M}
+#   containers:
+#     - name: collector
+#       image: registry.example.org/collector:1
+#       sees: [journal, network]
 """

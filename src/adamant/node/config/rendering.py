@@ -16,7 +16,7 @@ from adamant.model.machine.secret import Secret, SecretAt
 from adamant.model.machine.wire import from_wire, to_wire
 from adamant.model.posture import RULES, Posture
 from adamant.node import posture as node_posture
-from adamant.node.config import containers, etc, network, registries, users, volumes
+from adamant.node.config import containers, etc, host_containers, network, registries, users, volumes
 from adamant.node.config.rendered import UNITS, File, Rendered, with_sysctls
 
 CREDENTIALS = "run/credentials/@system"
@@ -92,8 +92,10 @@ def render(
     made |= users.files(machine.users, reveal, of_image)
     made |= registries.files(machine.registries, reveal)
     made |= volumes.files(machine.volumes)
-    made |= containers.files(machine.containers, reveal)
+    made |= containers.files(machine.containers, reveal, "containers")
+    made |= host_containers.files(machine.host_containers, reveal)
     started = volumes.units(machine.volumes) | containers.units(machine.containers)
+    started |= host_containers.units(machine.host_containers)
     for unit in machine.units:
         if unit.content is not None:
             made[f"{UNITS}/{unit.name}"] = File(unit.content.encode())
@@ -103,7 +105,7 @@ def render(
     sysctls = {name.replace(".", "/"): value for name, value in machine.kernel.sysctls.items()}
     if machine.hostname is not None:
         sysctls["kernel/hostname"] = machine.hostname
-    ending = containers.ending(machine.containers)
+    ending = containers.ending((*machine.containers, *machine.host_containers.containers))
     netdevs = network.netdevs(machine.network)
     rendered = Rendered(made, sysctls, frozenset(started), netdevs, reboot, etc_now, ending)
     return with_sysctls(rendered)

@@ -40,6 +40,11 @@ def failing(root: Path) -> Mapping[str, str]:
     return {**found, **gateway.missing(root)}
 
 
+def _manager() -> Systemd:
+    """A connection to PID 1 that waits for an answer as long as for a job: a silent one makes a config go back."""
+    return Systemd(seconds=limits.UNIT_SECONDS)
+
+
 class Service:
     """Handlers over the applier of this machine. `wake` is called when something is due sooner than before."""
 
@@ -52,7 +57,7 @@ class Service:
         self._trouble = ""
         self._applier = Applier(
             Store(root / FOLDER),
-            Host(root, Systemd),
+            Host(root, _manager),
             rendering.renderer(root),
             lambda: failing(root),
             tell,

@@ -9,8 +9,8 @@ import grpc
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError
+from adamant.node.containers.runtime import Runtime
 
-SOCKET = "run/containerd/containerd.sock"
 NAMESPACE = "containerd-namespace"
 """Metadata of a call: the namespace that it is about."""
 
@@ -26,8 +26,9 @@ _OPTIONS = (
 class Containerd:
     """A connection. Errors are AdamantError `containerd-silent`."""
 
-    def __init__(self, root: Path) -> None:
-        self._socket = root / SOCKET
+    def __init__(self, root: Path, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._socket = root / runtime.socket
         self._channel = grpc.insecure_channel(f"unix://{self._socket.absolute()}", options=_OPTIONS)
 
     def __enter__(self) -> "Containerd":
@@ -52,8 +53,8 @@ class Containerd:
             found: Any = error
             raise AdamantError(
                 "containerd-silent",
-                f"containerd does not answer: {found.details() or found.code().name}"[:500],
-                hint="adamant node get services containerd.service says whether it runs",
+                f"{self._runtime.name} does not answer: {found.details() or found.code().name}"[:500],
+                hint=f"adamant node get services {self._runtime.unit} says whether it runs",
             ) from error
 
     def there(self) -> bool:

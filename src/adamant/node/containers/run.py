@@ -1,10 +1,11 @@
 """The program of adamant-container@NAME.service, which runs one container of the machine's config.
 
-    /usr/lib/adamant/run container run|clean NAME
+    /usr/lib/adamant/run container run|clean containerd|host-containerd NAME
 
 With `run` it sees to the image and becomes ctr, which runs the container in the foreground: what the container writes
-is the log of the unit, and how it ends is how the unit ends. With `clean` it removes what is left of the container. An
-image that is there is not pulled again: one that is named by a tag stays what it was when it came.
+is the log of the unit, and how it ends is how the unit ends. With `clean` it removes what is left of the container. The
+second word says which containerd has it. An image that is there is not pulled again: one that is named by a tag stays
+what it was when it came.
 """
 
 import sys
@@ -13,11 +14,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 PACKAGES = "/usr/lib/python3/dist-packages"
 _VERBS = ("run", "clean")
-PROFILE = "&adamant-container"
-"""What confines a container where the image has a policy, unless it has all rights (node/policy/)."""
 
 if TYPE_CHECKING:
     from adamant.node.containerd.ctr import Ctr
+    from adamant.node.containers.runtime import Runtime
     from adamant.node.containers.spec import Spec
 
 
@@ -28,32 +28,33 @@ def main(arguments: list[str], root: Path = Path("/")) -> int:
     from adamant.model.errors import AdamantError  # noqa: PLC0415 - only now can the packages be found
     from adamant.node.containerd.ctr import Ctr  # noqa: PLC0415
     from adamant.node.containers import spec  # noqa: PLC0415
+    from adamant.node.containers.runtime import RUNTIMES  # noqa: PLC0415
 
-    if len(arguments) != 2 or arguments[0] not in _VERBS:
-        sys.stderr.write("<3>usage: run run|clean NAME\n")
+    if len(arguments) != 3 or arguments[0] not in _VERBS or arguments[1] not in RUNTIMES:
+        sys.stderr.write(f"<3>usage: run run|clean {'|'.join(RUNTIMES)} NAME\n")
         return 2
-    verb, name = arguments
-    ctr = Ctr(spec.NAMESPACE, root / spec.FOLDER)
+    verb, runtime, name = arguments[0], RUNTIMES[arguments[1]], arguments[2]
+    ctr = Ctr(runtime.namespace, root / runtime.specs, common=("--address", str(root / runtime.socket)))
     try:
         if verb == "clean":
             ctr.remove(name)
         else:
-            become(ctr, spec.read(root, name), root)
+            become(ctr, runtime, spec.read(root, runtime, name), root)
     except AdamantError as error:
         sys.stderr.write("".join(f"<3>{line}\n" for line in str(error).splitlines()))
         return 1
     return 0
 
 
-def become(ctr: "Ctr", spec: "Spec", root: Path) -> NoReturn:
+def become(ctr: "Ctr", runtime: "Runtime", spec: "Spec", root: Path) -> NoReturn:
     """Make all ready, and be ctr from then on. Raises AdamantError."""
     from adamant.core import proc  # noqa: PLC0415
 
-    prepare(ctr, spec, root)
-    proc.become("run the container", argv(ctr, spec, root), environment={"TMPDIR": str(ctr.folder)})
+    prepare(ctr, runtime, spec, root)
+    proc.become("run the container", argv(ctr, runtime, spec, root), environment={"TMPDIR": str(ctr.folder)})
 
 
-def prepare(ctr: "Ctr", spec: "Spec", root: Path) -> None:
+def prepare(ctr: "Ctr", runtime: "Runtime", spec: "Spec", root: Path) -> None:
     """Have the image, the folders that it is given, and nothing of a container that was there before."""
     from adamant.node.containers.spec import wanted  # noqa: PLC0415
 
@@ -61,35 +62,38 @@ def prepare(ctr: "Ctr", spec: "Spec", root: Path) -> None:
     if not ctr.digest(spec.image):
         sys.stderr.write(f"<6>pulling {spec.image}\n")
         ctr.pull(spec.image)
-    ctr.forget(sorted(set(ctr.images()) - wanted(root)))
+    ctr.forget(sorted(set(ctr.images()) - wanted(root, runtime)))
     for mount in spec.mounts:
         (root / mount.source[1:]).mkdir(parents=True, exist_ok=True)
 
 
-def argv(ctr: "Ctr", spec: "Spec", root: Path) -> list[str]:
+def argv(ctr: "Ctr", runtime: "Runtime", spec: "Spec", root: Path) -> list[str]:
     """The call that runs the container until its end, and removes it."""
     from adamant.model.machine.document import ContainerNetwork  # noqa: PLC0415
     from adamant.model.posture import POLICY  # noqa: PLC0415
-    from adamant.node.containers.spec import variables  # noqa: PLC0415
 
-    words = ["run", "--rm", "--snapshotter", ctr.snapshotter]
+    words = ["run", "--rm", "--snapshotter", ctr.snapshotter, "--runc-root", str(root / runtime.runc_root)]
     if (root / "run/systemd/private").exists():  # then cgroups are systemd's
-        words += ["--runc-systemd-cgroup", "--cgroup", f"system.slice:adamant:{spec.name}"]
+        words += ["--runc-systemd-cgroup", "--cgroup", f"{runtime.slice}:adamant:{spec.name}"]
     if spec.network is ContainerNetwork.HOST:
         words.append("--net-host")
     if spec.variables:
-        words += ["--env-file", str(root / variables(spec.name))]
+        words += ["--env-file", str(root / runtime.variables(spec.name))]
     for mount in spec.mounts:
         kind = "ro" if mount.read_only else "rw"
         source = root / mount.source[1:]
         words += ["--mount", f"type=bind,src={source},dst={mount.target},options=rbind:{kind}"]
+    if spec.sees:
+        from adamant.node.containers import sights  # noqa: PLC0415 - only host containers are shown something
+
+        words += sights.words(spec.sees, root)
     if spec.memory:
         words += ["--memory-limit", str(spec.memory)]
     if spec.cpus:
         words += ["--cpus", f"{spec.cpus:g}"]
     words += ["--privileged"] if spec.privileged else ["--seccomp"]
     if not spec.privileged and (root / POLICY).exists():
-        words += ["--apparmor-profile", PROFILE]
+        words += ["--apparmor-profile", runtime.profile]
     return ctr.argv(*words, spec.image, spec.name, *spec.command)
 
 

@@ -7,11 +7,8 @@ from msgspec import Struct
 
 from adamant.core import files, limits
 from adamant.model.errors import AdamantError
-from adamant.model.machine.document import ContainerNetwork, Mount
-
-FOLDER = "run/adamant/containers"
-NAMESPACE = "adamant"
-"""containerd's namespace for them."""
+from adamant.model.machine.document import ContainerNetwork, Mount, Sight
+from adamant.node.containers.runtime import Runtime
 
 
 class Spec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +24,8 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     privileged: bool = False
     variables: bool = False
     """Whether there is a file with variables."""
+    sees: tuple[Sight, ...] = ()
+    """What of the host it is shown."""
 
 
 def unit(name: str) -> str:
@@ -34,30 +33,21 @@ def unit(name: str) -> str:
     return f"adamant-container@{name}.service"
 
 
-def place(name: str) -> str:
-    """Path of the spec of the container `name`, relative to `/`."""
-    return f"{FOLDER}/{name}.json"
-
-
-def variables(name: str) -> str:
-    """Path of its file with variables, a line each (NAME=VALUE)."""
-    return f"{FOLDER}/{name}.env"
-
-
 def encode(spec: Spec) -> bytes:
     """The bytes of the file."""
     return msgspec.json.encode(spec)
 
 
-def read(root: Path, name: str) -> Spec:
-    """The spec of the container `name`. Raises AdamantError `container-spec`."""
+def read(root: Path, runtime: Runtime, name: str) -> Spec:
+    """The spec of the container `name` of `runtime`. Raises AdamantError `container-spec`."""
     try:
-        return msgspec.json.decode(files.read_limited(root / place(name), limits.GENERATION_SIZE, "spec"), type=Spec)
+        data = files.read_limited(root / runtime.spec(name), limits.GENERATION_SIZE, "spec")
+        return msgspec.json.decode(data, type=Spec)
     except (OSError, AdamantError, msgspec.DecodeError) as error:
         raise AdamantError("container-spec", f"the config has no container {name} that can be read: {error}") from error
 
 
-def wanted(root: Path) -> set[str]:
-    """The images that containers of the config want."""
-    names = [path.stem for path in (root / FOLDER).glob("*.json")]
-    return {read(root, name).image for name in names}
+def wanted(root: Path, runtime: Runtime) -> set[str]:
+    """The images that containers of the config want of `runtime`."""
+    names = [path.stem for path in (root / runtime.specs).glob("*.json")]
+    return {read(root, runtime, name).image for name in names}

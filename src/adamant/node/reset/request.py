@@ -39,6 +39,7 @@ ITEMS: tuple[Item, ...] = (
     Item("logs", "/var/lib/systemd/pstore", "crash records"),
     Item("logs", "/state/adamant/crash", "crash records"),
     Item("containers", "/var/lib/containerd", "containers, images and snapshots"),
+    Item("containers", "/var/lib/host-containerd", "host containers, images and snapshots"),
     Item("containers", "/var/lib/cni", "networks of containers"),
     Item("var", "/var", "all of /var", whole=True),
     Item("root", "/", "all that lies on the disk of /", whole=True),

@@ -23,7 +23,10 @@ from adamant.node.reset.keep import Keep
 KEPT = ".adamant"
 """Adamant's own folder on that disk."""
 REQUEST = f"{KEPT}/asked/reset.json"
-WIPED = ("/", "/var", "/var/log", "/var/lib/systemd/pstore", "/var/lib/containerd", "/var/lib/cni")
+WIPED = (
+    *("/", "/var", "/var/log", "/var/lib/systemd/pstore"),
+    *("/var/lib/containerd", "/var/lib/host-containerd", "/var/lib/cni"),
+)
 """What a request may name: folders, of which the contents go."""
 FOLDERS = frozenset(
     {

@@ -1,4 +1,7 @@
-"""Containers and images, as containerd has them, in all of its namespaces. A machine without containerd has none."""
+"""Containers and images, as the containerds of a machine have them, in all of their namespaces.
+
+A containerd that is not there has none. One that is there and does not answer is an error, unless nobody asks for it.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,6 +10,7 @@ from typing import Any
 from adamant.api import resources_pb2 as pb
 from adamant.node.containerd import containers_pb2, images_pb2, namespaces_pb2, tasks_pb2
 from adamant.node.containerd.connection import Containerd
+from adamant.node.containers.runtime import HOST, WORKLOAD, Runtime
 from adamant.node.resources import masking
 from adamant.node.resources.found import Found, Sources
 
@@ -27,9 +31,9 @@ def _state(status: int) -> str:
 
 
 def containers(
-    namespace: str, made: Iterable[containers_pb2.Container], tasks: Iterable[tasks_pb2.Process]
+    runtime: Runtime, namespace: str, made: Iterable[containers_pb2.Container], tasks: Iterable[tasks_pb2.Process]
 ) -> list[Found]:
-    """The containers of a namespace with the states of their tasks."""
+    """The containers of a namespace of `runtime` with the states of their tasks."""
     running = {task.container_id or task.id: task for task in tasks}
     found = []
     for container in made:
@@ -43,13 +47,14 @@ def containers(
             runtime=container.runtime.name,
             created_usec=_usec(container.created_at),
             labels=masking.labels(container.labels),
+            containerd=runtime.name,
         )
         found.append(Found(f"{namespace}/{container.id}", message))
     return found
 
 
-def images(namespace: str, made: Iterable[images_pb2.Image]) -> list[Found]:
-    """The images of a namespace."""
+def images(runtime: Runtime, namespace: str, made: Iterable[images_pb2.Image]) -> list[Found]:
+    """The images of a namespace of `runtime`."""
     return [
         Found(
             f"{namespace}/{image.name}",
@@ -60,6 +65,7 @@ def images(namespace: str, made: Iterable[images_pb2.Image]) -> list[Found]:
                 size_bytes=max(0, image.target.size),
                 created_usec=_usec(image.created_at),
                 labels=masking.labels(image.labels),
+                containerd=runtime.name,
             ),
         )
         for image in made
@@ -75,24 +81,32 @@ def _namespaces(containerd: Containerd) -> Iterator[str]:
             yield namespace.name
 
 
+def _asked(sources: Sources) -> Iterator[tuple[Runtime, Containerd, str]]:
+    """Each containerd that the names of `sources` may be of, with a connection, and each of its namespaces."""
+    of_host = {name.startswith(f"{HOST.namespace}/") for name in sources.names} or {True, False}
+    for runtime in (WORKLOAD, HOST):
+        if (runtime is HOST) in of_host:
+            with Containerd(sources.root, runtime) as containerd:
+                for name in _namespaces(containerd):
+                    yield runtime, containerd, name
+
+
 def collect_containers(sources: Sources) -> list[Found]:
     """Every container."""
     found = []
-    with Containerd(sources.root) as containerd:
-        for name in _namespaces(containerd):
-            request, response = containers_pb2.ListContainersRequest(), containers_pb2.ListContainersResponse
-            made = containerd.call("containers.v1.Containers/List", request, response, name).containers
-            asked = tasks_pb2.ListTasksRequest()
-            tasks = containerd.call("tasks.v1.Tasks/List", asked, tasks_pb2.ListTasksResponse, name).tasks
-            found += containers(name, made, tasks)
+    for runtime, containerd, name in _asked(sources):
+        request, response = containers_pb2.ListContainersRequest(), containers_pb2.ListContainersResponse
+        made = containerd.call("containers.v1.Containers/List", request, response, name).containers
+        asked = tasks_pb2.ListTasksRequest()
+        tasks = containerd.call("tasks.v1.Tasks/List", asked, tasks_pb2.ListTasksResponse, name).tasks
+        found += containers(runtime, name, made, tasks)
     return found
 
 
 def collect_images(sources: Sources) -> list[Found]:
     """Every image."""
     found = []
-    with Containerd(sources.root) as containerd:
-        for name in _namespaces(containerd):
-            request, response = images_pb2.ListImagesRequest(), images_pb2.ListImagesResponse
-            found += images(name, containerd.call("images.v1.Images/List", request, response, name).images)
+    for runtime, containerd, name in _asked(sources):
+        request, response = images_pb2.ListImagesRequest(), images_pb2.ListImagesResponse
+        found += images(runtime, name, containerd.call("images.v1.Images/List", request, response, name).images)
     return found

@@ -1,0 +1,119 @@
+"""Host containers: apart from the workload in all that a containerd has, and shown what their config says alone."""
+
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from adamant.image import policy
+from adamant.model.machine.document import ContainerNetwork, Sight
+from adamant.model.posture import POLICY
+from adamant.node.containerd.ctr import Ctr
+from adamant.node.containers import run
+from adamant.node.containers.runtime import HOST, RUNTIMES, WORKLOAD, Runtime
+from adamant.node.containers.spec import Spec
+
+DATA = resources.files("adamant.node") / "data/every"
+SYSTEM = DATA / "usr/lib/systemd/system"
+CONFIG = "usr/lib/adamant/host-containerd.toml"
+
+
+def words(root: Path, runtime: Runtime, spec: Spec) -> list[str]:
+    """The call that runs `spec`, without the image and what comes after it."""
+    found = run.argv(Ctr(runtime.namespace, root), runtime, spec, root)
+    return found[: found.index(spec.image)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A machine with the folders of one whose journal is on disk."""
+    for folder in ("usr", "etc", "var/log/journal", "run/systemd/private"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def test_the_two_containerds_share_nothing_that_has_a_name() -> None:
+    assert set(RUNTIMES) == {WORKLOAD.name, HOST.name}
+    for field in (*Runtime._fields, "unit", "socket", "runc_root"):
+        assert getattr(WORKLOAD, field) != getattr(HOST, field), field
+    assert WORKLOAD.spec("a") != HOST.spec("a")
+
+
+def test_the_second_containerd_has_the_folders_that_the_code_knows() -> None:
+    config = tomllib.loads((DATA / CONFIG).read_text())
+    assert config["grpc"]["address"] == f"/{HOST.socket}"
+    assert (config["root"], config["state"]) == (f"/var/lib/{HOST.name}", f"/run/{HOST.name}")
+    assert "io.containerd.grpc.v1.cri" in config["disabled_plugins"]
+    assert all("/var/lib/containerd" not in value["path"] for value in config["plugins"].values())
+    unit = (SYSTEM / HOST.unit).read_text()
+    assert f"--config /{CONFIG}\n" in unit
+    assert f"\nSlice={HOST.slice}\n" in unit
+    assert f"RequiresMountsFor=/var/lib/{HOST.name}\n" in unit
+    assert "[Install]" not in unit, "only a config starts it"
+
+
+def test_a_container_is_shown_nothing_that_its_config_does_not_name(root: Path) -> None:
+    alone = words(root, HOST, Spec("a", "x.io/a", network=ContainerNetwork.NONE))
+    assert not {"--mount", "--net-host", "--with-ns", "--privileged"} & set(alone)
+    assert "--seccomp" in alone
+    assert f"{HOST.slice}:adamant:a" in alone
+
+
+@pytest.mark.parametrize(
+    ("sight", "shown"),
+    [
+        (Sight.JOURNAL, ["--mount", "type=bind,src={0}/var/log/journal,dst=/var/log/journal,options=bind:ro"]),
+        (Sight.NETWORK, ["--net-host"]),
+        (Sight.PROCESSES, ["--with-ns", "pid:/proc/self/ns/pid"]),
+        (
+            Sight.ROOT,
+            [
+                *("--mount", "type=bind,src={0}/usr,dst=/host/usr,options=bind:ro"),
+                *("--mount", "type=bind,src={0}/etc,dst=/host/etc,options=bind:ro"),
+            ],
+        ),
+    ],
+)
+def test_each_word_shows_what_the_guide_says_and_no_more(root: Path, sight: Sight, shown: list[str]) -> None:
+    network = ContainerNetwork.NONE
+    plain = words(root, HOST, Spec("a", "x.io/a", network=network))
+    seen = words(root, HOST, Spec("a", "x.io/a", network=network, sees=(sight,)))
+    assert sorted(seen) == sorted([*plain, *(word.format(root) for word in shown)])
+
+
+def test_no_word_shows_a_place_with_sockets_keys_or_files_of_containers(root: Path) -> None:
+    for folder in ("run/log/journal", "var/lib/containerd", "state"):
+        (root / folder).mkdir(parents=True)
+    found = words(root, HOST, Spec("a", "x.io/a", sees=tuple(Sight)))
+    sources = {match[1] for word in found if (match := re.search(rf"src={root}([^,]+),", word))}
+    assert sources == {"/usr", "/etc", "/var/log/journal", "/run/log/journal"}
+
+
+def test_each_kind_runs_under_a_profile_of_its_own_unless_it_has_all_rights(root: Path) -> None:
+    (root / POLICY).parent.mkdir(parents=True, exist_ok=True)
+    (root / POLICY).touch()
+    for runtime, profile in ((WORKLOAD, "&adamant-container"), (HOST, "&adamant-host-container")):
+        found = words(root, runtime, Spec("a", "x.io/a"))
+        assert found[found.index("--apparmor-profile") + 1] == profile
+        assert "--apparmor-profile" not in words(root, runtime, Spec("a", "x.io/a", privileged=True))
+
+
+def test_host_containers_may_what_others_may_and_containerd_may_start_both() -> None:
+    sources = {name: text.decode() for name, text in policy.sources().items()}
+    rules = {name: [line for line in text.splitlines() if line[:1] != "#"] for name, text in sources.items()}
+    others, own = ("\n".join(rules[name]) for name in ("container.apparmor", "host-container.apparmor"))
+    stack = '"adamant-container//&adamant-containerd"'
+    assert others.count(stack) == 2
+    expected = others.replace(stack, '"adamant-containerd//&adamant-host-container"')
+    assert own == expected.replace("profile adamant-container ", "profile adamant-host-container ")
+    for runtime in RUNTIMES.values():
+        assert f"\nprofile {runtime.profile[1:]} " in "".join(sources.values())
+    assert "change_profile -> &adamant-{,host-}container," in sources["containerd.apparmor"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["run", "web"], ["run", "other", "web"], ["start", "containerd", "web"]])
+def test_the_program_says_how_it_is_called(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main(arguments) == 2
+    assert "containerd|host-containerd NAME" in capsys.readouterr().err
