@@ -4,8 +4,9 @@ What is believed: that a TPM signs quotes with an attestation key of its own and
 quote has the digest of the registers, the registers are what the log's digests come to, and the releases say which
 digests these must be. Events are told apart by their digests; their types and texts are of whoever wrote the log.
 
-PCR 11 counts with PCR 4: the last program that the firmware has started is the release's UKI, and before it only boot
-loaders of releases. Otherwise another program could have extended PCR 11 as the stub does.
+PCR 11 counts with PCR 4: the last program that the firmware has started is the release's UKI, or the kernel that it has
+the firmware start when Secure Boot is off, and before it only boot loaders of releases. Otherwise another program could
+have extended PCR 11 as the stub does.
 """
 
 import hashlib
@@ -29,6 +30,10 @@ from adamant.model.measured import MeasuredBoot
 
 _NAMES = {hashlib.sha256(name.encode() + b"\0").digest(): name for name in measured.SECTIONS}
 _SHOWN = 4096
+_SEPARATORS = (bytes(4), b"\xff" * 4)
+_WORDS = 128
+_LOADER = "boot loader"
+_ALLOWED = "one that you allow"
 
 
 class Problem(Struct, frozen=True):
@@ -84,13 +89,15 @@ class Expected(Struct, frozen=True):
     """What is expected of an attestation.
 
     `keys` says who knows an attestation key, by fingerprint; `nonce` is the one that was asked with, if anybody knows;
-    `added` are command lines that a machine's config may add.
+    `added` are command lines that a machine's config may add, `programs` Authenticode digests of other EFI programs
+    that may run: the addon that such a command line is in is one.
     """
 
     releases: tuple[Manifest, ...]
     keys: Mapping[str, str]
     nonce: bytes | None = None
     added: Collection[str] = ()
+    programs: Collection[str] = ()
     secure_boot: bool = False
 
 
@@ -107,10 +114,10 @@ def judge(attestation: Attestation, expected: Expected) -> Judgement:
     key, (boot, differences) = tpm.fingerprint(attestation.ak), _release(values, events, expected.releases)
     problems = list(_of_quote(quote, key, expected))
     problems += _of_log(values, events)
-    programs = tuple(_programs(events, expected.releases))
+    programs = tuple(_programs(events, expected))
     problems += _of_programs(events, programs, boot)
-    added = tuple(_added(events))
-    problems += _of_additions(values, added, expected.added)
+    added = tuple(_addition(event) for event in _of(events, pcr.ADDED))
+    problems += _of_additions(values, events, expected.added)
     if boot is None:
         problems.append(Problem("release-unknown", "PCR 11 is that of none of the releases"))
     state = secure_boot.read(firmware)
@@ -197,48 +204,68 @@ def _differences(release: Manifest, boot: MeasuredBoot, events: Sequence[Event])
     ]
 
 
-def _programs(events: Iterable[Event], releases: Sequence[Manifest]) -> Iterator[Program]:
+def _programs(events: Iterable[Event], expected: Expected) -> Iterator[Program]:
     """What PCR 4 says that the firmware has started."""
-    known: dict[str, str] = {}
-    for release in releases:
+    known = dict.fromkeys(expected.programs, _ALLOWED)
+    for release in expected.releases:
         if release.measured is not None:
-            known.setdefault(release.measured.loader, f"boot loader of {release.name} {release.version}")
+            known.setdefault(release.measured.loader, f"{_LOADER} of {release.name} {release.version}")
             known.setdefault(release.measured.uki, f"UKI of {release.name} {release.version}")
+            known.setdefault(release.measured.kernel, f"kernel of {release.name} {release.version}")
     for event in _of(events, pcr.BOOT_MANAGER):
         if event.type == EV_EFI_BOOT_SERVICES_APPLICATION:
             yield Program(event.digest.hex(), known.get(event.digest.hex(), ""))
 
 
-def _of_programs(events: Iterable[Event], programs: Sequence[Program], boot: Manifest | None) -> Iterator[Problem]:
-    for event in _of(events, pcr.BOOT_MANAGER):
-        said = event.type in {EV_EFI_ACTION, EV_SEPARATOR} and hashlib.sha256(event.data).digest() == event.digest
-        if event.type != EV_EFI_BOOT_SERVICES_APPLICATION and not said:
+def _of_programs(events: Iterable[Event], programs: Sequence[Program], release: Manifest | None) -> Iterator[Problem]:
+    known = {program.digest: program.what for program in programs}
+    own = [event for event in _of(events, pcr.BOOT_MANAGER) if known.get(event.digest.hex()) != _ALLOWED]
+    for event in own:
+        if event.type != EV_EFI_BOOT_SERVICES_APPLICATION and not _is_word(event):
             yield Problem("program-unknown", f"PCR 4 has a measurement that is no program: {event.digest.hex()}")
     for program in programs:
         if not program.what:
-            yield Problem("program-unknown", f"an EFI program of no release ran before: {program.digest}")
-    if boot is None or boot.measured is None:
+            yield Problem("program-unknown", f"an EFI program of no release ran: {program.digest}")
+    if release is None or release.measured is None:
         return
-    if not programs or programs[-1].digest != boot.measured.uki:
-        yield Problem("program-order", "the last program that the firmware has started is not the UKI of the release")
-    if any(not program.what.startswith("boot loader") for program in programs[:-1] if program.what):
+    boot, digests = release.measured, [event.digest.hex() for event in own]
+    # The firmware measures a word when a program returns to it, so nothing may stand between UKI and kernel either.
+    last = next((end for end in ([boot.uki, boot.kernel], [boot.uki]) if digests[-len(end) :] == end), None)
+    if last is None:
+        yield Problem("program-order", "the last that the firmware has started is not the UKI of the release")
+        return
+    before = [known[digest] for digest in digests[: -len(last)] if digest in known]
+    if any(what and not what.startswith(_LOADER) for what in before):
         yield Problem("program-order", "another program than a boot loader ran before the UKI")
 
 
-def _added(events: Iterable[Event]) -> Iterator[str]:
+def _is_word(event: Event) -> bool:
+    """Whether the event measures a few words of the firmware, and so no program, whatever its type says.
+
+    The bytes of a small program could stand in the log as the data of such an event: its digest would be right.
+    """
+    if hashlib.sha256(event.data).digest() != event.digest:
+        return False
+    if event.type == EV_SEPARATOR:
+        return event.data in _SEPARATORS
+    text = event.data.decode("ascii", "replace")
+    return event.type == EV_EFI_ACTION and len(text) <= _WORDS and text.isascii() and text.isprintable()
+
+
+def _addition(event: Event) -> str:
     """What was added to the UKI: a command line as its text, anything else as its digest."""
-    for event in _of(events, pcr.ADDED):
-        if hashlib.sha256(event.data).digest() == event.digest:
-            text = event.data.decode("utf-16-le", "replace").rstrip("\0")[:_SHOWN]
-            yield "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-        else:
-            yield event.digest.hex()
+    if hashlib.sha256(event.data).digest() != event.digest:
+        return event.digest.hex()
+    text = event.data.decode("utf-16-le", "replace").rstrip("\0")[:_SHOWN]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _of_additions(values: Mapping[int, bytes], added: Sequence[str], allowed: Collection[str]) -> Iterator[Problem]:
-    for text in added:
-        if text not in allowed:
-            yield Problem("command-line-added", f"the release was started with an addition: {text}")
+def _of_additions(values: Mapping[int, bytes], events: Iterable[Event], allowed: Collection[str]) -> Iterator[Problem]:
+    expected = {hashlib.sha256(f"{text}\0".encode("utf-16-le")).digest() for text in allowed}
+    added = _of(events, pcr.ADDED)
+    for event in added:
+        if event.digest not in expected:
+            yield Problem("command-line-added", f"the release was started with an addition: {_addition(event)}")
     if not added and values[pcr.ADDED] != pcr.ZERO:
         yield Problem("command-line-added", "the release was started with an addition that no log tells of")
     if values[pcr.EXTENSIONS] != pcr.ZERO:

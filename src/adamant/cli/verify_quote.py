@@ -50,6 +50,7 @@ class HexBytes(click.ParamType[bytes]):
 @click.option("--nonce", type=HexBytes(), help="The nonce that the quote was asked with: no other one counts.")
 @click.option("--ak", help="The attestation key: its fingerprint, or a file of this key.  [default: those pinned]")
 @click.option("--command-line", "added", multiple=True, metavar="TEXT", help="A command line that a config may add.")
+@click.option("--program", "programs", multiple=True, metavar="DIGEST", help="Another EFI program that may have run.")
 @click.option("--secure-boot", is_flag=True, help="Secure Boot must have been on.")
 @json_option
 def command(
@@ -58,6 +59,7 @@ def command(
     nonce: bytes | None,
     ak: str | None,
     added: tuple[str, ...],
+    programs: tuple[str, ...],
     secure_boot: bool,
     as_json: bool,
 ) -> int:
@@ -74,6 +76,7 @@ def command(
         keys=_pinned() if ak is None else _given(ak),
         nonce=nonce,
         added=added,
+        programs=programs,
         secure_boot=secure_boot,
     )
     found = judge(quote, expected)
@@ -135,7 +138,7 @@ def _print(found: Any) -> None:
     ]
     rows += [("trusts", f"{each.subject}, {each.fingerprint[:16]}...") for each in boot.db]
     rows += [("signed by", f"{each.subject}, {each.fingerprint[:16]}...") for each in boot.used]
-    rows += [("program", f"{each.digest[:16]}... ({each.what or 'UNKNOWN'})") for each in judgement.programs]
+    rows += [("program", f"{each.digest} ({each.what or 'UNKNOWN'})") for each in judgement.programs]
     rows += [("added", text) for text in judgement.added]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:

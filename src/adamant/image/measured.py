@@ -17,9 +17,12 @@ _ZEROS = bytes(1 << 16)
 def measure(uki: Source, loader: Source) -> MeasuredBoot:
     """What a TPM will have measured when `loader` starts `uki`. Raises VerificationError efi-program-malformed."""
     sections = measured_sections(uki)
+    kernel = pe.read_sections(uki).get(".linux")
+    inner = uki.part(".linux", kernel.offset, kernel.size) if kernel is not None else None
     return MeasuredBoot(
         loader=pe.authenticode(loader),
         uki=pe.authenticode(uki),
+        kernel=pe.authenticode(inner) if inner is not None and pe.is_program(inner) else Sha256(""),
         sections=sections,
         pcrs=measured.predict(sections),
     )

@@ -46,12 +46,13 @@ class MeasuredSection(Struct, frozen=True, forbid_unknown_fields=True):
 class MeasuredBoot(Struct, frozen=True, forbid_unknown_fields=True):
     """What a TPM will have measured of a release.
 
-    `loader` and `uki` are Authenticode digests of its EFI programs. The kernel inside of the UKI is none: the stub
-    starts it without the firmware. `pcrs` are values of registers by number, in hexadecimal.
+    `loader`, `uki` and `kernel` are Authenticode digests of its EFI programs, the last of the kernel inside of the UKI
+    (empty where that is no EFI program). `pcrs` are values of registers by number, in hexadecimal.
     """
 
     loader: Sha256
     uki: Sha256
+    kernel: Sha256
     sections: tuple[MeasuredSection, ...]
     pcrs: dict[str, Sha256]
 

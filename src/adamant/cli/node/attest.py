@@ -2,13 +2,15 @@
 
 import json
 import os
-from typing import BinaryIO
+import sys
+from pathlib import Path
 
 import click
 
 from adamant.cli.node import reach
 from adamant.cli.options import json_option
 from adamant.cli.verify_quote import HexBytes
+from adamant.core import files
 from adamant.model import tpm
 from adamant.model.errors import ExitCode, InputError
 
@@ -21,13 +23,19 @@ Examples:
 
 
 @click.command("attest", epilog=_EPILOG)
-@click.option("-o", "--output", type=click.File("wb"), default="-", help="Where to; - is standard output.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="-",
+    help="Where to; - is standard output.",
+)
 @click.option("--nonce", type=HexBytes(), help="8 to 32 bytes that the quote is to hold.  [default: 32 random ones]")
 @click.option("--replace-key", is_flag=True, help="Pin the key that the machine has now in place of the one pinned.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, output: BinaryIO, nonce: bytes | None, replace_key: bool, as_json: bool) -> int:
-    """Have the machine's TPM sign how it was booted, for adamant verify-quote. --json says by which key (standard error).
+def command(ctx: click.Context, output: Path, nonce: bytes | None, replace_key: bool, as_json: bool) -> int:
+    """Have the machine's TPM sign how it was booted, for adamant verify-quote. --json tells standard error which key.
 
     The key is pinned in the context when it is seen first, after the TPM has shown that the key is its own. A machine
     that answers with another key later is refused.
@@ -36,7 +44,7 @@ def command(ctx: click.Context, output: BinaryIO, nonce: bytes | None, replace_k
     from adamant.attestation.asking import ask  # noqa: PLC0415
     from adamant.model.attestation import encode  # noqa: PLC0415
 
-    if output.isatty():
+    if str(output) == "-" and sys.stdout.isatty():
         raise InputError("output-terminal", "a terminal shows no quote", hint="name a file with -o, or use a pipe")
     nonce = nonce if nonce is not None else os.urandom(tpm.QUALIFYING_SIZE)
     name, context = contexts.find(reach.one(ctx))
@@ -49,8 +57,10 @@ def command(ctx: click.Context, output: BinaryIO, nonce: bytes | None, replace_k
         )
     if asked.new:
         contexts.pin(name, asked.key)
-    output.write(encode(asked.attestation))
-    output.flush()
+    if str(output) == "-":
+        click.echo(encode(asked.attestation), nl=False)
+    else:
+        files.write_atomic(output, encode(asked.attestation))
     if as_json:
         facts = {
             "nonce": nonce.hex(),

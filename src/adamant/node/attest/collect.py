@@ -5,11 +5,13 @@ It believes none of it: that is for who checks it. What it makes sure of is that
 
 from pathlib import Path
 
+import msgspec
+
 from adamant.core import limits
 from adamant.model import pcr, tpm
 from adamant.model.attestation import Attestation
 from adamant.model.errors import AdamantError, BusyError, InputError
-from adamant.node.attest.tpm import DEVICE, EK_CERTIFICATE, RefusedError, Tpm
+from adamant.node.attest.tpm import DEVICE, EK_CERTIFICATE, RefusedError, Tpm, open_device
 
 EVENT_LOG = "sys/kernel/security/tpm0/binary_bios_measurements"
 SYSTEM_LOG = "run/log/systemd/tpm2-measure.log"
@@ -26,28 +28,33 @@ def attest(root: Path, nonce: bytes) -> Attestation:
             "nonce-size", f"the nonce has {len(nonce)} bytes", hint=f"8 to {tpm.QUALIFYING_SIZE} bytes are taken"
         )
     try:
-        with Tpm(root / DEVICE) as chip:
-            _, ek = chip.create_primary(tpm.ek_template())
-            key, ak = chip.create_primary(tpm.ak_template())
-            certificate = chip.read_nv(EK_CERTIFICATE)
-            for _ in range(_TRIES):
-                values = chip.read_pcrs(pcr.QUOTED)
-                quote, signature = chip.quote(key, nonce, pcr.QUOTED)
-                if values == chip.read_pcrs(pcr.QUOTED):
-                    break
-            else:
-                raise BusyError("tpm-busy", "the TPM is being extended all the time", hint="try again later")
+        with open_device(root / DEVICE) as transmit:
+            found = quote(Tpm(transmit), nonce)
     except RefusedError as error:
         raise _failed(error) from error
+    return msgspec.structs.replace(found, event_log=log(root / EVENT_LOG), system_log=log(root / SYSTEM_LOG))
+
+
+def quote(chip: Tpm, nonce: bytes) -> Attestation:
+    """What the TPM itself has to say: an attestation without logs. Raises BusyError `tpm-busy`."""
+    _, ek = chip.create_primary(tpm.ek_template())
+    key, ak = chip.create_primary(tpm.ak_template())
+    certificate = chip.read_nv(EK_CERTIFICATE)
+    for _ in range(_TRIES):
+        values = chip.read_pcrs(pcr.QUOTED)
+        quoted, signature = chip.quote(key, nonce, pcr.QUOTED)
+        if values == chip.read_pcrs(pcr.QUOTED):
+            break
+    else:
+        raise BusyError("tpm-busy", "the TPM is being extended all the time", hint="try again later")
     return Attestation(
-        quote=quote,
+        quote=quoted,
         signature=signature,
         ak=ak,
         ek=ek,
         ek_certificate=certificate,
         pcrs={str(index): value for index, value in values.items()},
-        event_log=_log(root / EVENT_LOG),
-        system_log=_log(root / SYSTEM_LOG),
+        event_log=b"",
     )
 
 
@@ -57,7 +64,8 @@ def activate(root: Path, blob: bytes, secret: bytes) -> bytes:
     Raises InputError `credential-refused`, and what `attest` raises of the TPM.
     """
     try:
-        with Tpm(root / DEVICE) as chip:
+        with open_device(root / DEVICE) as transmit:
+            chip = Tpm(transmit)
             ek, _ = chip.create_primary(tpm.ek_template())
             ak, _ = chip.create_primary(tpm.ak_template())
             return chip.activate_credential(ak, ek, blob, secret)
@@ -74,7 +82,7 @@ def _failed(error: RefusedError) -> AdamantError:
     )
 
 
-def _log(path: Path) -> bytes:
+def log(path: Path) -> bytes:
     """A log of measurements; empty when there is none."""
     try:
         with path.open("rb") as source:

@@ -7,7 +7,8 @@ has loaded, the resource manager takes away again when the device is closed.
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from adamant.core import limits
@@ -59,31 +60,46 @@ class RefusedError(Exception):
         return self.code & 0xBF if self.code & _RC_FMT1 else self.code
 
 
-class Tpm:
-    """The TPM at `device`, open until it is closed. Keys are made anew each time, and are the same each time.
+Transmit = Callable[[bytes], bytes]
+"""A command goes in, its response comes out. Raises OSError."""
 
-    Raises AdamantError `tpm-absent` when there is none. Every method may raise `tpm-failed`.
+
+@contextmanager
+def open_device(device: Path) -> Iterator[Transmit]:
+    """The TPM behind a device of the kernel, open inside of the context.
+
+    Raises AdamantError `tpm-absent`, BusyError `tpm-busy`.
+    """
+    try:
+        fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise AdamantError(
+            "tpm-absent",
+            "this machine has no TPM 2.0, so it cannot prove how it was booted",
+            hint="machines of adamant up have one with --tpm; others need it switched on in their firmware",
+        ) from error
+    except OSError as error:
+        raise BusyError("tpm-busy", f"the TPM cannot be opened: {error.strerror}", hint="try again later") from error
+
+    def transmit(command: bytes) -> bytes:
+        os.write(fd, command)
+        return os.read(fd, limits.TPM_RESPONSE)
+
+    try:
+        yield transmit
+    finally:
+        os.close(fd)
+
+
+class Tpm:
+    """A TPM. Keys are made anew each time, and are the same each time.
+
+    Every method may raise RefusedError, BusyError `tpm-busy`, and VerificationError tpm-malformed for a response that
+    is none.
     """
 
-    def __init__(self, device: Path) -> None:
-        try:
-            self._fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise AdamantError(
-                "tpm-absent",
-                "this machine has no TPM 2.0, so it cannot prove how it was booted",
-                hint="machines of adamant up have one with --tpm; others need it switched on in their firmware",
-            ) from error
-        except OSError as error:
-            raise BusyError(
-                "tpm-busy", f"the TPM cannot be opened: {error.strerror}", hint="try again later"
-            ) from error
-
-    def __enter__(self) -> "Tpm":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+    def __init__(self, transmit: Transmit) -> None:
+        self._transmit = transmit
 
     def create_primary(self, template: bytes) -> tuple[int, bytes]:
         """TPM2_CreatePrimary in the endorsement hierarchy: the handle of the key and its TPMT_PUBLIC.
@@ -178,8 +194,7 @@ class Tpm:
         tag = tpm.TPM_ST_SESSIONS if sessions else tpm.TPM_ST_NO_SESSIONS
         request = _HEADER.pack(tag, _HEADER.size + len(body) + len(parameters), code) + body + parameters
         try:
-            os.write(self._fd, request)
-            response = os.read(self._fd, limits.TPM_RESPONSE)
+            response = self._transmit(request)
         except OSError as error:
             raise BusyError(
                 "tpm-busy", f"the TPM takes no command: {error.strerror}", hint="try again later"
