@@ -79,6 +79,18 @@ def test_a_machine_without_secure_boot_starts_its_kernel_by_the_firmware() -> No
     assert judgement.secure_boot.used == ()
 
 
+def test_what_a_config_adds_is_shown_and_must_be_expected() -> None:
+    found = attestations.decode((RECORDED / "with-addon.json").read_bytes())
+    known = Expected((release(),), {tpm.fingerprint(found.ak): "me"})
+    judgement = judge(found, known)
+    assert judgement.added == ("mitigations=auto",)
+    assert references(judgement) == {"program-unknown", "program-order", "command-line-added"}
+    (addon,) = [program.digest for program in judgement.programs if not program.what]
+    assert judge(found, replace(known, added=("mitigations=auto",), programs=(addon,))).verified
+    assert not judge(found, replace(known, added=("mitigations=off",), programs=(addon,))).verified
+    assert not judge(found, replace(known, added=("mitigations=auto",))).verified
+
+
 def test_another_release_is_told_by_the_section_that_differs() -> None:
     other = release("other-manifest.json")
     found = judge(recorded(), Expected((other,), {KEY: "me"}, NONCE))

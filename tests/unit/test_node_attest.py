@@ -1,6 +1,7 @@
 """The node's side of a quote: what is said where there is no TPM, and of a TPM that answers nonsense."""
 
 import struct
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,18 @@ def test_a_log_that_is_too_large_is_refused(tmp_path: Path) -> None:
 def test_a_malformed_response_is_no_crash() -> None:
     with pytest.raises(VerificationError, match="tpm-malformed"):
         Tpm(lambda _command: b"\0").read_pcrs((0,))
+
+
+def unit(name: str) -> list[str]:
+    """Lines of a unit of ours."""
+    folder = resources.files("adamant.node").joinpath("data/every/usr/lib/systemd/system")
+    return folder.joinpath(name).read_text().splitlines()
+
+
+def test_the_task_may_open_the_tpm_and_the_agent_may_not() -> None:
+    task = unit("adamant-attest@.service")
+    assert [line for line in task if line.startswith("DeviceAllow=")] == ["DeviceAllow=/dev/tpmrm0 rw"]
+    assert {"DevicePolicy=closed", "CapabilityBoundingSet=", "PrivateNetwork=yes", "ProtectSystem=strict"} <= set(task)
+    agent = unit("adamant-agent.service")
+    assert "DevicePolicy=closed" in agent
+    assert not [line for line in agent if "tpm" in line]
