@@ -5,6 +5,8 @@ import struct
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adamant.image import measured as measuring
 from adamant.image import pe
@@ -44,6 +46,8 @@ def test_a_section_is_measured_as_it_lies_in_memory() -> None:
     shorter = measuring.measured_sections(maker.source(grown(program, b".linux", 3)))
     assert (shorter[0].size, shorter[0].sha256) == (3, hashlib.sha256(b"ker").hexdigest())
     with pytest.raises(VerificationError, match="efi-program-malformed"):
+        measuring.measured_sections(maker.source(grown(program, b".linux", 2 << 20)))
+    with pytest.raises(VerificationError, match="efi-program-malformed"):
         measuring.measured_sections(maker.source(grown(program, b".linux", 0xFFFFFFFF)))
 
 
@@ -58,6 +62,22 @@ def test_a_signature_changes_nothing() -> None:
     assert measuring.measure(maker.source(signed), maker.source(loader)) == one
     assert one.uki == maker.authenticode(uki).hex()
     assert one.loader == maker.authenticode(loader).hex()
+
+
+@given(st.lists(st.tuples(st.integers(0, 4000), st.binary(min_size=1, max_size=8)), max_size=6), st.integers(0, 9000))
+def test_whatever_a_uki_is_made_of_is_measured_or_refused(changes: list[tuple[int, bytes]], cut: int) -> None:
+    data = bytearray(maker.uki(HASH))
+    for at, piece in changes:
+        data[at : at + len(piece)] = piece
+    source = maker.source(bytes(data[:cut] if cut > 2000 else data))
+    why = ""
+    try:
+        found = measuring.measure(source, source)
+    except VerificationError as error:
+        why = error.reference
+    else:
+        assert measured.predict(found.sections) == found.pcrs
+    assert why in {"", "efi-program-malformed", "image-cut-short"}
 
 
 def test_inspect_shows_them_and_holds_them_against_the_manifest(tmp_path: Path) -> None:

@@ -91,8 +91,10 @@ def _check_free(every: Contexts, name: str, context: Context, replace: bool) -> 
 
 
 def _same(one: Context, other: Context) -> bool:
-    """Whether two contexts are of one node by the same keys, whatever is pinned."""
-    return msgspec.structs.replace(one, attestation=None) == msgspec.structs.replace(other, attestation=None)
+    """Whether two contexts are of one node by the same keys, and pin no different ones."""
+    if one.attestation is None or other.attestation is None:
+        one, other = (msgspec.structs.replace(context, attestation=None) for context in (one, other))
+    return one == other
 
 
 def of_cluster(address: str, named: str, client: str) -> Context:
@@ -164,7 +166,13 @@ def merge(file: Path, *, replace: bool = False) -> list[str]:
                 f"there are contexts of these names already, which differ: {', '.join(clash)}",
                 hint="rename yours first (adamant context rename), or take theirs with --replace",
             )
-        _write(Contexts({**before.contexts, **taken}, before.current))
+        kept = {
+            name: before.contexts[name]
+            for name, context in taken.items()
+            if context.attestation is None and _same(before.contexts.get(name, context), context)
+            if name in before.contexts
+        }
+        _write(Contexts({**before.contexts, **taken, **kept}, before.current))
     return sorted(taken)
 
 

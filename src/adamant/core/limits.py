@@ -19,6 +19,8 @@ SCRIPT_SIZE = 1 << 20
 
 PE_SIZE = 1 << 30
 PE_SECTIONS = 96
+PE_ZEROS = 1 << 20
+"""Bytes that a section of a UKI has in memory and not in its file."""
 CMDLINE_SIZE = 64 << 10
 GPT_ENTRIES = 128
 IMAGE_SIZE = 1 << 40

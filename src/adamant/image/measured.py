@@ -5,10 +5,12 @@ Signatures change none of it, so the values are those of the unsigned programs t
 
 import hashlib
 
+from adamant.core import limits
 from adamant.core.source import Source
 from adamant.image import pe
 from adamant.model import measured
 from adamant.model.digest import Sha256
+from adamant.model.errors import VerificationError
 from adamant.model.measured import MeasuredBoot, MeasuredSection
 
 _ZEROS = bytes(1 << 16)
@@ -43,6 +45,10 @@ def measured_sections(uki: Source) -> tuple[MeasuredSection, ...]:
 
 def _digest(uki: Source, section: pe.Section) -> Sha256:
     """The SHA-256 of a section as it lies in memory."""
+    if section.memory - section.size > limits.PE_ZEROS:
+        raise VerificationError(
+            "efi-program-malformed", f"{uki.name}: section {section.name} has {section.memory} bytes of memory"
+        )
     digest = hashlib.sha256()
     for chunk in uki.chunks(section.offset, section.offset + section.size):
         digest.update(chunk)

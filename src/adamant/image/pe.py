@@ -143,8 +143,6 @@ def _layout(source: Source) -> _Layout:
             raise _malformed(source, "a section's name is no text")
         if raw_size and not headers <= offset <= offset + raw_size <= source.size:
             raise _malformed(source, f"its section {text.decode()} lies outside")
-        if size > limits.PE_SIZE:
-            raise _malformed(source, f"its section {text.decode()} takes {size} bytes of memory")
         sections.append(Section(text.decode(), offset, min(size, raw_size), size))
         if raw_size:
             raw.append((offset, raw_size))
