@@ -7,10 +7,15 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from adamant.attestation import asking, event_log, keys
 from adamant.attestation.credential import Challenge, make_credential
@@ -65,6 +70,51 @@ def extend(transmit: Transmit, event: Event) -> None:
     body = struct.pack(">I", event.register) + session + struct.pack(">IH", 1, tpm.TPM_ALG_SHA256) + event.digest
     answer = transmit(struct.pack(">HII", tpm.TPM_ST_SESSIONS, 10 + len(body), TPM_CC_PCR_EXTEND) + body)
     assert answer[6:10] == bytes(4), answer.hex()
+
+
+def store_certificate(transmit: Transmit, data: bytes) -> None:
+    """What a maker of TPMs does: TPM2_NV_DefineSpace and TPM2_NV_Write, by the platform."""
+    platform, session = 0x4000000C, struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
+    attributes = 1 << 0 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 25 | 1 << 30  # written by the platform, read by all
+    public = struct.pack(">IHIHH", EK_CERTIFICATE, tpm.TPM_ALG_SHA256, attributes, 0, len(data))
+    commands = [(0x12A, struct.pack(">I", platform) + session + tpm.tpm2b(b"") + tpm.tpm2b(public))]
+    for at in range(0, len(data), 256):
+        piece = tpm.tpm2b(data[at : at + 256]) + struct.pack(">H", at)
+        commands.append((0x137, struct.pack(">II", platform, EK_CERTIFICATE) + session + piece))
+    for code, body in commands:
+        answer = transmit(struct.pack(">HII", tpm.TPM_ST_SESSIONS, 10 + len(body), code) + body)
+        assert answer[6:10] == bytes(4), answer.hex()
+
+
+def certify(ek: bytes, pad: int = 0) -> bytes:
+    """A certificate of an endorsement key by a maker of this test's, with what fills its place up."""
+    maker_of_tpms = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Maker of TPMs")])
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(issuer)
+    builder = builder.not_valid_before(begin).not_valid_after(begin + timedelta(days=9000)).serial_number(7)
+    # As large as makers' certificates are: they name the TPM's model, and where to ask for revoked ones.
+    more = x509.UnrecognizedExtension(ObjectIdentifier("2.23.133.8.1"), b"\x04\x82\x02\x58" + bytes(600))
+    builder = builder.add_extension(more, critical=False)
+    public = keys.public_key(ek, "the endorsement key", signs=False)
+    made = builder.public_key(public).sign(maker_of_tpms, hashes.SHA256())
+    return made.public_bytes(Encoding.DER) + bytes(pad)
+
+
+def test_the_certificate_of_the_maker_is_passed_on(tree: ToolsTree, tmp_path: Path) -> None:
+    with chip(tree, tmp_path / "one") as transmit:
+        bare = collect.quote(Tpm(transmit), NONCE)
+        flush(transmit)
+        stored = certify(bare.ek, 20)
+        assert len(stored) > 600
+        store_certificate(transmit, stored)
+        found = collect.quote(Tpm(transmit), NONCE)
+    assert bare.ek_certificate == b""
+    assert found.ek_certificate == stored
+    assert keys.certificate_issuer(found.ek, found.ek_certificate) == "CN=Maker of TPMs"
+    other = maker.public(ec.generate_private_key(ec.SECP256R1()), tpm.ek_template())
+    with pytest.raises(VerificationError, match="endorsement-certificate"):
+        keys.certificate_issuer(other, found.ek_certificate)
 
 
 def activating(transmit: Transmit) -> Callable[[Challenge], bytes]:
