@@ -77,7 +77,7 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> tuple[System, System]:
     layers = unpack_layers(lock.image.packages, debs, cache)
     reviewed = review(layers)
     require_reviewed(reviewed)
-    request = ComposeRequest(image.name, image.version, image.arch, Posture.GUARDED)
+    request = ComposeRequest(image.name, image.version, image.arch, Posture.GUARDED, modules=("*",))
     composed: Composition = compose(request, layers, reviewed, tools.open_tools(lock.tools, cache), Store(cache))
     install.write_repository(work / "repository", layers, debs)
     names = [package.name for package in lock.image.packages]

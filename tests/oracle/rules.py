@@ -257,6 +257,12 @@ RULES = (
         "var/lib/dbus/machine-id",
     ),
     Rule("runlevels", "links for System V init, which an image does not have", "theirs", r"etc/rc[0-6S]\.d/.*"),
+    Rule(
+        "early",
+        "see early.py: files to read ahead, and no libbpf for PID 1",
+        "ours",
+        r"usr/lib/adamant/(ahead|pid1(/.*)?)",
+    ),
     # Units
     Rule("preset", "our own, that enables what is linked and no more", "ours", re.escape(presets.PRESET)),
     Rule(
@@ -282,9 +288,9 @@ RULES = (
         "interpreters-of-the-base",
         "the posture has none but those that the definition lists; see programs.INTERPRETERS",
         "theirs",
-        "|".join(fnmatch.translate(path) for path in programs.INTERPRETERS) + "|usr/bin/[an]awk",
+        "|".join(fnmatch.translate(path) for path in programs.INTERPRETERS) + "|usr/bin/n?awk",
     ),
-    Rule("login-programs", "the posture has none", "theirs", rf"usr/(.*/)?({_any_of(list(programs.LOGIN))})"),
+    Rule("login-programs", "the posture has none", "theirs", rf"usr/(.*/)?({_any_of(list(programs.LOGIN))}|getty)"),
     Rule(
         "host-keys",
         "made at the first boot and kept in the state, by units of ours",

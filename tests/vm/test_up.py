@@ -19,7 +19,7 @@ def probe(machine: Machine) -> dict[str, str]:
     for _ in range(600):
         lines = probe_lines(machine.console_log)
         if lines and lines[-1] == ["end"]:
-            return {words[0]: words[1] for words in lines[:-1]}
+            return {words[0]: " ".join(words[1:]) for words in lines[:-1]}
         time.sleep(0.5)
     pytest.fail("the probe did not end")
 
@@ -75,6 +75,14 @@ def test_its_console_shows_who_it_is_and_no_complaint_of_the_agent(machine: Mach
     ):
         assert row in shown
     assert "Traceback" not in shown
+
+
+def test_what_the_initrd_did_for_a_short_start_leaves_nothing_behind(machine: Machine) -> None:
+    """Its child has ended, PID 1 did not load libbpf, and what PID 1 starts does not look for libraries elsewhere."""
+    said = probe(machine)
+    assert said["initrd"] == "none"
+    assert said["libbpf"] == "withheld"
+    assert "LD_LIBRARY_PATH" not in said["variables"].split()
 
 
 def test_no_unit_was_left_out_of_the_boot(machine: Machine) -> None:

@@ -17,6 +17,7 @@ from adamant.compose import (
     check,
     depmod,
     diversions,
+    early,
     entries,
     etc,
     hwdb,
@@ -29,6 +30,7 @@ from adamant.compose import (
     presets,
     programs,
     python,
+    rare_modules,
     recorded,
     relocate,
     reviewed,
@@ -57,7 +59,7 @@ class ComposeRequest:
     `house` are Adamant's own static files and `extra` those of the definition, both by their path below / (`usr/...`,
     `etc/...`), the latter taking the place of what a package ships. `switches` enable and disable units: those of
     Adamant, then those of the definition; a later one for the same unit counts. `listed` are the packages that the
-    definition names. `later` are units that `later_target`
+    definition names, and `modules` the rare modules (or `*`) that it wants. `later` are units that `later_target`
     shall want instead of what wants them. `tmpfiles` are further lines of tmpfiles.d(5).
     """
 
@@ -66,6 +68,7 @@ class ComposeRequest:
     arch: Arch
     posture: Posture
     listed: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
     house: tuple[Entry, ...] = ()
     extra: tuple[Entry, ...] = ()
     switches: tuple[Switch, ...] = ()
@@ -103,6 +106,8 @@ def compose(
     tree = merge(diversions.divert(layers, review.effects))
     found = [effect for package in sorted(review.effects) for effect in review.effects[package]]
     release, vmlinuz = kernel.take(tree)
+    for path in rare_modules.rare(tree, release, request.posture, request.modules):
+        del tree[path]
     for path in etc.ABSENT:
         _drop(tree, path)
     overlay.lay(tree, request.house)
@@ -163,6 +168,8 @@ def compose(
     findings = check.check(tree, people, known, enabled)
     check.raise_errors(findings)
 
+    made = [early.ahead(tree), *([] if RULES[request.posture].persistent_root else early.no_bpf(known))]
+    _put(tree, [*made, *entries.parents(tree, made)])
     final = relocate.relocate(tree)
     relink(final)
     restricts = known.name_key("RestrictFileSystems")

@@ -193,6 +193,7 @@ class _Chain:
             arch=image.arch,
             posture=image.posture,
             listed=tuple(image.packages),
+            modules=image.kernel.modules,
             house=(*house.house_files(image.posture, parse_size(image.disk.slot)), *made),
             extra=tuple(extra),
             switches=(*house.switches(image.posture, lock.by_name(self.locked.image)), *switches),

@@ -80,6 +80,11 @@ class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
         ...,
     ] = ()
     """Words added to the kernel's command line."""
+    modules: tuple[
+        Annotated[str, Meta(pattern=r"^(\*|[A-Za-z0-9_-]+)$", max_length=64, description="a name of a module, or *")],
+        ...,
+    ] = ()
+    """Rare modules that the image keeps, such as bcachefs; `*` keeps all. The posture open keeps them anyway."""
 
 
 class ExtraFile(Struct, frozen=True, forbid_unknown_fields=True):

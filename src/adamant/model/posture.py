@@ -78,6 +78,8 @@ class Rules:
     """The least that the kernel is locked down to."""
     signed_modules: bool
     """The kernel loads no module without a good signature."""
+    rare_modules: bool
+    """The image has those modules of its kernel too that container hosts are better without."""
     image_modules: bool
     """No module is loaded that is not of the image or an extension."""
     hardened: bool
@@ -110,6 +112,7 @@ _OPEN = Rules(
     signed_boot=False,
     lockdown=Lockdown.NONE,
     signed_modules=False,
+    rare_modules=True,
     image_modules=False,
     hardened=False,
 )
@@ -136,6 +139,7 @@ _GUARDED = Rules(
     signed_boot=True,
     lockdown=Lockdown.INTEGRITY,
     signed_modules=True,
+    rare_modules=False,
     image_modules=True,
     hardened=True,
 )

@@ -46,6 +46,28 @@ def count_boots() -> int:
     return boots + 1
 
 
+def started_by_initrd() -> list[str]:
+    """Programs that still run and lie in the initrd's file system, or that are its program itself."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+        try:
+            program = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
+        except OSError:  # a thread of the kernel, or ended by now
+            continue
+        if not program.startswith("/usr/"):
+            found.append(f"{pid}:{program.replace(' ', '')}")
+    return found
+
+
+def libraries(pid: int) -> set[str]:
+    """Names of files that a process has mapped."""
+    with open(f"/proc/{pid}/maps") as source:  # noqa: PTH123
+        return {os.path.basename(words[5]) for line in source if len(words := line.split()) > 5}  # noqa: PTH119
+
+
 say("boots", count_boots())
 say("system", digest_of_system())
+say("initrd", *(started_by_initrd() or ["none"]))
+say("libbpf", "mapped" if any(name.startswith("libbpf") for name in libraries(1)) else "withheld")
+say("variables", *sorted(os.environ))
 say("end")

@@ -102,9 +102,10 @@ static bool read_command_line(uint8_t root[SHA256_SIZE])
 
 int main(void)
 {
-	/* Nothing that the command line put into the environment reaches PID 1 of the system. */
+	/* Nothing that the command line put into the environment reaches PID 1 of the system. The folder is that of
+	 * compose/early.py; what PID 1 starts gets an environment of its own. */
 	static char *arguments[] = { SYSTEM, NULL, NULL };
-	static char *const environment[] = { "TERM=linux", NULL };
+	static char *const environment[] = { "TERM=linux", "LD_LIBRARY_PATH=/usr/lib/adamant/pid1", NULL };
 	static uint8_t root[SHA256_SIZE];
 	static struct slot slot;
 	struct times times = { .init = now() };

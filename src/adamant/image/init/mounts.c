@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "text.h"
 
 /* What Adamant keeps on a root file system of its own, apart from what people see. */
@@ -150,6 +151,7 @@ static void begin_system(const char *usr)
 	make_folder("/usr", 0755);
 	make_folder("/sysroot", 0755);
 	make_mount(usr, "/usr", "erofs", MS_RDONLY | MS_NODEV, NULL);
+	ahead_read("/usr");
 }
 
 static void mount_memory(void)
