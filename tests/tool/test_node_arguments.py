@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from adamant.core.source import open_source
+from adamant.image import pe
 from adamant.model.errors import AdamantError
 from adamant.node.arguments import addon, run
 from adamant.packages.tools import ToolsTree
-from adamant.reading import pe
 
 STUB = "usr/lib/systemd/boot/efi/addonx64.efi.stub"
 

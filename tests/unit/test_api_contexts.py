@@ -1,14 +1,16 @@
 """Contexts: which node is meant, and what a broken file says."""
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from adamant.api import contexts
 from adamant.api.client import parse_address
 from adamant.api.contexts import Context
-from adamant.model.errors import InputError
+from adamant.model.errors import BusyError, InputError
 
 ONE = Context("127.0.0.1:4510", "a/ca.crt", "a/me.crt", "a/me.key")
 TWO = Context("[2001:db8::1]", "b/ca.crt", "b/me.crt", "b/me.key")
@@ -118,3 +120,50 @@ def test_an_address_is_a_host_and_a_port(text: str, host: str, port: int) -> Non
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="address-malformed"):
         parse_address(text)
+
+
+KEY, OTHER_KEY = "ab" * 32, "cd" * 32
+
+
+def pinned(name: str) -> str | None:
+    return contexts.read().contexts[name].attestation
+
+
+def test_an_attestation_key_is_pinned_until_the_node_is_another_one() -> None:
+    contexts.put("one", ONE)
+    contexts.pin("one", KEY)
+    assert contexts.find("one")[1] == replace(ONE, attestation=KEY)
+    contexts.put("one", ONE, replace=False)
+    assert pinned("one") == KEY
+    contexts.rename("one", "renamed")
+    assert pinned("renamed") == KEY
+    contexts.put("renamed", ONE)
+    assert pinned("renamed") is None
+    with pytest.raises(InputError, match="context-unknown"):
+        contexts.pin("none", KEY)
+
+
+def test_what_is_no_fingerprint_is_not_pinned() -> None:
+    contexts.put("one", ONE)
+    with pytest.raises(InputError):
+        contexts.pin("one", "AB" * 32)
+    assert pinned("one") is None
+
+
+def test_pins_of_another_file_of_contexts_come_along_and_take_none_away(tmp_path: Path) -> None:
+    whole = Context("127.0.0.1:4510", "/a/ca.crt", "/a/me.crt", "/a/me.key")
+    theirs = tmp_path / "theirs.yaml"
+
+    def merge(key: str | None) -> None:
+        context = {"address": whole.address, "ca": whole.ca, "certificate": whole.certificate, "key": whole.key}
+        theirs.write_text(json.dumps({"contexts": {"one": {**context, **({"attestation": key} if key else {})}}}))
+        contexts.merge(theirs)
+
+    contexts.put("one", whole)
+    merge(KEY)
+    assert pinned("one") == KEY
+    merge(None)
+    assert pinned("one") == KEY
+    with pytest.raises(BusyError, match="context-exists"):
+        merge(OTHER_KEY)
+    assert pinned("one") == KEY

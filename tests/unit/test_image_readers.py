@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from adamant.core import limits
 from adamant.core.source import Source
+from adamant.image import pe
 from adamant.model.errors import VerificationError
 from adamant.model.tree import Kind
-from adamant.reading import fat, listing, pe, qcow2
+from adamant.reading import fat, listing, qcow2
 from tests.unit import image_maker as maker
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

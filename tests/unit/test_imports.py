@@ -16,10 +16,24 @@ ALLOWED = {
     "api": {"model", "core"},
     "node": {"model", "core", "api", "release"},
     "machine": {"model", "core", "packages", "api"},
+    "attestation": {"model", "core"},
     "reading": {"model", "core", "packages", "compose", "image", "release"},
     "release": {"model", "core"},
     "audit": {"model", "core", "packages", "compose", "image", "release", "reading", "api"},
-    "cli": {"model", "core", "packages", "compose", "image", "reading", "release", "api", "audit", "machine", "node"},
+    "cli": {
+        "model",
+        "core",
+        "packages",
+        "compose",
+        "image",
+        "reading",
+        "release",
+        "api",
+        "attestation",
+        "audit",
+        "machine",
+        "node",
+    },
 }
 MODULES = sorted(p for p in SOURCE.rglob("*.py") if not p.name.endswith("_pb2.py"))
 

@@ -97,6 +97,12 @@ def test_the_kernel_says_which_it_is(machine: Machine) -> None:
     assert any(f"Linux version {version}" in entry["message"] for entry in _lines("dmesg"))
 
 
+def test_a_machine_without_a_tpm_says_so(machine: Machine, tmp_path: Path) -> None:
+    refused = adamant("node", "-c", NAME, "attest", "-o", tmp_path / "quote.json", check=False)
+    assert (refused.returncode, "tpm-absent" in refused.stderr) == (1, True)
+    assert not (tmp_path / "quote.json").exists()
+
+
 def test_packets_come_from_a_process_with_one_right(machine: Machine, tmp_path: Path) -> None:
     links = [entry["path"].rpartition("/")[2] for entry in _lines("ls", "/sys/class/net")]
     (link,) = [name for name in links if name != "lo"]

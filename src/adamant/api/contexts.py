@@ -26,13 +26,15 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 KeyPath = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
-class Context(Struct, frozen=True, forbid_unknown_fields=True):
+class Context(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One node: its address, the CA's certificate, and the client's certificate and key."""
 
     address: Annotated[str, Meta(min_length=1, max_length=300)]
     ca: KeyPath
     certificate: KeyPath
     key: KeyPath
+    attestation: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Fingerprint of the attestation key of the node's TPM, once `adamant node attest` has pinned it."""
 
 
 class Contexts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +72,8 @@ def put(name: str, context: Context, *, current: bool = True, replace: bool = Tr
     parse_address(context.address)
     with _changing() as before:
         _check_free(before, name, context, replace)
+        if not replace and name in before.contexts:
+            context = before.contexts[name]  # the same but for what is pinned
         _write(Contexts({**before.contexts, name: context}, name if current else before.current))
 
 
@@ -80,10 +84,17 @@ def check_free(name: str, context: Context, *, replace: bool) -> None:
 
 
 def _check_free(every: Contexts, name: str, context: Context, replace: bool) -> None:
-    if not replace and every.contexts.get(name, context) != context:
+    if not replace and not _same(every.contexts.get(name, context), context):
         raise BusyError(
             "context-exists", f"there is a context {name!r} already", hint="choose another name, or --replace"
         )
+
+
+def _same(one: Context, other: Context) -> bool:
+    """Whether two contexts are of one node by the same keys, and pin no different ones."""
+    if one.attestation is None or other.attestation is None:
+        one, other = (msgspec.structs.replace(context, attestation=None) for context in (one, other))
+    return one == other
 
 
 def of_cluster(address: str, named: str, client: str) -> Context:
@@ -97,6 +108,13 @@ def of_cluster(address: str, named: str, client: str) -> Context:
         certificate=str(folder / f"{client}.crt"),
         key=str(folder / f"{client}.key"),
     )
+
+
+def pin(name: str, fingerprint: str) -> None:
+    """Pin an attestation key in the context `name`."""
+    with _changing() as before:
+        pinned = msgspec.structs.replace(_known(before, name), attestation=fingerprint)
+        _write(Contexts({**before.contexts, name: pinned}, before.current))
 
 
 def remove(name: str) -> None:
@@ -133,20 +151,28 @@ def merge(file: Path, *, replace: bool = False) -> list[str]:
     theirs = decode(files.read_limited(file, limits.CONTEXTS_SIZE, "file of contexts"), Contexts, str(file))[0]
     folder = file.resolve().parent
     taken = {
-        name: Context(c.address, str(folder / c.ca), str(folder / c.certificate), str(folder / c.key))
+        name: msgspec.structs.replace(
+            c, ca=str(folder / c.ca), certificate=str(folder / c.certificate), key=str(folder / c.key)
+        )
         for name, c in theirs.contexts.items()
     }
     for context in taken.values():
         parse_address(context.address)
     with _changing() as before:
-        clash = sorted(name for name in taken if before.contexts.get(name, taken[name]) != taken[name])
+        clash = sorted(name for name in taken if not _same(before.contexts.get(name, taken[name]), taken[name]))
         if clash and not replace:
             raise BusyError(
                 "context-exists",
                 f"there are contexts of these names already, which differ: {', '.join(clash)}",
                 hint="rename yours first (adamant context rename), or take theirs with --replace",
             )
-        _write(Contexts({**before.contexts, **taken}, before.current))
+        kept = {
+            name: before.contexts[name]
+            for name, context in taken.items()
+            if context.attestation is None and _same(before.contexts.get(name, context), context)
+            if name in before.contexts
+        }
+        _write(Contexts({**before.contexts, **taken, **kept}, before.current))
     return sorted(taken)
 
 

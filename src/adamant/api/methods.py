@@ -6,6 +6,7 @@ Server and client are made from it, and nothing else says who may call what. A m
 from enum import Enum
 from typing import Any, NamedTuple
 
+from adamant.api import attest_pb2 as attest
 from adamant.api import capture_pb2 as capture
 from adamant.api import config_pb2 as config
 from adamant.api import crashes_pb2 as crashes
@@ -85,6 +86,9 @@ METHODS: tuple[Method, ...] = (
     Method("UpgradeFrom", update.UpgradeFromRequest, update.UpgradeFromResponse, UPDATERS, Form.DIALOGUE, changes=True),
     # It changes nothing, but who looked into packets is to be known.
     Method("Capture", capture.CaptureRequest, capture.CaptureAnswer, ADMIN, Form.STREAM, changes=True),
+    Method("Attest", attest.AttestRequest, attest.AttestResponse, READERS),
+    # It shows which keys one TPM has, and tells nothing of the machine.
+    Method("Activate", attest.ActivateRequest, attest.ActivateResponse, READERS),
     Method("Crashes", crashes.CrashesRequest, crashes.CrashesResponse, READERS),
     Method("Crash", crashes.CrashRequest, crashes.CrashResponse, READERS),
     Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),

@@ -7,6 +7,7 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer,
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
+from adamant.api import attest_pb2
 from adamant.api import capture_pb2
 from adamant.api import config_pb2
 from adamant.api import crashes_pb2

@@ -7,14 +7,14 @@ from adamant.audit import contents
 from adamant.audit.facts import Contents, ImageFacts, Placed
 from adamant.core import files, limits
 from adamant.core.source import Source, open_source
-from adamant.image import gpt
+from adamant.image import gpt, pe
 from adamant.image.project import DEFINITION, read_project
 from adamant.model import capability, kernel_line, layout, manifest
 from adamant.model.errors import InputError, VerificationError
 from adamant.model.manifest import ArtifactKind, Manifest
 from adamant.model.tree import Entry, Extent, Kind, Tree
 from adamant.packages.tools import ToolsTree
-from adamant.reading import fat, listing, pe, qcow2, usr_contents
+from adamant.reading import fat, listing, qcow2, usr_contents
 from adamant.reading.inspect import MANIFEST, inspect
 from adamant.reading.inspection import FoundSignature, Inspection
 from adamant.reading.listing import Listed

@@ -81,6 +81,9 @@ def _print_uki(uki: FoundUki) -> None:
     click.echo(f"  command line {uki.command_line}")
     click.echo(f"  root hash    {uki.root_hash or 'none'}")
     click.echo("  sections     " + ", ".join(f"{name} {human_size(size)}" for name, size in uki.sections.items()))
+    click.echo(f"  PCR 11       {uki.pcr11}")
+    for section in uki.measured:
+        click.echo(f"    {section.name:<10} {section.sha256} ({human_size(section.size)})")
     _print_signatures(uki.signatures)
 
 

@@ -23,6 +23,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("adamant.cli.build:command", "Build the image of a definition"),
     "inspect": ("adamant.cli.inspect:command", "Say what an image, a UKI or a build folder holds"),
     "diff": ("adamant.cli.diff:command", "Compare two builds: packages, files, sizes, blocks to update"),
+    "verify-quote": ("adamant.cli.verify_quote:command", "Say which release a machine has proven to run"),
     "audit": ("adamant.cli.audit:command", "Check an image against the promises of its posture"),
     "keys": ("adamant.cli.keys:group", "Keys that sign images, and those of clusters"),
     "up": ("adamant.cli.up:command", "Build an image and boot it until its API answers"),

@@ -19,6 +19,8 @@ SCRIPT_SIZE = 1 << 20
 
 PE_SIZE = 1 << 30
 PE_SECTIONS = 96
+PE_ZEROS = 1 << 20
+"""Bytes that a section of a UKI has in memory and not in its file."""
 CMDLINE_SIZE = 64 << 10
 GPT_ENTRIES = 128
 IMAGE_SIZE = 1 << 40
@@ -346,6 +348,17 @@ CAPTURE_TERMS = 8
 """Hosts, ports or protocols of one filter."""
 CAPTURE_BUFFER = 8 << 20
 """What the kernel keeps of packets that a capture has not read yet."""
+
+# Measured boot.
+TPM_RESPONSE = 4096
+"""The largest response of a TPM."""
+EVENT_LOG_SIZE = 512 << 10
+"""A log of measurements. Firmware writes some 20 KiB; a node's answer holds two of them."""
+EVENT_LOG_EVENTS = 4096
+ATTESTATION_SIZE = 4 << 20
+"""The document of an attestation: two logs in base64, and little else."""
+ATTEST_SECONDS = 60.0
+"""A quote: a TPM of hardware takes up to a second for each of its keys, and an emulated machine for its program."""
 
 # Crash records of a node.
 CRASHES_KEPT = 8

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from adamant.compose import sbom
 from adamant.core import files
-from adamant.image import disk, esp, root, signing, verity
+from adamant.core.source import open_source
+from adamant.image import disk, esp, measured, root, signing, verity
 from adamant.image.keys import SigningPair
 from adamant.model import derive, manifest
 from adamant.model.definition import Image, OutputFormat, parse_size
@@ -142,6 +143,8 @@ def _describe(
         Artifact(_KINDS[Path(name).suffix], name, (out / name).stat().st_size, digest, unsigned.get(name, digest))
         for name, digest in sorted(digests.items())
     ]
+    with open_source(made.uki) as program, open_source(made.loader) as loader:
+        measured_boot = measured.measure(program, loader)
     found = Manifest(
         name=image.name,
         version=image.version,
@@ -156,6 +159,7 @@ def _describe(
         packages=packages,
         artifacts=tuple(artifacts),
         steps=dict(sorted(made.steps.items())),
+        measured=measured_boot,
     )
     encoded = manifest.encode(found)
     (out / MANIFEST).write_bytes(encoded)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from adamant.model.arch import Arch
 from adamant.model.definition import Profile
 from adamant.model.errors import InputError
+from adamant.model.measured import MeasuredBoot
 from adamant.model.posture import Posture
 
 
@@ -55,6 +56,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"
     packages: int
     artifacts: tuple[Artifact, ...]
     steps: dict[str, str]
+    measured: MeasuredBoot | None = None
+    """What a TPM will have measured of it; a manifest of an older build does not say."""
     schema: int = 1
 
 

@@ -60,6 +60,8 @@ def table(machine: Machine) -> dict[str, Handler]:
         "Read": lambda request, _call: _files().read(request, root),
         "Drift": lambda _request, _call: _drift(root),
         "DriftText": lambda request, _call: _drift_text(request, root),
+        "Attest": lambda request, _call: _attesting().attest(request),
+        "Activate": lambda request, _call: _attesting().activate(request),
         "Capture": _capture,
         "Crashes": lambda _request, _call: _crash().list_(machine.state),
         "Crash": lambda request, _call: _crash().show(request, machine.state),
@@ -194,6 +196,12 @@ def _capture(request: Any, call: Any) -> Any:
     from adamant.node import capture  # noqa: PLC0415 - nobody waits for it at boot
 
     return capture.answer(request, call)
+
+
+def _attesting() -> Any:
+    from adamant.node import attesting  # noqa: PLC0415 - nobody waits for it at boot
+
+    return attesting
 
 
 def _crash() -> Any:

@@ -50,6 +50,7 @@ STARTED: dict[str, str] = {
     "adamant-policy.service": "nobody mounts over /etc after what the config adds to it",
     "adamant-modules.service": "kernel modules that the config names",
     "adamant-boot-mark.service": "tells a shutdown from a crash",
+    "adamant-attest.socket": "quotes of the TPM, which the agent may not open itself",
     "adamant-capture.socket": "captures of packets, which the agent may not make itself",
     "state.mount": "the machine's state",
     "systemd-networkd.service": "the network",
@@ -105,8 +106,14 @@ NOT_STARTED: dict[str, str] = {
     "systemd-network-generator.service": "networks of the kernel's command line",
     "systemd-networkd-wait-online.service": "nothing may wait for the network: the agent answers before it is there",
     "systemd-pcrlock.socket": "policies for the TPM, which nothing makes",
+    "systemd-pcrextend.socket": "measures by a library that no image has",
+    "systemd-pcrmachine.service": "the same; PCR 15 is nobody's here",
+    "systemd-pcrphase-sysinit.service": "the same; PCR 11 stays what the stub of the UKI measured (ADR 0018)",
+    "systemd-pcrphase.service": "the same",
     "systemd-repart.service": "adamant-repart.service in its place",
     "systemd-sysext.socket": "extensions come at boot",
+    "systemd-tpm2-setup-early.service": "makes a storage key in the TPM, by the same library; nothing is sealed to one",
+    "systemd-tpm2-setup.service": "the same",
     "systemd-tmpfiles-setup-dev-early.service": "systemd-tmpfiles-setup-dev.service does the same: accounts are there",
 }
 

@@ -15,14 +15,15 @@ from pathlib import Path
 from adamant.compose.etc import parse_os_release
 from adamant.core import files, limits, verity_tree
 from adamant.core.source import Source, open_source
-from adamant.image import gpt
+from adamant.image import gpt, measured, pe
 from adamant.image.uki import USRHASH
-from adamant.model import layout, manifest
+from adamant.model import layout, manifest, pcr
 from adamant.model.arch import NAMES
 from adamant.model.errors import InputError, VerificationError
 from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.model.measured import predict
 from adamant.packages.tools import ToolsTree
-from adamant.reading import fat, listing, pe, qcow2, usr_contents
+from adamant.reading import fat, listing, qcow2, usr_contents
 from adamant.reading.inspection import (
     FoundPackage,
     FoundPartition,
@@ -207,6 +208,7 @@ def _program(path: str, source: Source) -> FoundProgram | FoundUki:
     if program.section(".linux") is None:
         return FoundProgram(path, source.size, digest.hexdigest(), arch, signatures)
     line = _text(source, program, ".cmdline")
+    sections = measured.measured_sections(source)
     hashes = [word.removeprefix(USRHASH) for word in line.split() if word.startswith(USRHASH)]
     return FoundUki(
         path,
@@ -219,6 +221,8 @@ def _program(path: str, source: Source) -> FoundProgram | FoundUki:
         printable(hashes[0]) if len(hashes) == 1 else "",
         {k: printable(v) for k, v in parse_os_release(_text(source, program, ".osrel")).items()},
         {section.name: section.size for section in program.sections},
+        sections,
+        predict(sections)[str(pcr.KERNEL)],
         signatures,
     )
 
@@ -293,6 +297,8 @@ def _contradictions(
             yield Problem("uki-no-root-hash", f"{uki.path} names no usr image, or two")
         elif hashes and uki.root_hash not in hashes:
             yield Problem("uki-without-slot", f"no usr image here has the root hash that {uki.path} names")
+        if described is not None and described.measured is not None and uki.measured != described.measured.sections:
+            yield Problem("measurement-differs", f"a TPM will measure {uki.path} otherwise than the manifest says")
         if described is not None and uki.root_hash != described.root_hash:
             yield Problem("root-hash-differs", f"{uki.path} names another root hash than the manifest")
     signed = [(uki.path, uki.signatures) for uki in ukis] + [(found.path, found.signatures) for found in programs]

@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from adamant.model.manifest import Manifest
+from adamant.model.measured import MeasuredSection
 
 
 def printable(text: str) -> str:
@@ -68,6 +69,10 @@ class FoundUki(Struct, frozen=True):
     root_hash: str
     os_release: dict[str, str]
     sections: dict[str, int]
+    measured: tuple[MeasuredSection, ...]
+    """What its stub measures into PCR 11, in its order."""
+    pcr11: str
+    """The value that PCR 11 has then."""
     signatures: tuple[FoundSignature, ...]
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from adamant.core import files, limits, verity_tree
 from adamant.core.source import Source, open_source
+from adamant.image import pe
 from adamant.model import manifest
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError, VerificationError
 from adamant.model.manifest import ArtifactKind, Manifest
-from adamant.reading import pe
 from adamant.release.index import File, Part, Release
 
 MANIFEST = "manifest.json"

@@ -20,6 +20,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "drift": ("adamant.cli.node.drift:command", "List what differs in /etc from the release"),
     "upgrade": ("adamant.cli.node.upgrade:upgrade", "Stage a release, which the next boot tries"),
     "rollback": ("adamant.cli.node.upgrade:rollback", "Have the next boot start the release before"),
+    "attest": ("adamant.cli.node.attest:command", "Have the machine's TPM sign how it was booted"),
     "crashes": ("adamant.cli.node.crashes:group", "Show what was kept of boots that crashed"),
     "capture": ("adamant.cli.node.capture:command", "Capture packets of an interface into a pcap file"),
     "support": ("adamant.cli.node.support:command", "Collect what helps to find a fault into one archive"),

@@ -53,6 +53,12 @@ def chosen(ctx: click.Context) -> "list[tuple[str, Context]]":
     return found
 
 
+def one(ctx: click.Context) -> str | None:
+    """The name of the context that the command is for, if one is named."""
+    choice: Choice = ctx.obj or Choice()
+    return choice.names[0] if choice.names else None
+
+
 def connect(ctx: click.Context) -> "Node":
     """A connection to the one machine that the command is for."""
     machines = chosen(ctx)

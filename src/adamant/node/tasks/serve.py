@@ -18,7 +18,13 @@ def _capture() -> Work:
     return capture.work
 
 
-TASKS: Mapping[str, Callable[[], Work]] = {"capture": _capture}
+def _attest() -> Work:
+    from adamant.node.tasks import attest  # noqa: PLC0415 - each task loads its own
+
+    return attest.work
+
+
+TASKS: Mapping[str, Callable[[], Work]] = {"attest": _attest, "capture": _capture}
 
 
 def serve(connection: socket.socket, work: Work) -> int:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from adamant.core import limits
 from adamant.core.source import Source
+from adamant.model.digest import Sha256
 from adamant.model.errors import VerificationError
 
 _COFF = struct.Struct("<HHIIIHH")
@@ -28,11 +29,15 @@ _SHA256_IN_DER = b"\x04\x20"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section: its name and where its contents lie, `size` bytes at `offset` of the file."""
+    """A section: its name and where its contents lie, `size` bytes at `offset` of the file.
+
+    A firmware gives it `memory` bytes: what the file has not is zeros there.
+    """
 
     name: str
     offset: int
     size: int
+    memory: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,24 @@ def read_program(source: Source) -> Program:
     return Program(layout.machine, layout.sections, signatures)
 
 
+def read_sections(source: Source) -> dict[str, Section]:
+    """The sections of the program by name, the first of each name. Raises as `read_program` does."""
+    found: dict[str, Section] = {}
+    for section in _layout(source).sections:
+        found.setdefault(section.name, section)
+    return found
+
+
+def authenticode(source: Source) -> Sha256:
+    """The digest of the program that Authenticode signs and that a firmware measures: its signatures are no part of it.
+
+    Raises VerificationError (efi-program-malformed, image-cut-short).
+    """
+    if source.size > limits.PE_SIZE:
+        raise _malformed(source, f"it has more than {limits.PE_SIZE} bytes")
+    return Sha256(_authenticode(source, _layout(source)).hex())
+
+
 def _layout(source: Source) -> _Layout:
     if source.exactly(0, 2) != b"MZ":
         raise _malformed(source, "it does not begin as one")
@@ -120,7 +143,7 @@ def _layout(source: Source) -> _Layout:
             raise _malformed(source, "a section's name is no text")
         if raw_size and not headers <= offset <= offset + raw_size <= source.size:
             raise _malformed(source, f"its section {text.decode()} lies outside")
-        sections.append(Section(text.decode(), offset, min(size, raw_size)))
+        sections.append(Section(text.decode(), offset, min(size, raw_size), size))
         if raw_size:
             raw.append((offset, raw_size))
     raw.sort()

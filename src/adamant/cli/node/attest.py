@@ -1,0 +1,81 @@
+"""`adamant node attest`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from adamant.cli.node import reach
+from adamant.cli.options import json_option
+from adamant.cli.verify_quote import HexBytes
+from adamant.core import files
+from adamant.model import tpm
+from adamant.model.errors import ExitCode, InputError
+
+_EPILOG = """\b
+Examples:
+  adamant node attest -o quote.json
+  adamant node attest --nonce 8d5f1c0b42a97e3366d0f1b8c4a2e790 -o quote.json
+  adamant verify-quote quote.json --release out/example_1_amd64
+"""
+
+
+@click.command("attest", epilog=_EPILOG)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="-",
+    help="Where to; - is standard output.",
+)
+@click.option("--nonce", type=HexBytes(), help="8 to 32 bytes that the quote is to hold.  [default: 32 random ones]")
+@click.option("--replace-key", is_flag=True, help="Pin the key that the machine has now in place of the one pinned.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, output: Path, nonce: bytes | None, replace_key: bool, as_json: bool) -> int:
+    """Have the machine's TPM sign how it was booted, for adamant verify-quote. --json tells standard error which key.
+
+    The key is pinned in the context when it is seen first, after the TPM has shown that the key is its own. A machine
+    that answers with another key later is refused.
+    """
+    from adamant.api import attest, contexts  # noqa: PLC0415 - imports gRPC
+    from adamant.attestation.asking import ask  # noqa: PLC0415
+    from adamant.model.attestation import encode  # noqa: PLC0415
+
+    if str(output) == "-" and sys.stdout.isatty():
+        raise InputError("output-terminal", "a terminal shows no quote", hint="name a file with -o, or use a pipe")
+    nonce = nonce if nonce is not None else os.urandom(tpm.QUALIFYING_SIZE)
+    name, context = contexts.find(reach.one(ctx))
+    with reach.connect(ctx) as node:
+        asked = ask(
+            lambda wanted: attest.attest(node, wanted),
+            lambda challenge: attest.activate(node, challenge.blob, challenge.secret),
+            nonce,
+            None if replace_key else context.attestation,
+        )
+    if asked.new:
+        contexts.pin(name, asked.key)
+    if str(output) == "-":
+        click.echo(encode(asked.attestation), nl=False)
+    else:
+        files.write_atomic(output, encode(asked.attestation))
+    if as_json:
+        facts = {
+            "nonce": nonce.hex(),
+            "key": asked.key,
+            "pinned": asked.new,
+            "endorsement_key": asked.endorsement_key,
+            "issuer": asked.issuer,
+        }
+        click.echo(json.dumps(facts), err=True)
+        return int(ExitCode.DONE)
+    certified = f"certified by {asked.issuer}, which nobody has checked" if asked.issuer else "with no certificate"
+    rows = [
+        ("nonce", nonce.hex()),
+        ("attestation key", f"{asked.key} ({'pinned now' if asked.new else 'as pinned'})"),
+        ("endorsement key", f"{asked.endorsement_key} ({certified})"),
+    ]
+    click.echo("\n".join(reach.table(rows)), err=True)
+    return int(ExitCode.DONE)
