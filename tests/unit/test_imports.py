@@ -12,14 +12,18 @@ ALLOWED = {
     "core": {"model"},
     "packages": {"model", "core"},
     "compose": {"model", "core", "packages"},
-    "image": {"model", "core", "packages", "compose", "node"},
+    "kernel": {"model", "core", "packages", "compose"},
+    "image": {"model", "core", "packages", "compose", "node", "kernel"},
     "api": {"model", "core"},
     "node": {"model", "core", "api", "release"},
     "machine": {"model", "core", "packages", "api"},
     "reading": {"model", "core", "packages", "compose", "image", "release"},
     "release": {"model", "core"},
     "audit": {"model", "core", "packages", "compose", "image", "release", "reading", "api"},
-    "cli": {"model", "core", "packages", "compose", "image", "reading", "release", "api", "audit", "machine", "node"},
+    "cli": {
+        *("model", "core", "packages", "compose", "kernel", "image", "reading", "release", "api", "audit"),
+        *("machine", "node"),
+    },
 }
 MODULES = sorted(p for p in SOURCE.rglob("*.py") if not p.name.endswith("_pb2.py"))
 

@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("adamant.cli.inspect:command", "Say what an image, a UKI or a build folder holds"),
     "diff": ("adamant.cli.diff:command", "Compare two builds: packages, files, sizes, blocks to update"),
     "audit": ("adamant.cli.audit:command", "Check an image against the promises of its posture"),
+    "kernel": ("adamant.cli.kernel:group", "Kernels of your own, to which nobody can add a module"),
     "keys": ("adamant.cli.keys:group", "Keys that sign images, and those of clusters"),
     "up": ("adamant.cli.up:command", "Build an image and boot it until its API answers"),
     "machine": ("adamant.cli.machine:group", "Machines on this computer"),

@@ -57,8 +57,8 @@ class ComposeRequest:
     `house` are Adamant's own static files and `extra` those of the definition, both by their path below / (`usr/...`,
     `etc/...`), the latter taking the place of what a package ships. `switches` enable and disable units: those of
     Adamant, then those of the definition; a later one for the same unit counts. `listed` are the packages that the
-    definition names. `later` are units that `later_target`
-    shall want instead of what wants them. `tmpfiles` are further lines of tmpfiles.d(5).
+    definition names. `later` are units that `later_target` shall want instead of what wants them. `tmpfiles` are further
+    lines of tmpfiles.d(5). `kernel` are the files of an own kernel, as a package of Debian's would have them.
     """
 
     name: str
@@ -72,6 +72,7 @@ class ComposeRequest:
     later: tuple[str, ...] = ()
     later_target: str = ""
     tmpfiles: tuple[str, ...] = ()
+    kernel: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def compose(
     """The tree of the image. Raises the errors of the mechanisms, and `image-unsound` when a lint is an error."""
     tree = merge(diversions.divert(layers, review.effects))
     found = [effect for package in sorted(review.effects) for effect in review.effects[package]]
+    _put(tree, request.kernel)
     release, vmlinuz = kernel.take(tree)
     for path in etc.ABSENT:
         _drop(tree, path)
