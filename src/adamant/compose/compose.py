@@ -57,8 +57,8 @@ class ComposeRequest:
     `house` are Adamant's own static files and `extra` those of the definition, both by their path below / (`usr/...`,
     `etc/...`), the latter taking the place of what a package ships. `switches` enable and disable units: those of
     Adamant, then those of the definition; a later one for the same unit counts. `listed` are the packages that the
-    definition names. `later` are units that `later_target` shall want instead of what wants them. `tmpfiles` are further
-    lines of tmpfiles.d(5). `kernel` are the files of an own kernel, as a package of Debian's would have them.
+    definition names. `later` are units that `later_target` shall want instead of what wants them. `tmpfiles` are
+    further lines of tmpfiles.d(5). `kernel` are the files of an own kernel, as a package of Debian's would have them.
     """
 
     name: str
