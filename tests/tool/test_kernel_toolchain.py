@@ -1,6 +1,6 @@
 """The locked toolchain in its sandbox: the real config, an own module, a key that nothing outside ever sees.
 
-A whole kernel takes too long for every run: tests/tool/test_kernel_build.py builds one, by hand.
+A whole kernel takes too long for every run: tests/vm/test_own_kernel.py builds one, by hand.
 """
 
 import os

@@ -33,7 +33,10 @@ from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 
 STEP = "kernel"
-_ROOMS = ("kernel", "model")
+_RECIPE = "kernel/data"
+_FORMAT = 1
+"""Changes when the same inputs would give another kernel, besides what lies in the recipe's folder: a new version of
+Adamant alone is no reason for another key."""
 _KEY_LEAKED = 3
 
 
@@ -122,7 +125,8 @@ class _Chain:
                 "lock": sha256(locks.encode(lock)),
                 "fragments": self._files,
                 "modules": dict(self._modules),
-                "sources": sources_digest(*_ROOMS),
+                "format": _FORMAT,
+                "recipe": sources_digest(_RECIPE),
             },
         )
 
@@ -202,7 +206,7 @@ class _Chain:
         source = locks.source(self._lock)
         inputs = {f"fragment:{name}": str(digest) for name, digest in self._files.items()}
         inputs |= {f"module:{name}": str(digest) for name, digest in self._modules.items()}
-        inputs["adamant"] = sources_digest(*_ROOMS)
+        inputs["recipe"] = sources_digest(_RECIPE)
         made = {name: (work / "out" / name).read_text().strip() for name in ("compiler", "make")}
 
         def statement(subjects: dict[str, Sha256]) -> bytes:
