@@ -267,6 +267,13 @@ def test_another_kernel_in_the_folder_is_not_the_locked_one(tmp_path: Path, mine
     assert own_kernel.open_kernel(found, fitting) == other
 
 
+def test_a_unit_that_needs_the_types_of_the_kernel_is_not_left_without(mine: Kernel) -> None:
+    own_kernel.require_for(mine, restricts_file_systems=False)
+    with pytest.raises(InputError) as error:
+        own_kernel.require_for(mine, restricts_file_systems=True)
+    assert error.value.reference == "kernel-types-missing"
+
+
 def test_a_statement_names_each_input_and_output_by_its_digest() -> None:
     package = Package("gcc", "1", "amd64", "gcc", "1", "trixie", "pool/gcc.deb", 1, "a" * 64)
     kernel = OwnKernel(name="mine", version="1")

@@ -135,6 +135,8 @@ class _Chain:
             kernel = artifact.tree_of(own) if own else {}
             request = replace(self._request(ours), kernel=tuple(kernel.values()))
             composed = composing.compose(request, layers, found, tree_of_tools, self.store, self.workers)
+        if own is not None:
+            own_kernel.require_for(own, restricts_file_systems=composed.restricts_file_systems)
         self.findings = composed.findings
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
             system = _system(composed.tree)

@@ -10,6 +10,8 @@ from adamant.image.project import Project
 from adamant.kernel import shelf
 from adamant.kernel.artifact import Kernel
 from adamant.model.errors import InputError, VerificationError
+from adamant.model.kernel import config
+from adamant.model.kernel.artifact import CONFIG
 from adamant.model.lock import Lock
 
 
@@ -54,6 +56,21 @@ def open_kernel(project: Project, lock: Lock) -> Kernel | None:
             hint="take this one with: adamant lock --update",
         )
     return found
+
+
+def require_for(kernel: Kernel, *, restricts_file_systems: bool) -> None:
+    """Raise InputError kernel-types-missing when a unit of the image needs what this kernel does not have.
+
+    systemd enforces RestrictFileSystems= by a BPF program that reads the kernel's types, and leaves it out, with a
+    word in its log at most, where there are none (systemd.exec(5)).
+    """
+    options = config.parse(kernel.path(CONFIG).read_text(errors="replace"), CONFIG).options
+    if restricts_file_systems and options.get("DEBUG_INFO_BTF", "n") != "y":
+        raise InputError(
+            "kernel-types-missing",
+            f"a unit sets RestrictFileSystems=, and {kernel.manifest.release} was built without its types (BTF)",
+            hint="take the setting out of the unit, or use a kernel of Debian's: kernel.flavour",
+        )
 
 
 def _found(project: Project, reference: str) -> Kernel:

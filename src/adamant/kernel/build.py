@@ -136,7 +136,7 @@ class _Chain:
         sandbox.require(tree)
         for name in ("src", "obj", "out", "modules", "recipe"):
             (work / name).mkdir()
-        for name in ("configure.sh", "compile.sh", "search.pl"):
+        for name in ("configure.sh", "compile.sh", "holds.pl", "search.pl"):
             (work / "recipe" / name).write_text(resources.files("adamant.kernel").joinpath("data", name).read_text())
         with events.timed(self._watch, "kernel config", "it is made before each build"):
             self._configure(work, tree)

@@ -15,4 +15,6 @@ cp /obj/.config /out/config
 cp /obj/certs/signing_key.x509 /out/signing.x509
 make --version | head -n 1 > /out/make
 gcc --version | head -n 1 > /out/compiler
+# The certificate that is handed out is the one that the kernel trusts: vmlinux is what the kernel's file was packed from.
+perl /recipe/holds.pl /obj/vmlinux /out/signing.x509
 perl /recipe/search.pl /obj/certs/signing_key.pem /obj/certs /out /obj /modules
