@@ -131,6 +131,15 @@ def test_a_key_in_a_file_is_found(compiler: ToolsTree, tmp_path: Path, leak: str
     assert "the key is in /out/leak" in ran.stdout.decode()
 
 
+def test_a_kernel_that_trusts_another_certificate_is_found(compiler: ToolsTree, tmp_path: Path) -> None:
+    (tmp_path / "vmlinux").write_bytes(b"kernel certificate code")
+    (tmp_path / "mine").write_bytes(b"certificate")
+    (tmp_path / "other").write_bytes(b"another")
+    places = [Place(tmp_path, "/out"), Place(DATA, "/recipe")]
+    codes = [inside(compiler, f"perl /recipe/holds.pl /out/vmlinux /out/{n}", *places).code for n in ("mine", "other")]
+    assert codes == [0, 4]
+
+
 def test_a_build_that_is_killed_leaves_no_key_and_no_process(compiler: ToolsTree, tmp_path: Path) -> None:
     places = [Place(tmp_path, "/out", True)]
     script = f"{KEY}\ntouch /out/ready; exec sleep 4242"
