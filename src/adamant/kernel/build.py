@@ -29,6 +29,7 @@ from adamant.model.errors import AdamantError, InputError
 from adamant.model.kernel import config, hardening
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.lock import KernelLock
+from adamant.model.lock import packages_identity
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 
@@ -122,7 +123,7 @@ class _Chain:
             "kernel-build",
             {
                 "definition": msgspec.to_builtins(found.kernel),
-                "lock": sha256(locks.encode(lock)),
+                "packages": packages_identity(lock.toolchain),
                 "fragments": self._files,
                 "modules": dict(self._modules),
                 "format": _FORMAT,
