@@ -256,6 +256,11 @@ def test_a_lock_of_another_kernel_is_stale(tmp_path: Path, mine: Kernel) -> None
     assert own_kernel.is_stale(image_of(tmp_path, mine.manifest.digest[:12]), lock) == []
 
 
+def test_a_name_that_begins_a_digest_is_a_name(tmp_path: Path, mine: Kernel) -> None:
+    lock = Lock(PACKAGES, PACKAGES, kernel=mine.manifest.digest)
+    assert own_kernel.is_stale(image_of(tmp_path, mine.manifest.digest[:11]), lock)
+
+
 def test_another_kernel_in_the_folder_is_not_the_locked_one(tmp_path: Path, mine: Kernel) -> None:
     other = kernel_maker.make(tmp_path / "other")
     found = image_of(tmp_path, "./other")

@@ -28,7 +28,7 @@ def is_stale(project: Project, lock: Lock) -> list[str]:
         return [] if isinstance(lock.kernel, UnsetType) else ["the definition names no kernel of its own any more"]
     if isinstance(lock.kernel, UnsetType):
         return ["the lock has no kernel of one's own"]
-    if lock.kernel.startswith(own):
+    if shelf.is_digest(own) and lock.kernel.startswith(own):
         return []
     if "/" in own:
         there = _found(project, own).manifest.digest

@@ -50,7 +50,7 @@ class Shelf:
         if "/" in reference:
             return artifact.read(base / reference)
         kernels = self.kernels()
-        if _DIGEST.fullmatch(reference):
+        if is_digest(reference):
             matching = [k for k in kernels if k.manifest.digest.startswith(reference)]
             if len(matching) == 1:
                 return matching[0]
@@ -90,6 +90,11 @@ class Shelf:
         if kernel.folder.parent != self.folder.resolve():
             raise InputError("kernel-elsewhere", f"{kernel.folder} is no kernel of this computer's shelf")
         shutil.rmtree(kernel.folder)
+
+
+def is_digest(reference: str) -> bool:
+    """Whether a reference can be the beginning of a digest, and not only a name."""
+    return _DIGEST.fullmatch(reference) is not None
 
 
 def _order(one: Kernel, other: Kernel) -> int:
