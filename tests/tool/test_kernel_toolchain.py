@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from adamant.core import proc
-from adamant.kernel import project, sandbox, signature, toolchain
+from adamant.kernel import making, project, sandbox, signature, toolchain
 from adamant.kernel.build import TARGETS, require_hardened, require_wanted
+from adamant.kernel.progress import Progress
 from adamant.kernel.sandbox import Place
 from adamant.model.arch import Arch
-from adamant.model.errors import InputError
+from adamant.model.errors import AdamantError, InputError
 from adamant.model.kernel import config
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.config import Fragment
@@ -129,6 +130,35 @@ def test_a_key_in_a_file_is_found(compiler: ToolsTree, tmp_path: Path, leak: str
     ran = inside(compiler, script, Place(tmp_path, "/out", True), Place(DATA, "/recipe"), memory={"/key": 1 << 20})
     assert ran.code == 3
     assert "the key is in /out/leak" in ran.stdout.decode()
+
+
+def test_a_compiler_that_fails_says_what_it_said(compiler: ToolsTree, tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("all:\n\t@echo '  CC      mine.o'\n\tgcc -c /out/mine.c -o /tmp/mine.o\n")
+    (tmp_path / "mine.c").write_text("int x = nothing;\n")
+    progress = Progress(10)
+    argv = sandbox.argv(compiler, [Place(tmp_path, "/out")], ["make", "-C", "/out"])
+    with pytest.raises(AdamantError) as error:
+        making.run("build the kernel", argv, progress)
+    assert error.value.reference == "kernel-build-failed"
+    assert "mine.c:1:9: error: 'nothing' undeclared" in error.value.context
+    assert "CC      mine.o" not in error.value.context
+    assert progress.done == 1
+
+
+@pytest.mark.parametrize(("code", "reference"), [(3, "kernel-key-leaked"), (4, "kernel-build-failed")])
+def test_the_search_of_the_key_has_an_error_of_its_own(compiler: ToolsTree, code: int, reference: str) -> None:
+    argv = sandbox.argv(compiler, [], ["sh", "-c", f"echo the key is in /out/vmlinuz; exit {code}"])
+    with pytest.raises(AdamantError) as error:
+        making.run("build the kernel", argv, Progress(10))
+    assert error.value.reference == reference
+    assert error.value.context == "the key is in /out/vmlinuz"
+
+
+def test_a_build_that_takes_too_long_or_is_ended_says_so(compiler: ToolsTree) -> None:
+    with pytest.raises(AdamantError, match="did not end within"):
+        making.run("build the kernel", sandbox.argv(compiler, [], ["sleep", "60"], seconds=1), Progress(10))
+    with pytest.raises(AdamantError, match="ended by a signal"):
+        making.run("build the kernel", sandbox.argv(compiler, [], ["sh", "-c", "kill -9 $$"]), Progress(10))
 
 
 def test_a_kernel_that_trusts_another_certificate_is_found(compiler: ToolsTree, tmp_path: Path) -> None:

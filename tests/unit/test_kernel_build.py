@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from adamant.core import places
 from adamant.image import own_kernel
 from adamant.image.project import Project
-from adamant.kernel import artifact, memory, provenance, shelf, sources
+from adamant.kernel import artifact, making, memory, provenance, shelf, sources
 from adamant.kernel.artifact import Kernel
-from adamant.kernel.progress import Progress
+from adamant.kernel.progress import KNOWN, Progress
 from adamant.kernel.shelf import Shelf
 from adamant.model.arch import Arch
 from adamant.model.definition import Image
@@ -58,6 +58,15 @@ def test_an_estimate_comes_once_there_is_a_speed() -> None:
         progress.feed("  CC      b.o")
     assert progress.left(900.0) == 0.0
     assert progress.say(900.0) == "nearly done: b.o"
+
+
+def test_the_next_estimate_is_of_the_last_build(tmp_path: Path) -> None:
+    (tmp_path / "kernels").mkdir()
+    assert making.expected(tmp_path, Arch.AMD64) == KNOWN[Arch.AMD64]
+    making.remember(tmp_path, Arch.AMD64, 2345)
+    assert making.expected(tmp_path, Arch.AMD64) == 2345
+    (tmp_path / "kernels/lines.amd64").write_text("many")
+    assert making.expected(tmp_path, Arch.AMD64) == KNOWN[Arch.AMD64]
 
 
 @given(st.text(max_size=200))

@@ -378,3 +378,5 @@ KERNEL_MODULE_SOURCE = 256 << 20
 KERNEL_MODULE_FILES = 20_000
 KERNEL_LOG_LINES = 40
 """How many last lines of a failed build an error shows."""
+NUMBER_SIZE = 64
+"""A file that holds one number."""

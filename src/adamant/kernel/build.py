@@ -7,25 +7,23 @@ ends early leaves a work folder without a key at worst, which the next one remov
 
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
-from adamant.core import events, files, limits, proc
+from adamant.core import events, files, limits
 from adamant.core.sources import sources_digest
-from adamant.kernel import artifact, memory, project, provenance, sandbox, sources, toolchain
+from adamant.kernel import artifact, making, memory, project, provenance, sandbox, sources, toolchain
 from adamant.kernel.artifact import About, Kernel, Made
-from adamant.kernel.progress import KNOWN, Progress
+from adamant.kernel.progress import Progress
 from adamant.kernel.project import KernelProject
 from adamant.kernel.sandbox import Place
 from adamant.kernel.shelf import Shelf
 from adamant.model.arch import Arch
 from adamant.model.digest import Identity, Sha256, identity, sha256
-from adamant.model.errors import AdamantError, InputError
+from adamant.model.errors import InputError
 from adamant.model.kernel import config, hardening
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.lock import KernelLock
@@ -33,12 +31,10 @@ from adamant.model.lock import packages_identity
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 
-STEP = "kernel"
 _RECIPE = "kernel/data"
 _FORMAT = 1
 """Changes when the same inputs would give another kernel, besides what lies in the recipe's folder: a new version of
 Adamant alone is no reason for another key."""
-_KEY_LEAKED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ def build(
         with files.work_folder(home, "build") as work, files.telling_full_disks(work):
             made = chain.make(work)
             kernel = shelf.add(lambda out: artifact.write(made, chain.about(work), out))
-    watch(events.Finished(STEP, False, "a kernel of these inputs was not there", time.monotonic() - begin))
+    watch(events.Finished(making.STEP, False, "a kernel of these inputs was not there", time.monotonic() - begin))
     return BuiltKernel(kernel, False, time.monotonic() - begin)
 
 
@@ -159,7 +155,7 @@ class _Chain:
             Place(work / "recipe", "/recipe"),
         ]
         command = ("sh", "/recipe/configure.sh", source, *self._target.configs)
-        self._run("make the kernel's config", sandbox.argv(tree, places, command), Progress(0))
+        making.run("make the kernel's config", sandbox.argv(tree, places, command), Progress(0))
         final = config.parse((work / "obj/.config").read_text(), ".config").options
         require_wanted(wanted, final)
         require_hardened(final, {one.option: one.reason for one in self._kernel.accept})
@@ -175,32 +171,12 @@ class _Chain:
         names = [module.name for module in self._kernel.modules]
         command = ("sh", "/recipe/compile.sh", str(self._workers), self._target.image, *names)
         argv = sandbox.argv(tree, places, command, memory={"/obj/certs": limits.KERNEL_KEY_ROOM})
-        total = KNOWN[self._kernel.arch]
-        self._watch(events.Started(STEP, total, "files"))
-        self._run("build the kernel", argv, Progress(total))
-
-    def _run(self, purpose: str, argv: list[str], progress: Progress) -> None:
-        """Run a command of the sandbox, and report what its make says."""
-        begin = time.monotonic()
-        try:
-            with _lines(purpose, argv) as lines:
-                for raw in lines:
-                    if progress.feed(raw.decode(errors="replace")) and progress.total:
-                        detail = progress.say(time.monotonic() - begin)
-                        self._watch(events.Advanced(STEP, min(progress.done, progress.total), detail))
-        except proc.ProgramFailed as error:
-            if error.code == _KEY_LEAKED:
-                raise AdamantError(
-                    "kernel-key-leaked",
-                    "the key of the modules got into a file of the build, so nothing of it is kept",
-                    context="\n".join(progress.tail),
-                ) from error
-            raise AdamantError(
-                "kernel-build-failed",
-                f"cannot {purpose}: {_why(error.code)}",
-                context="\n".join(progress.tail) or error.context,
-                hint="the lines above are the last ones of make; nothing was kept of the build",
-            ) from error
+        total = making.expected(self._cache, self._kernel.arch)
+        self._watch(events.Noted(f"a kernel takes 20 to 40 minutes on two processors; {self._workers} work at it"))
+        self._watch(events.Started(making.STEP, total, "files"))
+        progress = Progress(total)
+        making.run("build the kernel", argv, progress, self._watch)
+        making.remember(self._cache, self._kernel.arch, progress.done)
 
     def about(self, work: Path) -> About:
         """What the artifact says of this build."""
@@ -246,20 +222,3 @@ def require_hardened(final: config.Config, accepted: dict[str, str]) -> None:
             context="\n".join(missing[: limits.KERNEL_LOG_LINES]),
             hint="change your fragment, or name the option with your reason in accept",
         )
-
-
-def _why(code: int) -> str:
-    if code == 124:
-        return f"it did not end within {limits.KERNEL_SECONDS / 3600:.0f} hours"
-    if code < 0 or code in {137, 143}:
-        return "it was ended by a signal: memory may be short, or somebody stopped it"
-    return "the compiler or another program of it failed"
-
-
-@contextmanager
-def _lines(purpose: str, argv: list[str]) -> Iterator[proc.Lines]:
-    lines = proc.lines(purpose, argv)
-    try:
-        yield lines
-    finally:
-        lines.close()
