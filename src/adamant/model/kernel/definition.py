@@ -26,7 +26,7 @@ class Module(Struct, frozen=True, forbid_unknown_fields=True):
     """What it is called here: in messages and in the provenance."""
     source: RelativePath
     """A folder with a Kbuild or Makefile for `make M=`, or an archive (.tar, .tar.gz, .tar.xz) that holds one."""
-    sha256: Annotated[str, Meta(pattern=SHA256_PATTERN, description="64 hexadecimal digits")] = ""
+    sha256: Annotated[str, Meta(pattern=SHA256_PATTERN, description="64 hexadecimal digits")] | None = None
     """SHA-256 of the archive. An archive must have it, a folder has none."""
 
 
