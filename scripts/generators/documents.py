@@ -8,6 +8,7 @@ import msgspec
 
 from adamant.model import schema
 from adamant.model.definition import Image
+from adamant.model.kernel.definition import OwnKernel
 from adamant.model.machine.document import Machine
 
 _IMAGE = """\
@@ -33,11 +34,21 @@ a change of a key does stands in [the guide](../guide/machine-config.md).
 The YAML is the same plain subset as that of [the definition](image.md). Every key but `kind` can be left out.
 """
 
+_KERNEL = """\
+<!-- Made by scripts/generate from src/adamant/model/kernel/definition.py: do not edit. -->
+# The definition of a kernel
+
+A definition of a kernel is a YAML file, `kernel.yaml`. `adamant config new --kind Kernel` writes a commented one. The
+[JSON Schema](kernel.schema.json) is for editors. How a kernel is built stands in [the guide](../guide/kernels.md).
+
+The YAML is the same plain subset as that of [the definition](image.md).
+"""
+
 
 def generate(_root: Path) -> Mapping[str, bytes]:
     """The schemas and the pages."""
     made: dict[str, bytes] = {}
-    for name, kind, head in (("image", Image, _IMAGE), ("machine", Machine, _MACHINE)):
+    for name, kind, head in (("image", Image, _IMAGE), ("machine", Machine, _MACHINE), ("kernel", OwnKernel, _KERNEL)):
         made[f"docs/reference/{name}.schema.json"] = schema.json_schema(kind).rstrip(b"\n") + b"\n"
         made[f"docs/reference/{name}.md"] = page(kind, head).encode()
     return made

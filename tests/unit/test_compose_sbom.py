@@ -34,6 +34,23 @@ def test_each_binary_package_has_its_url_its_digest_and_its_source() -> None:
     assert document["creationInfo"]["created"] == "1970-01-01T00:00:00Z"
 
 
+def test_a_kernel_that_is_no_package_stands_there_with_its_source() -> None:
+    own = sbom.OwnKernel("6.12.1-mine-1", "d" * 64, "6.12.1-1")
+    document = json.loads(sbom.make("web", "1", [ONE], own))
+    packages = {p["SPDXID"]: p for p in document["packages"]}
+    kernel = next(p for p in packages.values() if p["versionInfo"] == own.release)
+    assert kernel["checksums"] == [{"algorithm": "SHA256", "checksumValue": own.digest}]
+    relations = {
+        (r["spdxElementId"], r["relationshipType"]): r["relatedSpdxElement"] for r in document["relationships"]
+    }
+    source = packages[relations[kernel["SPDXID"], "GENERATED_FROM"]]
+    assert (source["name"], source["versionInfo"]) == ("linux", "6.12.1-1")
+    assert source["externalRefs"][0]["referenceLocator"].startswith("pkg:deb/debian/linux@6.12.1-1?arch=source")
+    plain = json.loads(sbom.make("web", "1", [ONE]))
+    assert plain["documentNamespace"] != document["documentNamespace"]
+    assert kernel["SPDXID"] not in {p["SPDXID"] for p in plain["packages"]}
+
+
 @given(st.lists(st.from_regex(r"[a-z0-9][a-z0-9+.-]{1,8}", fullmatch=True), unique=True, max_size=8))
 def test_no_two_elements_have_one_identifier(names: list[str]) -> None:
     packages = [Package(n, "1", "all", n, "1", "trixie", n, 1, "c" * 64) for n in names]

@@ -15,7 +15,7 @@ from adamant.model.posture import Posture
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_KINDS = ("Image", "Machine")
+_KINDS = ("Image", "Machine", "Kernel")
 _EPILOG = """\b
 Examples:
   adamant config new > machine.yaml
@@ -26,14 +26,15 @@ Examples:
 
 @click.group("config", epilog=_EPILOG)
 def group() -> None:
-    """Write and check documents: the definition (kind: Image) and the machine config (kind: Machine)."""
+    """Write and check documents: definitions (kind: Image, kind: Kernel) and the machine config (kind: Machine)."""
 
 
 def _type(kind: str) -> Any:
     from adamant.model.definition import Image  # noqa: PLC0415
+    from adamant.model.kernel.definition import OwnKernel  # noqa: PLC0415
     from adamant.model.machine.document import Machine  # noqa: PLC0415
 
-    return {"Image": Image, "Machine": Machine}[kind]
+    return {"Image": Image, "Machine": Machine, "Kernel": OwnKernel}[kind]
 
 
 def _kind_option(default: str) -> Callable[[F], F]:
@@ -44,10 +45,12 @@ def _kind_option(default: str) -> Callable[[F], F]:
 @_kind_option("Machine")
 def new(kind: str) -> None:
     """Print a commented document to start from."""
-    from adamant.image import project  # noqa: PLC0415
+    from adamant.image import project as images  # noqa: PLC0415
+    from adamant.kernel import project as kernels  # noqa: PLC0415
     from adamant.model.machine import template  # noqa: PLC0415
 
-    click.echo(template.MACHINE if kind == "Machine" else project.template("example"), nl=False)
+    own = {"Image": images.template, "Kernel": kernels.template}
+    click.echo(template.MACHINE if kind == "Machine" else own[kind]("example"), nl=False)
 
 
 @group.command("schema", epilog="Example: adamant config schema --kind Machine > machine.schema.json")
@@ -101,8 +104,21 @@ def _validate_machine(file: Path, posture: Posture) -> tuple[dict[str, str], str
                 "definition-name", "a definition is a file adamant.yaml", hint="validate it with -C FOLDER"
             )
         return _validate_image(file.parent, ())
+    if kind == "Kernel":
+        return _validate_kernel(file)
     read(data, file.name, posture)
     return {"kind": "Machine", "posture": posture.value}, f"{file} is valid for the posture {posture.value}"
+
+
+def _validate_kernel(file: Path) -> tuple[dict[str, str], str]:
+    from adamant.kernel.project import DEFINITION, fragments, read_project  # noqa: PLC0415
+
+    if file.name != DEFINITION:
+        raise InputError("kernel-definition-name", f"a kernel's definition is a file {DEFINITION}", hint="rename it")
+    project = read_project(file.parent)
+    fragments(project)
+    kernel = project.kernel
+    return {"name": kernel.name, "version": kernel.version}, f"{file} is valid: {kernel.name} {kernel.version}"
 
 
 def _complete_path(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -117,7 +133,7 @@ def _complete_path(_ctx: click.Context, _parameter: click.Parameter, incomplete:
 @json_option
 def explain(path: str, kind: str | None, as_json: bool) -> None:
     """Say what the key at PATH means, what may stand there, and what a change of it does."""
-    found = _explain(path, [kind] if kind else ["Machine", "Image"])
+    found = _explain(path, [kind] if kind else ["Machine", "Image", "Kernel"])
     if as_json:
         click.echo(json.dumps(found))
         return

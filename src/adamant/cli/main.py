@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("adamant.cli.diff:command", "Compare two builds: packages, files, sizes, blocks to update"),
     "verify-quote": ("adamant.cli.verify_quote:command", "Say which release a machine has proven to run"),
     "audit": ("adamant.cli.audit:command", "Check an image against the promises of its posture"),
+    "kernel": ("adamant.cli.kernel:group", "Kernels of your own, to which nobody can add a module"),
     "keys": ("adamant.cli.keys:group", "Keys that sign images, and those of clusters"),
     "up": ("adamant.cli.up:command", "Build an image and boot it until its API answers"),
     "machine": ("adamant.cli.machine:group", "Machines on this computer"),

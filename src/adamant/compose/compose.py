@@ -60,7 +60,8 @@ class ComposeRequest:
     `etc/...`), the latter taking the place of what a package ships. `switches` enable and disable units: those of
     Adamant, then those of the definition; a later one for the same unit counts. `listed` are the packages that the
     definition names, and `modules` the rare modules (or `*`) that it wants. `later` are units that `later_target`
-    shall want instead of what wants them. `tmpfiles` are further lines of tmpfiles.d(5).
+    shall want instead of what wants them. `tmpfiles` are further lines of tmpfiles.d(5). `kernel` are the files of an
+    own kernel, as a package of Debian's would have them; of its modules none is left out.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ComposeRequest:
     later: tuple[str, ...] = ()
     later_target: str = ""
     tmpfiles: tuple[str, ...] = ()
+    kernel: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,10 @@ def compose(
     """The tree of the image. Raises the errors of the mechanisms, and `image-unsound` when a lint is an error."""
     tree = merge(diversions.divert(layers, review.effects))
     found = [effect for package in sorted(review.effects) for effect in review.effects[package]]
+    _put(tree, request.kernel)
     release, vmlinuz = kernel.take(tree)
-    for path in rare_modules.rare(tree, release, request.posture, request.modules):
+    wanted = (*request.modules, rare_modules.EVERY) if request.kernel else request.modules
+    for path in rare_modules.rare(tree, release, request.posture, wanted):
         del tree[path]
     for path in etc.ABSENT:
         _drop(tree, path)

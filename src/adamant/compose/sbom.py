@@ -7,6 +7,7 @@ them, and its time is the epoch, since a build has none. Package URLs follow pur
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,17 +15,27 @@ from adamant.model.digest import identity
 from adamant.model.lock import Package
 
 _NAMESPACE = "https://spdx.org/spdxdocs/adamant"
+_KERNEL = "SPDXRef-Kernel"
 _ID = re.compile(r"[^A-Za-z0-9.-]")
 
 
-def make(name: str, version: str, packages: Iterable[Package]) -> bytes:
-    """The bytes of `sbom.spdx.json` for the image `name` `version`."""
+@dataclass(frozen=True, slots=True)
+class OwnKernel:
+    """A kernel of a person's own: release, digest, and the version of Debian's source that it was built from."""
+
+    release: str
+    digest: str
+    linux: str
+
+
+def make(name: str, version: str, packages: Iterable[Package], kernel: OwnKernel | None = None) -> bytes:
+    """The bytes of `sbom.spdx.json` for the image `name` `version`, with the kernel that is no package."""
     packages = sorted(packages, key=lambda p: (p.name, p.architecture))
-    content = identity(
-        "sbom", {"name": name, "version": version, "packages": [[p.name, p.architecture, p.sha256] for p in packages]}
-    )
+    inputs = {"name": name, "version": version, "packages": [[p.name, p.architecture, p.sha256] for p in packages]}
+    content = identity("sbom", inputs | ({"kernel": kernel.digest} if kernel else {}))
     image = "SPDXRef-Image"
-    sources = sorted({(p.source, p.source_version) for p in packages})
+    linux = {("linux", kernel.linux)} if kernel else set()
+    sources = sorted({(p.source, p.source_version) for p in packages} | linux)
     document: dict[str, Any] = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
@@ -42,12 +53,15 @@ def make(name: str, version: str, packages: Iterable[Package]) -> bytes:
                 "primaryPackagePurpose": "OPERATING-SYSTEM",
             },
             *(_binary(p) for p in packages),
+            *([_kernel(kernel)] if kernel else []),
             *(_source(source, source_version) for source, source_version in sources),
         ],
         "relationships": [
             _relation("SPDXRef-DOCUMENT", "DESCRIBES", image),
             *(_relation(image, "CONTAINS", _binary_id(p)) for p in packages),
             *(_relation(_binary_id(p), "GENERATED_FROM", _source_id(p.source, p.source_version)) for p in packages),
+            *([_relation(image, "CONTAINS", _KERNEL)] if kernel else []),
+            *([_relation(_KERNEL, "GENERATED_FROM", _source_id("linux", kernel.linux))] if kernel else []),
         ],
     }
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
@@ -82,6 +96,22 @@ def _binary(package: Package) -> dict[str, Any]:
         "copyrightText": "NOASSERTION",
         "primaryPackagePurpose": "LIBRARY" if package.name.startswith("lib") else "APPLICATION",
         "externalRefs": [_reference(purl(package.name, package.version, package.architecture, upstream))],
+    }
+
+
+def _kernel(kernel: OwnKernel) -> dict[str, Any]:
+    return {
+        "SPDXID": _KERNEL,
+        "name": "linux",
+        "versionInfo": kernel.release,
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": False,
+        "checksums": [{"algorithm": "SHA256", "checksumValue": kernel.digest}],
+        "sourceInfo": f"built from: linux {kernel.linux}",
+        "licenseConcluded": "NOASSERTION",
+        "licenseDeclared": "GPL-2.0-only WITH Linux-syscall-note",
+        "copyrightText": "NOASSERTION",
+        "primaryPackagePurpose": "OPERATING-SYSTEM",
     }
 
 

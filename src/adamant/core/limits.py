@@ -378,3 +378,18 @@ SUPPORT_LINES = 5000
 """Entries of the journal in a support bundle."""
 SUPPORT_SECONDS = 120.0
 """One part of a support bundle."""
+
+KERNEL_SECONDS = 6 * 3600.0
+"""One run in the sandbox of a kernel's build: a slow computer takes an hour, and a large config three."""
+KERNEL_SCRATCH = 4 << 30
+"""What the sandbox may keep in its /tmp: what the compiler hands to the assembler."""
+KERNEL_KEY_ROOM = 64 << 20
+"""Memory for the folder in which the key of the modules lies."""
+KERNEL_FRAGMENT_SIZE = 1 << 20
+KERNEL_MODULE_SOURCE = 256 << 20
+"""The source of one module of a person's own, unpacked or not."""
+KERNEL_MODULE_FILES = 20_000
+KERNEL_LOG_LINES = 40
+"""How many last lines of a failed build an error shows."""
+NUMBER_SIZE = 64
+"""A file that holds one number."""

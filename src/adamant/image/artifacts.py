@@ -41,7 +41,8 @@ _SIGNED = Sha256("")
 class Made:
     """What the steps of a build made. `usr`, `verity`, `uki` and `loader` are files, the latter two unsigned.
 
-    `kernel` is the kernel's release, `steps` the identities of the steps by name.
+    `kernel` is the kernel's release, `own` what there is to say of it when it is a person's own. `steps` are the
+    identities of the steps by name.
     """
 
     usr: Path
@@ -51,6 +52,7 @@ class Made:
     kernel: str
     command_line: str
     steps: Mapping[str, Identity]
+    own: sbom.OwnKernel | None = None
 
 
 def write(
@@ -73,7 +75,7 @@ def write(
         def copies() -> dict[str, Sha256]:
             files.copy_file(made.usr, out / USR)
             files.copy_file(made.verity, out / VERITY)
-            (out / SBOM).write_bytes(sbom.make(image.name, image.version, packages))
+            (out / SBOM).write_bytes(sbom.make(image.name, image.version, packages, made.own))
             return _digests(out / USR, out / VERITY, out / SBOM)
 
         def bootable() -> dict[str, Sha256]:

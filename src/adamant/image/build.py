@@ -7,7 +7,7 @@ stays true: the bytes of the unsigned parts depend on the definition, the lock a
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,12 +18,14 @@ from adamant.compose import entries
 from adamant.compose.check import Finding
 from adamant.compose.compose import ComposeRequest, Composition
 from adamant.compose.identity import tree_identity
+from adamant.compose.sbom import OwnKernel
 from adamant.core import events, verity_tree
 from adamant.core.sources import sources_digest
 from adamant.core.store import Step, Store
-from adamant.image import artifacts, erofs, esp, initrd, keys, policy, runner_program, uki, verity
+from adamant.image import artifacts, erofs, esp, initrd, keys, own_kernel, policy, runner_program, uki, verity
 from adamant.image.output import Output
 from adamant.image.project import Project, read_lock
+from adamant.kernel import artifact
 from adamant.model import derive, lock, manifest
 from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
@@ -40,7 +42,7 @@ from adamant.packages.scripts.review import require_reviewed, review
 from adamant.packages.tools import ToolsTree
 
 _LIBPYTHON = re.compile(r"libpython3\.\d+\.so\.1\.0")
-_ROOMS = ("api", "compose", "core", "image", "model", "node", "packages")
+_ROOMS = ("api", "compose", "core", "image", "kernel", "model", "node", "packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def build(project: Project, cache: Path, now: datetime, watch: events.Watch = ev
     """
     recorder = events.Recorder(watch)
     locked = read_lock(project)
-    stale = solver.is_stale(locked, project.image)
+    stale = [*solver.is_stale(locked, project.image), *own_kernel.is_stale(project, locked)]
     if stale:
         raise InputError(
             "lock-stale", f"the lock does not fit: {'; '.join(stale)}", hint="make a new one with: adamant lock"
@@ -129,7 +131,12 @@ class _Chain:
         require_reviewed(found)
         with events.timed(self.watch, "compose", "a tree is composed in memory each time"):
             ours = self._made(layers, tree_of_tools)
-            composed = composing.compose(self._request(ours), layers, found, tree_of_tools, self.store, self.workers)
+            own = own_kernel.open_kernel(self.project, self.locked)
+            kernel = artifact.tree_of(own) if own else {}
+            request = replace(self._request(ours), kernel=tuple(kernel.values()))
+            composed = composing.compose(request, layers, found, tree_of_tools, self.store, self.workers)
+        if own is not None:
+            own_kernel.require_for(own, restricts_file_systems=composed.restricts_file_systems)
         self.findings = composed.findings
         with ThreadPoolExecutor(1, thread_name_prefix="initrd") as pool:
             system = _system(composed.tree)
@@ -161,6 +168,7 @@ class _Chain:
             kernel=composed.kernel,
             command_line=line,
             steps={step.name: step.identity for step in (usr, boot)},
+            own=OwnKernel(own.manifest.release, own.manifest.digest, own.manifest.linux) if own else None,
         )
         with events.timed(self.watch, "output", "an output is written as a whole"):
             packages = self.locked.image.packages

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from adamant.core import events, files
+from adamant.image import own_kernel
 from adamant.image.project import Project, read_lock
 from adamant.model import lock as locks
 from adamant.model.lock import Lock, Recording
@@ -43,13 +46,15 @@ def lock_project(
     The scripts of `packages_to_record` are run once in a sandbox and what they change is kept in the lock.
     """
     old = read_lock(project) if project.lock_path.exists() else None
-    stale = tuple(solver.is_stale(old, project.image)) if old else ()
+    stale = (*solver.is_stale(old, project.image), *own_kernel.is_stale(project, old)) if old else ()
     if old is None or stale or update:
         recordings = old.recordings if old else ()
         # Other tools are no reason to move the versions of an image.
         fits = old is not None and old.image.request == solver.request_identity(project.image) and not update
         keep = old.image if old is not None and fits else None
+        kernel = own_kernel.choose(project)  # before the solve: a name that nothing has costs no time
         new = solver.make_lock(project.image, cache, watch, recordings, keep)
+        new = msgspec.structs.replace(new, kernel=kernel)
     else:
         new = old
     debs = fetch.fetch(new.image.packages, cache, watch)
@@ -60,7 +65,7 @@ def lock_project(
         made = [m for n in packages_to_record for m in record.record(n, project.image, layers, tree, cache, watch)]
         replaced = {(m.package, m.script) for m in made}
         kept = [r for r in new.recordings if (r.package, r.script) not in replaced]
-        new = Lock(image=new.image, tools=new.tools, recordings=(*kept, *made))
+        new = msgspec.structs.replace(new, recordings=(*kept, *made))
     found = review(layers, project.image.scripts, new.recordings)
     written = new != old
     if written:

@@ -73,6 +73,19 @@ class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
 
     flavour: KernelFlavour = KernelFlavour.CLOUD
     """cloud for virtual machines; generic has the drivers of hardware too."""
+    own: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^([a-z][a-z0-9-]{0,31}|[0-9a-f]{12,64}|[^\x00]*/[^\x00]*)$",
+                max_length=1024,
+                description="the name or the digest of a kernel, or the path of its folder with a slash",
+            ),
+        ]
+        | None
+    ) = None
+    """A kernel of your own in place of Debian's: one that `adamant kernel list` shows, or a folder. The lock pins its
+    digest."""
     arguments: tuple[
         Annotated[
             str, Meta(pattern=r"^[!-~]+$", max_length=256, description="a text of printable ASCII without spaces")

@@ -6,7 +6,7 @@ It holds no mirror's host and no path of a computer, so that it can be shared an
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from adamant.model.arch import Arch
 from adamant.model.definition import ScriptName
@@ -68,6 +68,8 @@ class Lock(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", ta
     image: PackageSet
     tools: PackageSet
     recordings: tuple[Recording, ...] = ()
+    kernel: Digest | UnsetType = UNSET
+    """Digest of the own kernel (model/kernel/artifact.py), where the definition names one."""
     version: int = 1
 
 

@@ -158,7 +158,8 @@ def image_request(image: Image) -> list[str]:
     """Names of all packages that an image asks for, sorted: the base of its posture, its kernel, what is listed."""
     listed = set(image.packages)
     base = {name for name in base_of(image.posture) if not STAND_INS.get(name, frozenset()) & listed}
-    return sorted({*base, KERNELS[image.arch, image.kernel.flavour], *listed})
+    kernel = set() if image.kernel.own else {KERNELS[image.arch, image.kernel.flavour]}
+    return sorted({*base, *kernel, *listed})
 
 
 def tools_request(host: Arch, target: Arch) -> list[str]:

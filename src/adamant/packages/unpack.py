@@ -101,7 +101,8 @@ def _unpack(package: Package, path: Path, root: Path) -> None:
     with open_deb(path, Sha256(package.sha256)) as deb:
         for entry, contents in deb.data:
             place = f"usr/{entry.path}" if entry.path.startswith(_ALIASED) else entry.path
-            if f"{place}/".startswith(_LEFT_OUT):
+            # base-files ships the links of a merged /usr, which are there
+            if f"{place}/".startswith(_LEFT_OUT) or f"{place}/" in _ALIASED:
                 continue
             try:
                 _place(entry, place, contents, home)

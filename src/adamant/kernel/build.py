@@ -1,0 +1,224 @@
+"""The chain of a kernel's build: definition and lock to an artifact on the shelf.
+
+What stays true: the key that signs the modules is made in a sandbox, in memory that only the sandbox's processes can
+name, is used for the kernel and all modules in one run, and is gone when that run ends, however it ends. A run that
+ends early leaves a work folder without a key at worst, which the next one removes; a kernel gets its name at the end.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from adamant.core import events, files, limits
+from adamant.core.sources import sources_digest
+from adamant.kernel import artifact, making, memory, project, provenance, sandbox, sources, toolchain
+from adamant.kernel.artifact import About, Kernel, Made
+from adamant.kernel.progress import Progress
+from adamant.kernel.project import KernelProject
+from adamant.kernel.sandbox import Place
+from adamant.kernel.shelf import Shelf
+from adamant.model.arch import Arch
+from adamant.model.digest import Identity, Sha256, identity, sha256
+from adamant.model.errors import InputError
+from adamant.model.kernel import config, hardening
+from adamant.model.kernel import lock as locks
+from adamant.model.kernel.lock import KernelLock
+from adamant.model.lock import packages_identity
+from adamant.packages import tools
+from adamant.packages.tools import ToolsTree
+
+_RECIPE = "kernel/data"
+_FORMAT = 1
+"""Changes when the same inputs would give another kernel, besides what lies in the recipe's folder: a new version of
+Adamant alone is no reason for another key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What Linux calls an architecture's first config and its kernel, the latter below the folder of the build."""
+
+    configs: tuple[str, ...]
+    image: str
+
+
+TARGETS: dict[Arch, Target] = {Arch.AMD64: Target(("x86_64_defconfig", "kvm_guest.config"), "arch/x86/boot/bzImage")}
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltKernel:
+    """A finished build: the kernel, and whether it was there already."""
+
+    kernel: Kernel
+    reused: bool
+    seconds: float
+
+
+def build(
+    found: KernelProject,
+    shelf: Shelf,
+    cache: Path,
+    watch: events.Watch = events.silent,
+    workers: int = 2,
+    *,
+    with_swap: bool = False,
+) -> BuiltKernel:
+    """Build a locked definition, unless a kernel of the same inputs is on the shelf.
+
+    Raises InputError (kernel-lock-missing, kernel-lock-stale, kernel-host, what the definition gets wrong,
+    kernel-config-missing, kernel-hardening), AdamantError (kernel-swap, kernel-sandbox-closed, kernel-build-failed,
+    kernel-key-leaked, disk-full), BusyError while another build runs, and the errors of fetching.
+    """
+    begin = time.monotonic()
+    toolchain.require_host(found.kernel)
+    lock = project.read_lock(found)
+    if toolchain.is_stale(lock, found.kernel):
+        raise InputError(
+            "kernel-lock-stale",
+            f"{project.LOCK} does not fit the definition",
+            hint="make a new one with: adamant kernel lock",
+        )
+    chain = _Chain(found, lock, cache, watch, workers)
+    there = shelf.of_inputs(chain.inputs)
+    if there is not None:
+        return BuiltKernel(there, True, time.monotonic() - begin)
+    if not with_swap:
+        memory.require_none_on_disk()
+    home = cache / "kernels"
+    with files.locked(cache / "locks" / "kernel-build", "a kernel's build", wait=False):
+        for left in home.glob(".build.*"):  # of a killed build: the lock is ours
+            shutil.rmtree(left, ignore_errors=True)
+        with files.work_folder(home, "build") as work, files.telling_full_disks(work):
+            made = chain.make(work)
+            kernel = shelf.add(lambda out: artifact.write(made, chain.about(work), out))
+    watch(events.Finished(making.STEP, False, "a kernel of these inputs was not there", time.monotonic() - begin))
+    return BuiltKernel(kernel, False, time.monotonic() - begin)
+
+
+class _Chain:
+    """One build under way."""
+
+    def __init__(self, found: KernelProject, lock: KernelLock, cache: Path, watch: events.Watch, workers: int) -> None:
+        self._found = found
+        self._kernel = found.kernel
+        self._lock = lock
+        self._cache = cache
+        self._watch = watch
+        self._workers = workers
+        self._target = TARGETS[found.kernel.arch]
+        self._fragments = project.fragments(found)
+        self._modules: dict[str, Identity] = {m.name: sources.digest(m, found.folder) for m in found.kernel.modules}
+        self._files = {
+            name: sha256(files.read_limited(found.folder / name, limits.KERNEL_FRAGMENT_SIZE, "fragment"))
+            for name in found.kernel.fragments
+        }
+        self.inputs = identity(
+            "kernel-build",
+            {
+                "definition": msgspec.to_builtins(found.kernel),
+                "packages": packages_identity(lock.toolchain),
+                "fragments": self._files,
+                "modules": dict(self._modules),
+                "format": _FORMAT,
+                "recipe": sources_digest(_RECIPE),
+            },
+        )
+
+    def make(self, work: Path) -> Made:
+        """Build in the empty folder `work`."""
+        tree = tools.open_tools(self._lock.toolchain, self._cache, self._watch)
+        sandbox.require(tree)
+        for name in ("src", "obj", "out", "modules", "recipe"):
+            (work / name).mkdir()
+        for name in ("configure.sh", "compile.sh", "holds.pl", "search.pl"):
+            (work / "recipe" / name).write_text(resources.files("adamant.kernel").joinpath("data", name).read_text())
+        with events.timed(self._watch, "kernel config", "it is made before each build"):
+            self._configure(work, tree)
+        for module in self._kernel.modules:
+            sources.stage(module, self._found.folder, work / "modules" / module.name)
+        self._compile(work, tree)
+        out = work / "out"
+        return Made(out / "root", out / "vmlinuz", out / "config", out / "signing.x509", locks.encode(self._lock))
+
+    def _configure(self, work: Path, tree: ToolsTree) -> None:
+        wanted = config.merge(self._fragments)
+        lines = "".join(config.line(option, value) + "\n" for option, (value, _) in wanted.items())
+        (work / "wanted").write_text(lines)
+        source = f"/usr/src/{locks.source(self._lock).name}.tar.xz"
+        places = [
+            Place(work / "src", "/src", writable=True),
+            Place(work / "obj", "/obj", writable=True),
+            Place(work / "wanted", "/wanted"),
+            Place(work / "recipe", "/recipe"),
+        ]
+        command = ("sh", "/recipe/configure.sh", source, *self._target.configs)
+        making.run("make the kernel's config", sandbox.argv(tree, places, command), Progress(0))
+        final = config.parse((work / "obj/.config").read_text(), ".config").options
+        require_wanted(wanted, final)
+        require_hardened(final, {one.option: one.reason for one in self._kernel.accept})
+
+    def _compile(self, work: Path, tree: ToolsTree) -> None:
+        places = [
+            Place(work / "src", "/src"),
+            Place(work / "obj", "/obj", writable=True),
+            Place(work / "out", "/out", writable=True),
+            Place(work / "modules", "/modules", writable=True),
+            Place(work / "recipe", "/recipe"),
+        ]
+        names = [module.name for module in self._kernel.modules]
+        command = ("sh", "/recipe/compile.sh", str(self._workers), self._target.image, *names)
+        argv = sandbox.argv(tree, places, command, memory={"/obj/certs": limits.KERNEL_KEY_ROOM})
+        total = making.expected(self._cache, self._kernel.arch)
+        self._watch(events.Noted(f"a kernel takes 20 to 40 minutes on two processors; {self._workers} work at it"))
+        self._watch(events.Started(making.STEP, total, "files"))
+        progress = Progress(total)
+        making.run("build the kernel", argv, progress, self._watch)
+        making.remember(self._cache, self._kernel.arch, progress.done)
+
+    def about(self, work: Path) -> About:
+        """What the artifact says of this build."""
+        source = locks.source(self._lock)
+        inputs = {f"fragment:{name}": str(digest) for name, digest in self._files.items()}
+        inputs |= {f"module:{name}": str(digest) for name, digest in self._modules.items()}
+        inputs["recipe"] = sources_digest(_RECIPE)
+        made = {name: (work / "out" / name).read_text().strip() for name in ("compiler", "make")}
+
+        def statement(subjects: dict[str, Sha256]) -> bytes:
+            definition = msgspec.to_builtins(self._kernel)
+            packages = self._lock.toolchain.packages
+            return provenance.statement(self._kernel, subjects, packages, inputs, made, definition)
+
+        return About(
+            self._kernel,
+            source.version,
+            self.inputs,
+            lambda release: provenance.sbom(self._kernel, release, source, self._modules),
+            statement,
+        )
+
+
+def require_wanted(wanted: dict[str, tuple[str, str]], final: config.Config) -> None:
+    """Raise InputError kernel-config-missing, which names each line that the finished config does not have."""
+    missing = config.missing(wanted, final)
+    if missing:
+        raise InputError(
+            "kernel-config-missing",
+            f"{len(missing)} lines of the config did not come through",
+            context="\n".join(missing[: limits.KERNEL_LOG_LINES]),
+            hint="an option may need another one, have another name, or be chosen by others: menuconfig's help says so",
+        )
+
+
+def require_hardened(final: config.Config, accepted: dict[str, str]) -> None:
+    """Raise InputError kernel-hardening, which names each row that is not met and has no reason."""
+    missing = hardening.missing(hardening.judge(final, accepted))
+    if missing:
+        raise InputError(
+            "kernel-hardening",
+            f"{len(missing)} options of the hardening table are not met",
+            context="\n".join(missing[: limits.KERNEL_LOG_LINES]),
+            hint="change your fragment, or name the option with your reason in accept",
+        )

@@ -1,0 +1,279 @@
+"""What a hardened kernel is built with: one table, and how a finished config is judged by it.
+
+Rows are what kernel-hardening-checker asks of x86_64 and the Kernel Self-Protection Project recommends. One with `off`
+is one that Adamant's own config does not follow, and says why. What else a config lacks is a finding, which only a
+person's word (`accept` of the definition) with a reason lets pass; a row that is `required` nothing lets pass, since
+the promise of this kernel rests on it. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adamant.model.kernel.config import Config, line
+
+KSPP = "KSPP"
+CHECKER = "kernel-hardening-checker"
+OURS = "Adamant"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One option and the values that are good, best first: `n` is also the value of an option that is not there."""
+
+    option: str
+    values: tuple[str, ...]
+    source: str = KSPP
+    off: str = ""
+    required: bool = False
+
+
+class State(StrEnum):
+    """What became of a row."""
+
+    MET = "met"
+    OFF = "off"
+    """Not met, and the table says why."""
+    ACCEPTED = "accepted"
+    """Not met, and the definition says why."""
+    MISSING = "missing"
+    """Not met, and nobody says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row with what the config has, and the reason where it is not met."""
+
+    ask: Ask
+    state: State
+    there: str
+    reason: str
+
+
+def _on(*options: str, source: str = KSPP) -> tuple[Ask, ...]:
+    return tuple(Ask(option, ("y",), source) for option in options)
+
+
+def _without(*options: str, source: str = CHECKER) -> tuple[Ask, ...]:
+    return tuple(Ask(option, ("n",), source) for option in options)
+
+
+_REQUIRED: tuple[Ask, ...] = (
+    Ask("MODULE_SIG", ("y",), KSPP, required=True),
+    Ask("MODULE_SIG_ALL", ("y",), KSPP, required=True),
+    Ask("MODULE_SIG_FORCE", ("y",), KSPP, required=True),
+    Ask("MODULE_SIG_KEY", ('"certs/signing_key.pem"',), OURS, required=True),
+    Ask("MODULE_FORCE_LOAD", ("n",), CHECKER, required=True),
+    Ask("SYSTEM_TRUSTED_KEYS", ('""',), OURS, required=True),
+    Ask("SYSTEM_EXTRA_CERTIFICATE", ("n",), OURS, required=True),
+    Ask("SECONDARY_TRUSTED_KEYRING", ("n",), OURS, required=True),
+    Ask("STRICT_KERNEL_RWX", ("y",), KSPP, required=True),
+    Ask("STRICT_MODULE_RWX", ("y",), KSPP, required=True),
+    Ask("DEVMEM", ("n",), KSPP, required=True),
+)
+"""Without one of these somebody could add code to the kernel after all."""
+
+ASKS: tuple[Ask, ...] = (
+    *_REQUIRED,
+    Ask("MODULE_SIG_SHA512", ("y",), KSPP),
+    *_on(
+        "BUG",
+        "BUG_ON_DATA_CORRUPTION",
+        "CPU_MITIGATIONS",
+        "DEBUG_WX",
+        "FORTIFY_SOURCE",
+        "HARDENED_USERCOPY",
+        "INIT_ON_ALLOC_DEFAULT_ON",
+        "INIT_STACK_ALL_ZERO",
+        "IOMMU_DEFAULT_DMA_STRICT",
+        "IOMMU_SUPPORT",
+        "KFENCE",
+        "LIST_HARDENED",
+        "MITIGATION_PAGE_TABLE_ISOLATION",
+        "MITIGATION_RETPOLINE",
+        "MITIGATION_SLS",
+        "PANIC_ON_OOPS",
+        "PROC_MEM_NO_FORCE",
+        "RANDOMIZE_BASE",
+        "RANDOMIZE_KSTACK_OFFSET_DEFAULT",
+        "RANDOMIZE_MEMORY",
+        "RANDOM_KMALLOC_CACHES",
+        "SCHED_STACK_END_CHECK",
+        "SECCOMP",
+        "SECCOMP_FILTER",
+        "SECURITY",
+        "SECURITY_DMESG_RESTRICT",
+        "SECURITY_LANDLOCK",
+        "SECURITY_LOCKDOWN_LSM",
+        "SECURITY_LOCKDOWN_LSM_EARLY",
+        "SECURITY_YAMA",
+        "SHUFFLE_PAGE_ALLOCATOR",
+        "SLAB_BUCKETS",
+        "SLAB_FREELIST_HARDENED",
+        "SLAB_FREELIST_RANDOM",
+        "STACKPROTECTOR_STRONG",
+        "SYN_COOKIES",
+        "THREAD_INFO_IN_TASK",
+        "UBSAN_BOUNDS",
+        "UBSAN_TRAP",
+        "VMAP_STACK",
+        "X86_KERNEL_IBT",
+        "X86_USER_SHADOW_STACK",
+        "ZERO_CALL_USED_REGS",
+        "LEGACY_VSYSCALL_NONE",
+        "AMD_IOMMU",
+        "INTEL_IOMMU",
+        "INTEL_IOMMU_DEFAULT_ON",
+        "BPF_JIT_ALWAYS_ON",
+        "BPF_UNPRIV_DEFAULT_OFF",
+    ),
+    *_on("X86_UMIP", "X86_MCE", "DEBUG_BUGVERBOSE", "MICROCODE", source=CHECKER),
+    *_without(
+        "ACPI_CUSTOM_METHOD",
+        "ACPI_TABLE_UPGRADE",
+        "BINFMT_MISC",
+        "BLK_DEV_FD",
+        "CHECKPOINT_RESTORE",
+        "COMPAT",
+        "COMPAT_BRK",
+        "COMPAT_VDSO",
+        "CRASH_DUMP",
+        "DEBUG_FS",
+        "DEVPORT",
+        "DRM_LEGACY",
+        "EFI_TEST",
+        "HIBERNATION",
+        "HWPOISON_INJECT",
+        "IA32_EMULATION",
+        "IP_DCCP",
+        "IP_SCTP",
+        "KALLSYMS_ALL",
+        "KCOV",
+        "KEXEC",
+        "LDISC_AUTOLOAD",
+        "LEGACY_PTYS",
+        "LEGACY_TIOCSTI",
+        "LIVEPATCH",
+        "MEM_SOFT_DIRTY",
+        "MMIOTRACE",
+        "MODIFY_LDT_SYSCALL",
+        "NOTIFIER_ERROR_INJECTION",
+        "OABI_COMPAT",
+        "PAGE_OWNER",
+        "PROC_KCORE",
+        "PROC_VMCORE",
+        "PROVIDE_OHCI1394_DMA_INIT",
+        "PTDUMP_DEBUGFS",
+        "PUNIT_ATOM_DEBUG",
+        "SECURITY_SELINUX_DISABLE",
+        "SECURITY_WRITABLE_HOOKS",
+        "SLAB_MERGE_DEFAULT",
+        "STACKLEAK_RUNTIME_DISABLE",
+        "SUSPEND",
+        "UBSAN_BOOL",
+        "UBSAN_ENUM",
+        "UBSAN_SHIFT",
+        "USELIB",
+        "USERFAULTFD",
+        "X86_16BIT",
+        "X86_CPUID",
+        "X86_IOPL_IOPERM",
+        "X86_MSR",
+        "X86_PTDUMP",
+        "X86_X32_ABI",
+        "XMON",
+        "ZSMALLOC_STAT",
+    ),
+    Ask(
+        "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
+        ("y",),
+        KSPP,
+        "it forbids root to read the kernel by BPF and perf, which runs observers of clusters; integrity is built in",
+    ),
+    Ask("LOCK_DOWN_KERNEL_FORCE_INTEGRITY", ("y",), OURS),
+    Ask("PANIC_TIMEOUT", ("-1",), KSPP, "a person can read the console for ten seconds before the machine restarts"),
+    Ask("INIT_ON_FREE_DEFAULT_ON", ("y",), KSPP, "costs up to a tenth of the speed; memory is cleared when given"),
+    Ask(
+        "GCC_PLUGIN_LATENT_ENTROPY",
+        ("y",),
+        KSPP,
+        "plugins tie the kernel to one compiler; there are better sources",
+    ),
+    Ask("GCC_PLUGIN_STACKLEAK", ("y",), KSPP, "plugins tie the kernel to one compiler; stacks begin as zeros anyway"),
+    Ask(
+        "RANDSTRUCT_FULL",
+        ("y",),
+        KSPP,
+        "its seed would have to be a secret, and the build is one that others can look at",
+    ),
+    Ask("CFI_CLANG", ("y",), KSPP, "needs clang; with this compiler the processor checks where jumps end (IBT)"),
+    Ask("SECURITY_SELINUX", ("y",), KSPP, "AppArmor holds the policy, and the kernel has one of the two"),
+    Ask("SECURITY_LOADPIN", ("y",), KSPP, "a module must be signed with this build's key, wherever it lies"),
+    Ask("EFI_DISABLE_PCI_DMA", ("y",), KSPP, "some servers do not boot with it: a device works on meanwhile"),
+    Ask("PAGE_TABLE_CHECK", ("y",), KSPP, "costs time at each change of a mapping, which containers do all the time"),
+    Ask("PAGE_TABLE_CHECK_ENFORCED", ("y",), KSPP, "as PAGE_TABLE_CHECK"),
+    Ask("STATIC_USERMODEHELPER", ("y",), KSPP, "the kernel starts modprobe itself, from the verified /usr"),
+    Ask("DEBUG_VIRTUAL", ("y",), KSPP, "costs time at each address that a driver translates"),
+    Ask("DEBUG_NOTIFIERS", ("y",), KSPP, "finds mistakes of developers, and the modules here are the build's own"),
+    Ask("DEBUG_SG", ("y",), KSPP, "costs time at each piece of each transfer of a device"),
+    Ask("DEBUG_CREDENTIALS", ("y", "n"), KSPP),
+    Ask("HW_RANDOM_TPM", ("y",), CHECKER),
+    Ask("TRIM_UNUSED_KSYMS", ("y",), CHECKER, "own modules may need what no module of Linux does"),
+    Ask("MODULES", ("n",), CHECKER, "filters of clusters are loaded as they are asked for, each signed"),
+    Ask("USER_NS", ("n",), CHECKER, "containers without root are made of it; the posture limits who may make one"),
+    Ask("BPF_SYSCALL", ("n",), CHECKER, "networks of clusters are BPF programs; only root may load one"),
+    Ask("KPROBES", ("n",), CHECKER, "BPF programs attach to them; lockdown guards what they may do"),
+    Ask("KPROBE_EVENTS", ("n",), CHECKER, "as KPROBES"),
+    Ask("UPROBES", ("n",), CHECKER, "as KPROBES"),
+    Ask("UPROBE_EVENTS", ("n",), CHECKER, "as KPROBES"),
+    Ask("BPF_EVENTS", ("n",), CHECKER, "as KPROBES"),
+    Ask("FTRACE", ("n",), CHECKER, "KPROBES needs it"),
+    Ask("FUNCTION_TRACER", ("n",), CHECKER),
+    Ask("PERF_EVENTS", ("n",), CHECKER, "x86 has no kernel without it; kernel.perf_event_paranoid is 3"),
+    Ask("IO_URING", ("n",), CHECKER, "databases in containers use it; the profile of containers says who may"),
+    Ask("KEXEC_FILE", ("n",), CHECKER, "starts only signed kernels; kernel.kexec_load_disabled turns it off at boot"),
+    Ask("IKCONFIG", ("n",), CHECKER, "the config is no secret: it lies beside the kernel"),
+    Ask("KALLSYMS", ("n",), CHECKER, "BPF and crash records need names; kernel.kptr_restrict hides addresses"),
+    Ask("MAGIC_SYSRQ", ("n",), CHECKER, "a stuck machine is restarted by it; kernel.sysrq is 0"),
+    Ask("PROC_PAGE_MONITOR", ("n",), CHECKER, "what a container holds of memory is counted by it"),
+    Ask("AIO", ("n",), CHECKER, "databases in containers use it"),
+    Ask("INET_DIAG", ("n",), CHECKER, "the agent lists sockets by it"),
+    Ask("VT", ("n",), CHECKER, "the machine's own screen"),
+    Ask("FB", ("n",), CHECKER, "the machine's own screen"),
+    Ask("COREDUMP", ("n",), CHECKER, "crashes of programs are looked into; fs.suid_dumpable is 0"),
+    Ask("X86_VSYSCALL_EMULATION", ("n",), CHECKER, "nothing is at the address: LEGACY_VSYSCALL_NONE is set"),
+    Ask("RSEQ", ("n",), CHECKER, "the C library uses it at each start of a program"),
+    Ask("MEMBARRIER", ("n",), CHECKER, "run times of languages use it"),
+)
+"""In the order in which they are reported."""
+
+
+def judge(final: Config, accepted: Mapping[str, str] | None = None) -> tuple[Judged, ...]:
+    """Every row against a finished config. `accepted` are the reasons of a definition, by option."""
+    words = accepted or {}
+    found = []
+    for ask in ASKS:
+        there = final.get(ask.option, "n")
+        if there in ask.values:
+            found.append(Judged(ask, State.MET, there, ""))
+        elif ask.off:
+            found.append(Judged(ask, State.OFF, there, ask.off))
+        elif ask.option in words and not ask.required:
+            found.append(Judged(ask, State.ACCEPTED, there, words[ask.option]))
+        else:
+            found.append(Judged(ask, State.MISSING, there, ""))
+    return tuple(found)
+
+
+def missing(judged: Sequence[Judged]) -> list[str]:
+    """What is not met and has no reason, a text for each."""
+    return [
+        f"{line(j.ask.option, j.ask.values[0])} ({j.ask.source}): the config has {line(j.ask.option, j.there)}"
+        for j in judged
+        if j.state is State.MISSING
+    ]
+
+
+def required() -> dict[str, str]:
+    """The options that no fragment may set otherwise, with their value."""
+    return {ask.option: ask.values[0] for ask in ASKS if ask.required}

@@ -1,0 +1,209 @@
+"""A kernel of one's own from its source to a booted machine: nobody can add a module to it, and containers run.
+
+The kernel takes half an hour and more, so these are run by hand: `scripts/test -m long tests/vm/test_own_kernel.py -s`.
+It is kept on a shelf of its own in the cache, so a second run with the same sources boots what the first one built.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adamant.core import places
+from adamant.image.project import read_lock, read_project
+from adamant.kernel import artifact, shelf, signature
+from adamant.kernel.artifact import Kernel
+from adamant.machine import console
+from adamant.machine.console import Line
+from adamant.machine.machine import Machines, Options, Status
+from adamant.model.arch import Arch
+from adamant.model.kernel.artifact import CERTIFICATE, CONFIG, MODULES, VMLINUZ
+from adamant.packages import tools
+from tests.image.conftest import COMMAND, Example, adamant, build
+from tests.unit.kernel_maker import Signer
+from tests.vm.conftest import SECONDS
+
+pytestmark = pytest.mark.long
+
+MODULE = Path(__file__).parents[1] / "tool" / "kernel_module"
+SMALL = Path(__file__).parent / "kernel" / "small.config"
+KERNEL = """\
+kind: Kernel
+name: lean
+version: "1"
+fragments: [small.config]
+modules:
+  - {name: greeting, source: greeting}
+"""
+
+IMAGE = """\
+kind: Image
+name: owned
+version: "1"
+profile: dev
+packages: [containerd, runc, python3]
+kernel: {own: lean}
+files:
+  - {path: /usr/lib/probe/probe.py, source: probe.py}
+  - {path: /usr/lib/probe/foreign, source: foreign}
+  - {path: /usr/lib/probe/unsigned, source: unsigned}
+  - {path: /usr/lib/probe/altered, source: altered}
+units:
+  - name: probe.service
+    content: |
+      [Unit]
+      After=multi-user.target
+      [Service]
+      Type=oneshot
+      ExecStart=/usr/bin/python3 -I /usr/lib/probe/probe.py
+      StandardOutput=journal+console
+      StandardError=journal+console
+      [Install]
+      WantedBy=multi-user.target
+"""
+
+PROBE = """\
+import ctypes, os, subprocess
+libc = ctypes.CDLL(None, use_errno=True)
+FINIT_MODULE = 313
+def say(*words):
+    print("PROBE", *words, flush=True)
+for name in ("foreign", "unsigned", "altered"):
+    for flags in (0, 3):
+        fd = os.open(f"/usr/lib/probe/{name}", os.O_RDONLY)
+        done = libc.syscall(FINIT_MODULE, fd, b"", flags)
+        say(name, flags, "LOADED" if done == 0 else ctypes.get_errno())
+subprocess.run(["modprobe", "adamant_greeting", "greeting=well-met"])
+say("own", open("/proc/adamant_greeting").read().strip())
+for name in ("bridge", "veth", "overlay", "nf_tables"):
+    say("module", name, subprocess.run(["modprobe", name]).returncode)
+say("enforced", open("/sys/module/module/parameters/sig_enforce").read().strip())
+say("lockdown", open("/sys/kernel/security/lockdown").read().split("[")[1].split("]")[0])
+say("release", os.uname().release)
+say("end")
+"""
+
+ENV = {"ADAMANT_STATE": str(places.cache() / "test-kernels")}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kernel's definition with its lock."""
+    home = tmp_path_factory.mktemp("kernel")
+    (home / "kernel.yaml").write_text(KERNEL)
+    shutil.copy(SMALL, home)
+    shutil.copytree(MODULE, home / "greeting")
+    adamant("kernel", "lock", home, environment=ENV)
+    return home
+
+
+@pytest.fixture(scope="module")
+def kernel(folder: Path) -> Iterator[Kernel]:
+    """The kernel, by the command that a person uses."""
+    argv = [*COMMAND, "kernel", "build", str(folder), "--json"]
+    done = subprocess.run(argv, env={**os.environ, **ENV}, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    print(f"\nbuilt in {found['seconds']} s, reused: {found['reused']}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADAMANT_STATE", ENV["ADAMANT_STATE"])
+        yield shelf.of_this_computer().find(found["digest"])
+
+
+def own_module(kernel: Kernel, home: Path) -> bytes:
+    with tarfile.open(kernel.path(MODULES)) as archive:
+        name = next(n for n in archive.getnames() if n.endswith("/adamant_greeting.ko"))
+        source = archive.extractfile(name)
+        assert source is not None
+        return source.read()
+
+
+def test_every_module_is_signed_and_no_key_is_left(kernel: Kernel) -> None:
+    checked = artifact.verify(kernel)
+    assert checked.problems == ()
+    assert checked.modules == len(kernel.manifest.modules) > 10
+    assert [m.path for m in kernel.manifest.modules if m.own] == ["updates/greeting/adamant_greeting.ko"]
+    vmlinuz, text = kernel.path(VMLINUZ).stat().st_size, kernel.path(CONFIG).read_text()
+    assert vmlinuz <= 9_000_000
+    assert "CONFIG_MODULE_SIG_FORCE=y" in text
+    print(f"\nvmlinuz {vmlinuz}, {checked.modules} modules, {kernel.path(MODULES).stat().st_size} bytes")
+
+
+def test_a_build_that_is_interrupted_leaves_nothing(folder: Path, kernel: Kernel, tmp_path: Path) -> None:
+    text = (folder / "kernel.yaml").read_text().replace("name: lean", "name: halted")
+    (tmp_path / "kernel.yaml").write_text(text)
+    shutil.copytree(folder / "greeting", tmp_path / "greeting")
+    shutil.copy(folder / "small.config", tmp_path)
+    shutil.copy(folder / "kernel.lock", tmp_path)
+    environment = {**os.environ, "ADAMANT_STATE": str(tmp_path / "state")}
+    work = places.cache() / "kernels"
+    before = set(work.glob(".build.*"))
+    ours = subprocess.Popen([*COMMAND, "kernel", "build", str(tmp_path)], env=environment)
+    while not list(work.glob(".build.*/obj/init/*.o")):
+        assert ours.poll() is None
+        time.sleep(0.2)
+    ours.send_signal(signal.SIGINT)
+    assert ours.wait(60) == 130
+    assert set(work.glob(".build.*")) == before
+    assert not list((tmp_path / "state" / "kernels").glob("*"))
+
+
+@pytest.fixture(scope="module")
+def image(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Example:
+    """An image of the kernel, with modules that it must not load."""
+    home = tmp_path_factory.mktemp("owned")
+    ours = own_module(kernel, home)
+    signature.check(ours, signature.certificate_of(kernel.path(CERTIFICATE).read_bytes()))
+    plain = signature.read(ours).content
+    altered = bytearray(ours)
+    altered[plain.index(b"hello")] ^= 1
+    for name, data in {"foreign": Signer().sign(plain), "unsigned": plain, "altered": bytes(altered)}.items():
+        (home / name).write_bytes(data)
+    (home / "probe.py").write_text(PROBE)
+    (home / "adamant.yaml").write_text(IMAGE)
+    adamant("lock", "-C", home)
+    return build(home)
+
+
+def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(
+    image: Example, kernel: Kernel, tmp_path: Path
+) -> None:
+    machines = Machines(tmp_path / "machines")
+    programs = tools.open_tools(read_lock(read_project(image.folder)).tools, places.cache())
+    made = machines.create("m", image.output / "disk.raw", Options(Arch.AMD64))
+    machines.start("m", programs, places.cache())
+    said: list[list[str]] = []
+    watcher = console.Watcher(made.console_log)
+    try:
+        for seen in watcher.follow(lambda: machines.get("m").status is Status.RUNNING, SECONDS):
+            if isinstance(seen, Line) and "PROBE " in seen.text:
+                said.append(seen.text.split("PROBE ", 1)[1].split())
+                if said[-1] == ["end"]:
+                    break
+    finally:
+        machines.delete("m", force=True)
+    assert said[-1:] == [["end"]], "\n".join(console.tail(made.console_log)[-60:])
+    for name in ("foreign", "unsigned", "altered"):
+        results = [words[2] for words in said if words[0] == name]
+        assert len(results) == 2
+        assert "LOADED" not in results, said
+    assert ["own", "well-met"] in said
+    assert all(words[2] == "0" for words in said if words[0] == "module"), said
+    assert ["enforced", "Y"] in said
+    assert ["lockdown", "integrity"] in said
+    assert ["release", kernel.manifest.release] in said
+
+
+def test_the_initrd_holds_no_module(image: Example, kernel: Kernel) -> None:
+    found = json.loads(adamant("inspect", image.output, "--json").stdout)
+    sections = found["ukis"][0]["sections"]
+    print(f"\ninitrd {sections['.initrd']} bytes")
+    assert sections[".initrd"] < 200_000
+    assert found["ukis"][0]["kernel"] == kernel.manifest.release
