@@ -80,6 +80,8 @@ AHEAD: tuple[str, ...] = (
     "usr/lib/python3/dist-packages/adamant/core/*.pyc",
     "usr/lib/python3/dist-packages/adamant/model/*.pyc",
     "usr/lib/python3/dist-packages/adamant/node/*.pyc",
+    "usr/lib/python3/dist-packages/adamant/node/containers/__init__.pyc",
+    "usr/lib/python3/dist-packages/adamant/node/containers/runtime.pyc",
     "usr/bin/containerd",
     "usr/lib/systemd/systemd-journald",
     "usr/bin/systemd-repart",
