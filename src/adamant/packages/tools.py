@@ -19,6 +19,8 @@ from adamant.model.lock import PackageSet
 from adamant.packages import fetch, loader, unpack
 from adamant.packages.lock import this_arch
 
+_READER = "usr/bin/fsck.erofs"
+
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
@@ -107,9 +109,13 @@ def find_tools(packages: PackageSet, cache: Path) -> ToolsTree | None:
 
 
 def newest_tools(cache: Path) -> ToolsTree | None:
-    """The tools tree that was unpacked last, for commands that have no lock at hand; None when there is none."""
+    """The tools tree of an image that was unpacked last, for commands that have no lock at hand; None without one.
+
+    The toolchain of an own kernel lies beside them, and has nothing that reads images.
+    """
     home = _home(cache)
-    trees = [p for p in home.iterdir() if p.is_dir() and not p.name.startswith(".")] if home.is_dir() else []
+    found = home.iterdir() if home.is_dir() else ()
+    trees = [p for p in found if not p.name.startswith(".") and (p / _READER).is_file()]
     if not trees:
         return None
     root = max(trees, key=lambda p: p.stat().st_mtime)
