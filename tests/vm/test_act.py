@@ -140,6 +140,7 @@ def test_a_reset_wipes_what_its_preview_named_and_nothing_else(machine: Machine)
         "/var/lib/systemd/pstore",
         "/state/adamant/crash",
         "/var/lib/containerd",
+        "/var/lib/host-containerd",
         "/var/lib/cni",
     }
     unconfirmed = adamant("node", "-c", NAME, "reset", "logs", check=False)
