@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adamant.core import proc
+from adamant.core import limits, proc
 from adamant.core.proc import ProgramFailed
 
 
@@ -55,3 +55,18 @@ def test_a_program_that_ends_before_its_input_reports_its_own_error() -> None:
 
     with pytest.raises(ProgramFailed, match="exit code 7"):
         proc.run("refuse", ["sh", "-c", "exit 7"], feed=feed)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_program_that_goes_on_while_its_disk_is_full_is_ended(
+    full: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any disk is full when the least room is more than it has."""
+    monkeypatch.setattr(limits, "FULL_DISK_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "FULL_DISK_BYTES", 1 << 62 if full else 0)
+    argv = ["/bin/sh", "-c", "exec sleep 60" if full else "exec sleep 1"]
+    if full:
+        with pytest.raises(ProgramFailed):
+            proc.run("wait", argv, writes_to=tmp_path)
+    else:
+        assert proc.run("wait", argv, writes_to=tmp_path).code == 0

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from adamant.core import limits
 from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, BusyError, InputError
 
 _CHUNK = 1 << 20
 _ZEROS = memoryview(bytes(_CHUNK))
-_LEAST_ROOM = 1 << 20
-"""With less room than this, a failure is laid to the full disk."""
 _NOT_BY_KERNEL = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """Why copy_file_range(2) may refuse what a plain copy can do: other file systems, or one that does not know it."""
 
@@ -82,7 +81,7 @@ def telling_full_disks(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise write_failed(folder.parent, error) from error
     except AdamantError as error:
-        if error.reference != "disk-full" and _room(folder) < _LEAST_ROOM:
+        if error.reference != "disk-full" and _room(folder) < limits.FULL_DISK_BYTES:
             raise write_failed(folder.parent, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
         raise
 

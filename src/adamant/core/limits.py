@@ -27,6 +27,10 @@ IMAGE_SIZE = 1 << 40
 TREE_DEPTH = 64
 
 PROGRAM_SECONDS = 600.0
+FULL_DISK_SECONDS = 10.0
+"""How long a program may go on while the disk that it writes to is full. Most end at once."""
+FULL_DISK_BYTES = 1 << 20
+"""A disk with less room is full."""
 """A build tool."""
 APT_SECONDS = 900.0
 """apt, which may wait for a slow mirror."""

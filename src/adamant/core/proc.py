@@ -114,11 +114,13 @@ def run(
     seconds: float = limits.PROGRAM_SECONDS,
     check: bool = True,
     pass_fds: Sequence[int] = (),
+    writes_to: Path | None = None,
 ) -> Result:
     """Run a program to its end.
 
     `purpose` completes "cannot ..." in errors. Standard input is empty, or `stdin`, or what `feed` writes into the file
-    descriptor it is handed (it is closed afterwards). `environment` is added to BASE_ENVIRONMENT.
+    descriptor it is handed (it is closed afterwards). `environment` is added to BASE_ENVIRONMENT. A program that goes
+    on while the disk of the folder `writes_to` is full is ended: mkfs.erofs then waits for its own threads for ever.
     Raises ProgramFailed when the program cannot start, exceeds `seconds`, or (with `check`) ends with an error.
     """
     line = command_line(argv, environment, cwd)
@@ -142,6 +144,9 @@ def run(
     timer = threading.Timer(seconds, kill)
     timer.daemon = True
     timer.start()
+    over = threading.Event()
+    if writes_to is not None:
+        threading.Thread(target=_end_on_full_disk, args=(process, writes_to, over), daemon=True).start()
     try:
         if feed is not None:
             stdout, stderr = _run_fed(process, feed)
@@ -153,6 +158,7 @@ def run(
         raise
     finally:
         timer.cancel()
+        over.set()
     result = Result(process.returncode, stdout, stderr)
     if expired.is_set():
         raise _failed(purpose, line, result, f"it did not end within {seconds:.0f} s")
@@ -183,6 +189,17 @@ def _run_fed(process: "subprocess.Popen[bytes]", feed: Callable[[int], None]) ->
     for reader in readers:
         reader.join()
     return outputs["stdout"], outputs["stderr"]
+
+
+def _end_on_full_disk(process: "subprocess.Popen[bytes]", folder: Path, over: threading.Event) -> None:
+    """Kill the program when the disk of `folder` has been full for FULL_DISK_SECONDS, until `over` is set."""
+    full = 0
+    while not over.wait(limits.FULL_DISK_SECONDS / 10):
+        room = os.statvfs(folder)
+        full = full + 1 if room.f_bavail * room.f_frsize < limits.FULL_DISK_BYTES else 0
+        if full == 10:
+            _kill_group(process)
+            return
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:

@@ -63,4 +63,4 @@ def make_erofs(tree: Tree, profile: Profile, uuid: UUID, tools: ToolsTree, out: 
         write_tar(tree, fd)
 
     argv = tools.argv("mkfs.erofs", *flags(profile), f"-U{uuid}", f"--workers={workers}", out)
-    proc.run("make the usr image", argv, feed=feed, seconds=limits.PROGRAM_SECONDS)
+    proc.run("make the usr image", argv, feed=feed, seconds=limits.PROGRAM_SECONDS, writes_to=out.parent)
