@@ -8,7 +8,6 @@ name. docs/adr/0005 has the figures. Imports model and compose.
 """
 
 import posixpath
-from fnmatch import fnmatchcase
 
 from adamant.compose import entries
 from adamant.compose.units import Units
@@ -97,7 +96,7 @@ def ahead(tree: Tree) -> Entry:
     files = {path: _module(path) for path in sorted(tree) if tree[path].kind is Kind.FILE}
     found: dict[str, None] = {}
     for pattern in AHEAD:
-        found |= {path: None for path, name in files.items() if _is(name, pattern)}
+        found |= {path: None for path, name in files.items() if entries.matches(name, pattern)}
     lines, size = [], 0
     for path in found:
         line = path.removeprefix("usr/") + "\n"
@@ -120,7 +119,3 @@ def _module(path: str) -> str:
     if posixpath.basename(folder) != "__pycache__" or not name.endswith(".pyc"):
         return path
     return posixpath.join(posixpath.dirname(folder), name.split(".")[0] + ".pyc")
-
-
-def _is(path: str, pattern: str) -> bool:
-    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)

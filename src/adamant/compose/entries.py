@@ -6,6 +6,7 @@ has `package` empty. Links are followed as the kernel would with the tree as roo
 
 import posixpath
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from adamant.core import files, limits
@@ -89,6 +90,11 @@ def inside(tree: Tree, folder: str, suffix: str = "") -> list[Entry]:
 def sort(found: Iterable[Entry]) -> list[Entry]:
     """Entries by the UTF-8 bytes of their paths."""
     return sorted(found, key=lambda e: e.path.encode(errors="surrogateescape"))
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a shell's pattern (fnmatch) is one of `path`, folder by folder: `*` stands for no slash."""
+    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
 
 
 def parents(tree: Tree, made: Iterable[Entry]) -> list[Entry]:

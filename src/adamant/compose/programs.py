@@ -8,7 +8,6 @@ a person lists in the definition stays, but for scripts and such rights where th
 import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from adamant.compose import entries
 from adamant.model.errors import InputError
@@ -115,7 +114,8 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
     rules = RULES[posture]
     dropped = {path for path in UNUSED if path in tree}
     if rules.interpreters is not None:
-        dropped |= {path for path in tree if any(_is(path, p) and of not in listed for p, of in INTERPRETERS.items())}
+        unwanted = [pattern for pattern, of in INTERPRETERS.items() if of not in listed]
+        dropped |= {path for path in tree if any(entries.matches(path, pattern) for pattern in unwanted)}
     if not rules.login_programs:
         dropped |= {path for path in tree if path.startswith(_FOLDERS) and posixpath.basename(path) in LOGIN}
     changed: list[Entry] = []
@@ -146,11 +146,7 @@ def _is_script(entry: Entry) -> bool:
 
 
 def _is_started(entry: Entry) -> bool:
-    return entry.path not in NEVER and any(_is(entry.path, pattern) for pattern in STARTED)
-
-
-def _is(path: str, pattern: str) -> bool:
-    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
+    return entry.path not in NEVER and any(entries.matches(entry.path, pattern) for pattern in STARTED)
 
 
 def _links_to(tree: Tree, dropped: Collection[str]) -> set[str]:
