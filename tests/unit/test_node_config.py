@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,23 @@ def test_a_second_apply_is_told_who_is_at_it(machine: Machine, agent: Applier) -
     machine.judged = second
     agent.apply(NEW, "peter")
     assert "peter applies generation 2" in refused[0].message
+
+
+def test_a_caller_can_wait_until_what_a_boot_brought_is_judged(machine: Machine) -> None:
+    agent = machine.agent()
+    agent.await_resume(0)
+    with pytest.raises(BusyError, match="has just begun"):
+        agent.apply(OLD, "mary")
+
+    def second() -> None:
+        agent.await_resume(60)
+        agent.apply(OLD, "mary")
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    agent.resume()
+    waiting.join(60)
+    assert machine.runs(OLD)
 
 
 def test_an_apply_on_another_base_than_expected_is_refused(agent: Applier) -> None:

@@ -222,8 +222,8 @@ FLEET_LOCK_RETRY_SECONDS = 900.0
 """The longest time between two tries to get the lock, or to give it back."""
 ORIGIN_OTHER_SIZE = 1 << 20
 """Bytes of an answer that are none of the file: its head, and what frames its body."""
-ENROL_CONFIG_SECONDS = 60.0
-"""How long a node that was just enrolled may take until it takes a config."""
+CONFIG_RESUME_SECONDS = 60.0
+"""How long a change of the config waits for an agent that has just begun, and brings the config up."""
 CONFIG_APPLY_SECONDS = 400.0
 """What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 

@@ -1,7 +1,6 @@
 """`adamant node enroll`."""
 
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ import click
 from adamant.cli.cluster import cluster_option, passphrase, passphrase_option
 from adamant.cli.node.apply import applied_lines, read_document
 from adamant.cli.options import json_option
-from adamant.core import limits
-from adamant.model.errors import BusyError, ExitCode, InputError
+from adamant.model.errors import ExitCode, InputError
 
 _EPILOG = """\b
 Examples:
@@ -114,12 +112,5 @@ def _apply(address: str, credentials: Any, document: str) -> Any:
     from adamant.api import config  # noqa: PLC0415 - imports the contract
     from adamant.api.client import connect  # noqa: PLC0415
 
-    end = time.monotonic() + limits.ENROL_CONFIG_SECONDS
     with connect(address, credentials) as node:
-        while True:
-            try:
-                return node.config_apply(config.document_change(document), "now", 0)
-            except BusyError as error:  # it has only just begun to serve
-                if error.reference != "config-busy" or time.monotonic() > end:
-                    raise
-            time.sleep(1)
+        return node.config_apply(config.document_change(document), "now", 0)

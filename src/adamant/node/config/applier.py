@@ -89,6 +89,7 @@ class Applier:
         self._doing = ""
         self._owed: Journal | None = None
         self._resumed = False
+        self._brought_up = threading.Event()
 
     @contextmanager
     def _alone(self, doing: str) -> Iterator[None]:
@@ -296,9 +297,19 @@ class Applier:
             self._returned(f"{by} ended the trial")
             return self.journal.running
 
+    def await_resume(self, seconds: float) -> None:
+        """Wait until `resume` is over, or so long: a machine answers before it has judged what its boot brought."""
+        self._brought_up.wait(seconds)
+
     def resume(self) -> None:
         """Bring the machine to what the journal says, after a start of the agent: undo, judge, go back."""
         self._resumed = True
+        try:
+            self._resume()
+        finally:
+            self._brought_up.set()
+
+    def _resume(self) -> None:
         with self._alone("the agent brings the config up"):
             for words in self.store.found:
                 self._tell(words, {"by": NODE})

@@ -174,6 +174,7 @@ class Service:
         mode = _MODES.get(request.mode)
         if mode is None:
             raise InputError("config-mode", f"this node knows no mode {request.mode}")
+        self._applier.await_resume(limits.CONFIG_RESUME_SECONDS)
         document, why, of = self._changed(request.change)
         try:
             done = self._applier.apply(
