@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,25 @@ class Fleet:
         self.base = base
         self.folder = home / "image"
 
-    def define(self, version: str, *packages: str, files: str = "", extra: str = "") -> Example:
-        """Lock and build a release. `files` are lines of its definition, one a file; `extra` are further sections."""
+    def define(
+        self,
+        version: str,
+        *packages: str,
+        files: str = "",
+        extra: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Example:
+        """Lock and build a release. `files` are lines of its definition, one a file; `extra` are further sections.
+
+        `environment` is for the command that builds it.
+        """
         (self.folder / "adamant.yaml").write_text(
             f'kind: Image\nname: fleet\nversion: "{version}"\nprofile: dev\nposture: {self.posture}\n'
             f"packages: [{', '.join(['containerd', 'runc', *packages])}]\n"
             f"files:\n  - {{path: /usr/lib/adamant/repository/root.json, source: root.json}}\n{files}{extra}"
         )
         adamant("lock", "-C", self.folder)
-        return build(self.folder)
+        return build(self.folder, environment=environment)
 
     def publish(self, made: Example, *options: str) -> None:
         """Publish a release."""

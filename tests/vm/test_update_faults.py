@@ -6,12 +6,15 @@ long each way back takes. The deadlines of the bad releases are shorter than tho
 
 import json
 import random
+import shutil
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import adamant as adamant_package
 from adamant.core import places
 from adamant.core.source import open_source
 from adamant.image import gpt, project
@@ -106,6 +109,25 @@ def test_a_bad_release_ends_on_the_old_one(
     assert version in updates["actual"]["failed"]
     with capsys.disabled():
         print(f"\nrelease {version}: back after {seconds:.0f} s")
+
+
+def test_a_release_whose_initrd_hangs_ends_on_the_old_one(
+    fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its program stands still after it has started the watchdog, as a driver or a disk may make it do."""
+    shutil.copytree(Path(adamant_package.__file__).parent, tmp_path / "adamant")
+    program = tmp_path / "adamant/image/init/init.c"
+    source = program.read_text()
+    assert source.count("watchdog_arm();") == 1
+    program.write_text(source.replace("watchdog_arm();", "watchdog_arm();\n\tfor (;;)\n\t\tpause();"))
+    fleet.publish(fleet.define("7", "nftables", environment={"PYTHONPATH": str(tmp_path)}))
+    fleet.upgrade("--version", "7", expect=6)
+    before, begun = boot_id(), time.monotonic()
+    adamant("node", "reboot", "--no-wait")
+    seconds = _back("7", before, begun)
+    assert fleet.upgrade("--version", "7", "--estimate", expect=5)["error"]["reference"] == "release-failed-here"
+    with capsys.disabled():
+        print(f"\nhangs in the initrd: back after {seconds:.0f} s")
 
 
 def test_a_slot_that_rots_before_its_first_boot_ends_on_the_old_one(
