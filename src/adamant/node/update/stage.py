@@ -26,6 +26,7 @@ from adamant.node.update import entries
 from adamant.node.update.devices import Slot, source
 from adamant.node.update.entries import Entry
 from adamant.node.update.origin import Origin
+from adamant.node.update.tree import fetch as fetch_tree
 from adamant.node.update.uki import Uki
 from adamant.release import delta, modules, patch
 from adamant.release.delta import Plan, Request
@@ -165,15 +166,9 @@ class Staging:
             yield data
 
     def _tree(self) -> tuple[bytes, Tree]:
-        """The new verity tree: whole, and as the root hash says."""
+        """The new verity tree, as the root hash says."""
         file = self._release.verity
-        data = b"".join(self._fetch(file, 0, file.size))
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise VerificationError("release-file", f"{file.path} is not as its release says")
-        tree = read_tree(Source(file.path, len(data), lambda at, n: data[at : at + n]), _root_hash(self._release))
-        if tree.superblock.data_blocks != self._release.data_blocks or tree.size != len(data):
-            raise VerificationError("release-file", f"{file.path} is not the tree of its release")
-        return data, tree
+        return fetch_tree(self._release, self._active_tree(), lambda at, size: self._fetch(file, at, size))
 
     def _fits(self) -> None:
         """Nothing of a release that does not fit is fetched; the tree, which says the same, is checked against it."""
