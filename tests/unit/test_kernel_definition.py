@@ -16,7 +16,7 @@ from adamant.model.kernel import config, hardening
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.definition import OwnKernel
 from adamant.model.kernel.lock import KernelLock
-from adamant.model.lock import Package, PackageSet
+from adamant.model.lock import Package, PackageSet, encode
 from tests.unit.kernel_maker import finished_config
 
 LEAST = 'kind: Kernel\nname: mine\nversion: "1"\n'
@@ -168,7 +168,7 @@ def lock_of(kernel: OwnKernel, *names: str) -> KernelLock:
 
 def test_a_lock_is_read_as_it_was_written_and_names_the_source() -> None:
     lock = lock_of(OwnKernel(name="mine", version="1"), "gcc", "linux-source", "linux-source-6.12")
-    assert locks.decode(locks.encode(lock)) == lock
+    assert locks.decode(encode(lock)) == lock
     assert locks.source(lock).name == "linux-source-6.12"
 
 

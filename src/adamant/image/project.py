@@ -46,11 +46,7 @@ def read_project(folder: Path, overrides: tuple[str, ...] = ()) -> Project:
             hint="write one with: adamant init DIR\nor name its folder with: -C DIR",
         )
     data = files.read_limited(path, limits.DEFINITION_SIZE, "definition")
-    image, located = document.decode(data, Image, DEFINITION, overrides)
-    try:
-        definition.check(image)
-    except InputError as error:
-        raise document.locate(error, DEFINITION, located) from error
+    image = document.checked(data, Image, DEFINITION, definition.check, overrides)
     return Project(folder.resolve(), image)
 
 

@@ -27,7 +27,7 @@ from adamant.model.errors import InputError
 from adamant.model.kernel import config, hardening
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.lock import KernelLock
-from adamant.model.lock import packages_identity
+from adamant.model.lock import encode, packages_identity
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 
@@ -141,7 +141,7 @@ class _Chain:
             sources.stage(module, self._found.folder, work / "modules" / module.name)
         self._compile(work, tree)
         out = work / "out"
-        return Made(out / "root", out / "vmlinuz", out / "config", out / "signing.x509", locks.encode(self._lock))
+        return Made(out / "root", out / "vmlinuz", out / "config", out / "signing.x509", encode(self._lock))
 
     def _configure(self, work: Path, tree: ToolsTree) -> None:
         wanted = config.merge(self._fragments)

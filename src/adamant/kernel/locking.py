@@ -6,9 +6,8 @@ from pathlib import Path
 from adamant.core import events, files
 from adamant.kernel import project, toolchain
 from adamant.kernel.project import KernelProject
-from adamant.model.kernel import lock as locks
 from adamant.model.kernel.lock import KernelLock
-from adamant.model.lock import by_name
+from adamant.model.lock import by_name, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ def lock_project(
         return LockedKernel(old, False, ())
     new = toolchain.make_lock(found.kernel, cache, watch)
     if new != old:
-        files.write_atomic(found.lock_path, locks.encode(new))
+        files.write_atomic(found.lock_path, encode(new))
     return LockedKernel(new, new != old, _changes(old, new) if old else ())
 
 

@@ -40,11 +40,7 @@ def read_project(folder: Path, overrides: tuple[str, ...] = ()) -> KernelProject
             hint="write one with: adamant config new --kind Kernel > kernel.yaml",
         )
     data = files.read_limited(path, limits.DEFINITION_SIZE, "definition")
-    kernel, located = document.decode(data, OwnKernel, DEFINITION, overrides)
-    try:
-        definition.check(kernel)
-    except InputError as error:
-        raise document.locate(error, DEFINITION, located) from error
+    kernel = document.checked(data, OwnKernel, DEFINITION, definition.check, overrides)
     return KernelProject(folder.resolve(), kernel)
 
 

@@ -8,7 +8,7 @@ with the cure, because `version: 1.10` silently becomes 1.1.
 import bisect
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -118,6 +118,16 @@ def decode(data: bytes, kind: type[T], name: str, overrides: Sequence[str] = ())
         return msgspec.convert(located.value, type=kind, strict=True), located
     except msgspec.ValidationError as error:
         raise _explain(str(error), kind, name, located) from error
+
+
+def checked(data: bytes, kind: type[T], name: str, check: Callable[[T], None], overrides: Sequence[str] = ()) -> T:
+    """As `decode`, and then what `check` says, which raises InputError with a path of the document as its context."""
+    value, located = decode(data, kind, name, overrides)
+    try:
+        check(value)
+    except InputError as error:
+        raise locate(error, name, located) from error
+    return value
 
 
 def locate(error: InputError, name: str, located: Located) -> InputError:

@@ -73,8 +73,8 @@ class Lock(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", ta
     version: int = 1
 
 
-def encode(lock: Lock) -> bytes:
-    """The lock as it stands in its file: JSON, one key a line, so that a diff of two reads well."""
+def encode(lock: Struct) -> bytes:
+    """A lock, of whatever kind, as it stands in its file: JSON, one key a line, so that a diff of two reads well."""
     return msgspec.json.format(msgspec.json.encode(lock, order="deterministic"), indent=1) + b"\n"
 
 

@@ -18,11 +18,6 @@ class KernelLock(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kin
     version: int = 1
 
 
-def encode(lock: KernelLock) -> bytes:
-    """The lock as it stands in its file: JSON, one key a line."""
-    return msgspec.json.format(msgspec.json.encode(lock, order="deterministic"), indent=1) + b"\n"
-
-
 def decode(data: bytes) -> KernelLock:
     """A lock from the bytes of its file."""
     try:
