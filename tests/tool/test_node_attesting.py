@@ -1,9 +1,6 @@
 """The agent and the task `attest`, over the socket between them."""
 
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,30 +13,11 @@ from adamant.api.client import Node
 from adamant.model import attestation
 from adamant.model.errors import AdamantError, InputError
 from adamant.node import attesting
-from adamant.node.tasks import attest, serve
-from adamant.node.tasks.answer import Answer, Work
+from adamant.node.tasks import attest
+from adamant.node.tasks.answer import Answer
+from tests.tool.task import served
 
 RECORDED = Path(__file__).parents[1] / "recorded"
-
-
-@contextmanager
-def served(folder: Path, work: Work) -> Iterator[Path]:
-    """`work` behind the socket of the task, for one caller."""
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(folder / "attest"))
-        listening.listen()
-
-        def accept() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                serve.serve(connection, work)
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield folder
-        thread.join(20)
-        assert not thread.is_alive()
-    (folder / "attest").unlink()
 
 
 class Direct:
@@ -63,20 +41,20 @@ def test_what_the_tpm_says_arrives_whole(tmp_path: Path) -> None:
         return {}
 
     node = cast(Node, Direct(tmp_path))
-    with served(tmp_path, work):
+    with served(tmp_path / "attest", work):
         assert client.attest(node, b"12345678") == found
-    with served(tmp_path, work):
+    with served(tmp_path / "attest", work):
         assert client.activate(node, b"\1", b"\2") == b"opened"
     assert asked == [{"nonce": b"12345678".hex()}, {"blob": "01", "secret": "02"}]
 
 
 def test_errors_of_the_task_keep_their_names(tmp_path: Path) -> None:
     work = partial(attest.work, root=tmp_path)
-    with served(tmp_path, work), pytest.raises(AdamantError, match="tpm-absent"):
+    with served(tmp_path / "attest", work), pytest.raises(AdamantError, match="tpm-absent"):
         attesting.attest(pb.AttestRequest(nonce=bytes(16)), tmp_path)
-    with served(tmp_path, work), pytest.raises(AdamantError, match="tpm-absent"):
+    with served(tmp_path / "attest", work), pytest.raises(AdamantError, match="tpm-absent"):
         attesting.activate(pb.ActivateRequest(), tmp_path)
-    with served(tmp_path, work), pytest.raises(InputError, match="nonce-size"):
+    with served(tmp_path / "attest", work), pytest.raises(InputError, match="nonce-size"):
         attesting.attest(pb.AttestRequest(nonce=b"1"), tmp_path)
 
 
@@ -85,5 +63,5 @@ def test_what_is_no_attestation_is_a_failed_task(tmp_path: Path) -> None:
         answer.send(b"{}")
         return {}
 
-    with served(tmp_path, work), pytest.raises(AdamantError, match="task-failed"):
+    with served(tmp_path / "attest", work), pytest.raises(AdamantError, match="task-failed"):
         attesting.attest(pb.AttestRequest(nonce=bytes(16)), tmp_path)

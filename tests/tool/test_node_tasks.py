@@ -9,8 +9,7 @@ import sys
 import threading
 import time
 from array import array
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +17,12 @@ import pytest
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
-from adamant.node.tasks import run, serve, task
-from adamant.node.tasks.answer import Answer, Work
+from adamant.node.tasks import run, task
+from adamant.node.tasks.answer import Answer
 from adamant.node.tasks.bpf import Filter, compile_filter, encode
+from tests.tool.task import served
 
 SOURCE = Path(run.__file__).parents[3]
-
-
-@contextmanager
-def served(folder: Path, work: Work) -> Iterator[threading.Thread]:
-    """`work` behind the socket of the task "try", for one caller."""
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(folder / "try"))
-        listening.listen()
-
-        def accept() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                serve.serve(connection, work)
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield thread
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def test_bytes_come_as_they_are_and_then_the_trailer(tmp_path: Path) -> None:
@@ -51,7 +32,7 @@ def test_bytes_come_as_they_are_and_then_the_trailer(tmp_path: Path) -> None:
         answer.send(data)
         return {"asked": request["n"]}
 
-    with served(tmp_path, work), task.start("try", {"n": 5}, folder=tmp_path) as running:
+    with served(tmp_path / "try", work), task.start("try", {"n": 5}, folder=tmp_path) as running:
         assert b"".join(running) == data
         assert running.trailer == {"asked": 5}
 
@@ -62,7 +43,7 @@ def test_an_error_of_the_task_is_the_same_error_here(tmp_path: Path) -> None:
         raise InputError("capture-filter", "not so", context="here", hint="do that")
 
     with (
-        served(tmp_path, work),
+        served(tmp_path / "try", work),
         task.start("try", {}, folder=tmp_path) as running,
         pytest.raises(InputError) as caught,
     ):
@@ -82,7 +63,7 @@ def test_a_task_that_ends_without_a_word_has_failed(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     with (
-        served(tmp_path, work),
+        served(tmp_path / "try", work),
         task.start("try", {}, folder=tmp_path) as running,
         pytest.raises(AdamantError) as caught,
     ):
@@ -99,7 +80,7 @@ def test_a_task_ends_with_its_caller(tmp_path: Path) -> None:
         ended.set()
         return {}
 
-    with served(tmp_path, work):
+    with served(tmp_path / "try", work):
         with task.start("try", {}, folder=tmp_path):
             assert not ended.is_set()
         assert ended.wait(20)
@@ -112,7 +93,7 @@ def test_a_task_that_says_nothing_is_given_up(tmp_path: Path) -> None:
         release.wait(20)
         return {}
 
-    with served(tmp_path, work), task.start("try", {}, folder=tmp_path, silence=0.1) as running:
+    with served(tmp_path / "try", work), task.start("try", {}, folder=tmp_path, silence=0.1) as running:
         with pytest.raises(AdamantError) as caught:
             list(running)
         release.set()
