@@ -31,7 +31,7 @@ PANIC = "kernel: {arguments: [rdinit=/none]}\n"
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running(tmp_path_factory.mktemp("fleet"), extra="pockets: []\n") as made:
+    with running(tmp_path_factory.mktemp("fleet"), extra="base: {pockets: []}\n") as made:
         yield made
 
 
