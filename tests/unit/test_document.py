@@ -84,6 +84,7 @@ def test_a_broken_override_is_refused(override: str) -> None:
         ("files: [{path: /etc/../x, content: a}]\n", "path-not-plain", "$.files[0].path"),
         ("units: [{name: a.service, content: a, source: b}]\n", "content-or-source", "$.units[0]"),
         ("units: [{name: a.service}, {name: a.service}]\n", "listed-twice", "$.units[1]"),
+        ("kernel: {own: lean, debian: accepted}\n", "two-kernels", "$.kernel.debian"),
     ],
 )
 def test_what_types_cannot_say_is_checked(extra: str, reference: str, where: str) -> None:

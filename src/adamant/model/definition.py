@@ -6,7 +6,7 @@ stands in its type; what several values must be together stands in `check`.
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -86,6 +86,8 @@ class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
     """A kernel of your own in place of Debian's: one that `adamant kernel list` shows, or a folder. The lock pins its
     digest."""
+    debian: Literal["accepted"] | None = None
+    """Debian's kernel is wanted in a sealed image too, although whoever has the key of Debian's build can add to it."""
     arguments: tuple[
         Annotated[
             str, Meta(pattern=r"^[!-~]+$", max_length=256, description="a text of printable ASCII without spaces")
@@ -224,6 +226,10 @@ def check(image: Image) -> None:
     for index, file in enumerate(image.files):
         if (file.content is None) == (file.source is None):
             raise _content_or_source(f"$.files[{index}]")
+    if image.kernel.own is not None and image.kernel.debian is not None:
+        raise InputError(
+            "two-kernels", "the kernel is one of your own, so it is not Debian's", context="$.kernel.debian"
+        )
     for index, unit in enumerate(image.units):
         if unit.content is not None and unit.source is not None:
             raise _content_or_source(f"$.units[{index}]")
