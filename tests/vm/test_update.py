@@ -66,7 +66,7 @@ def test_an_update_fetches_what_the_estimate_said_and_is_found_good(fleet: Fleet
     assert runs() == "2"
     assert kernel() != before, "the security update has a kernel"
     deadline = time.monotonic() + SECONDS
-    while "found good" not in adamant("node", "logs", "adamant-healthy").stdout:
+    while "this release was found good" not in adamant("node", "logs", "adamant-healthy").stdout:
         assert time.monotonic() < deadline, "nobody found the release good"
         time.sleep(2)
     assert fleet.upgrade("--estimate", expect=5)["error"]["reference"] == "no-update"

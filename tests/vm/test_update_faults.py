@@ -176,16 +176,16 @@ def test_power_that_goes_at_any_moment_of_an_update_leaves_a_machine_that_boots_
         after = chance.uniform(0.0, 40.0)
         cutting = threading.Timer(after, lambda: machines.stop("fleet", 0))
         cutting.start()
-        adamant("node", "upgrade", "--repository", fleet.base, "--json", check=False)
+        said = adamant("node", "upgrade", "--repository", fleet.base, "--json", check=False)
         adamant("node", "reboot", "--no-wait", check=False)
         cutting.join()
         up.start(machines, "fleet", tree, places.cache(), lambda _phase: None, SECONDS)
         found = runs()
-        assert found in {version, wanted}, f"cut {number} after {after:.1f} s"
+        assert found in {version, wanted}, f"cut {number} after {after:.1f} s: {said.stdout}{said.stderr}{_told()}"
         if found != wanted:
             _finish(fleet)
         version = runs()
-        assert version == wanted, f"cut {number} after {after:.1f} s"
+        assert version == wanted, f"cut {number} after {after:.1f} s: {_told()}"
         _await_good()
         with capsys.disabled():
             print(f"\ncut {number + 1}: after {after:.1f} s, came up with {found}, now runs {version}")
@@ -203,8 +203,13 @@ def _finish(fleet: Fleet) -> None:
     adamant("node", "reboot")
 
 
+def _told() -> str:
+    """What every boot that is kept said of the releases."""
+    return adamant("node", "logs", "--all-boots", "adamant-healthy", "adamant-update", "adamant-agent").stdout
+
+
 def _await_good() -> None:
     deadline = time.monotonic() + SECONDS
-    while "found good" not in adamant("node", "logs", "adamant-healthy").stdout:
+    while "this release was found good" not in adamant("node", "logs", "adamant-healthy").stdout:
         assert time.monotonic() < deadline, "nobody found the release good"
         time.sleep(2)

@@ -213,6 +213,8 @@ def _allowed(annotated: inspect.Type | None) -> str:
             return f"allowed: {description}"
     if isinstance(shape, inspect.EnumType):
         return "allowed: " + ", ".join(str(member.value) for member in shape.cls)
+    if isinstance(shape, inspect.LiteralType):
+        return "allowed: " + ", ".join(str(value) for value in shape.values)
     if isinstance(shape, inspect.StructType):
         keys = [f.encode_name for f in shape.fields]
         return "allowed keys: " + ", ".join([shape.tag_field, *keys] if shape.tag_field else keys)

@@ -95,6 +95,8 @@ def describe(shape: inspect.Type, described: str = "") -> str:
             return " or ".join(describe(t) for t in shape.types if not isinstance(t, inspect.NoneType))
         case inspect.EnumType():
             return ", ".join(f"`{member.value}`" for member in shape.cls)
+        case inspect.LiteralType():
+            return ", ".join(f"`{value}`" for value in shape.values)
         case inspect.StructType():
             return f"keys of [{shape.cls.__name__}](#{shape.cls.__name__.lower()})"
         case inspect.VarTupleType() | inspect.ListType():
