@@ -60,8 +60,8 @@ class Built:
 
 
 _DEBIAN_S_KERNEL = (
-    "a sealed image with Debian's kernel takes modules that Debian signs, also later ones. One of your own takes those of its"
-    " build alone: kernel.own. Say kernel.debian: accepted, if this one is wanted"
+    "a sealed image with Debian's kernel takes modules that Debian signs, also later ones. One of your own takes"
+    " those of its build alone: kernel.own. Say kernel.debian: accepted, if this one is wanted"
 )
 
 
