@@ -130,7 +130,7 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
             dropped.add(entry.path)
         elif not rules.set_id and entry.mode & _SET_ID:
             changed.append(replace(entry, mode=entry.mode & ~_SET_ID))
-    dropped |= _links_to(tree, dropped)
+    dropped |= entries.links_to(tree, dropped)
     return Filtered(tuple(sorted(dropped)), tuple(changed))
 
 
@@ -147,19 +147,3 @@ def _is_script(entry: Entry) -> bool:
 
 def _is_started(entry: Entry) -> bool:
     return entry.path not in NEVER and any(entries.matches(entry.path, pattern) for pattern in STARTED)
-
-
-def _links_to(tree: Tree, dropped: Collection[str]) -> set[str]:
-    """Links that lead to what is dropped, directly or by other links."""
-    lost = set(dropped)
-    while True:
-        more = {e.path for e in tree.values() if e.kind is Kind.SYMLINK and e.path not in lost and _leads(e) in lost}
-        if not more:
-            return lost - set(dropped)
-        lost |= more
-
-
-def _leads(link: Entry) -> str:
-    """The path that a link names, with the folders that Debian aliases into /usr where they are."""
-    path = posixpath.normpath(posixpath.join("/", posixpath.dirname(link.path), link.target)).lstrip("/")
-    return f"usr/{path}" if path.split("/")[0] in ("bin", "sbin", "lib", "lib64") else path
