@@ -57,7 +57,7 @@ EXCEPTIONS = _rows("Not confined by systemd")
 
 
 def of_packages() -> dict[str, str]:
-    """Files of our units that stand in for a package's maintainer script, by path: images have them with the package."""
+    """Files of our units that stand in for a maintainer script, by path: images have them with the package."""
     known = reviewed.reviewed().values()
     found = [effect for entry in known for effect in entry.effects if isinstance(effect, effects.File)]
     return {file.path.lstrip("/"): file.content for file in found if "/adamant-" in file.path}
