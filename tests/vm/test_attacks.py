@@ -63,7 +63,6 @@ OF_HOST = (
     "renamed-again",
     "ports",
     "make-device",
-    "open-by-handle",
     "read-packets",
     "connect",
     "set-clock",

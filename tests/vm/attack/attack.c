@@ -295,21 +295,6 @@ static void try_device(void)
 	unlink("/tmp/attack.device");
 }
 
-/* Another file of the host's disk, by the number of the folder that its file system begins with. */
-static void try_handle(void)
-{
-	struct {
-		struct file_handle head;
-		uint32_t bytes[2];
-	} root = { .head = { .handle_bytes = 8, .handle_type = 1 }, .bytes = { 2, 0 } };
-	int of = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
-	int fd = of < 0 ? -1 : open_by_handle_at(of, &root.head, O_RDONLY | O_CLOEXEC);
-
-	tell("open-by-handle", "", fd);
-	close(fd);
-	close(of);
-}
-
 static void try_socket(void)
 {
 	static const char path[] = "/run/containerd/containerd.sock";
@@ -552,7 +537,6 @@ int main(int count, char **arguments)
 	try_bpf();
 	tell("ports", "", ioperm(0x80, 1, 1));
 	try_device();
-	try_handle();
 	try_socket();
 	try_clock();
 	try_users();
