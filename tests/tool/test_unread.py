@@ -68,7 +68,8 @@ def python(tree: ToolsTree, root: Path, lock: Lock, program: str) -> str:
     """What `program` prints, by the interpreter of the tools tree with the image's modules and libraries alone."""
     path = ":".join(str(root / folder) for folder in imports.FOLDERS)
     loader = tree.root / NAMES[lock.image.arch].loader
-    argv = [loader, "--inhibit-cache", "--library-path", root / f"usr/lib/{NAMES[lock.image.arch].triplet}"]
+    place = root / f"usr/lib/{NAMES[lock.image.arch].triplet}"
+    argv: list[str | Path] = [loader, "--inhibit-cache", "--library-path", place]
     argv += [tree.root / "usr/bin/python3.13", "-S", "-B", "-c", program]
     environment = {"PYTHONHOME": str(root / "usr"), "PYTHONPATH": path}
     return proc.run("run the image's Python", argv, environment=environment).stdout.decode()

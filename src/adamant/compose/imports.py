@@ -99,7 +99,8 @@ def unread(tree: Tree, listed: Collection[str], tools: ToolsTree, store: Store) 
     def work(out: Path) -> None:
         staging.stage([entry for entry in modules if entry.path.endswith(".py")], out / "in")
         (out / "imports.py").write_bytes(program)
-        argv = [*tools.argv(f"usr/bin/python{python.VERSION}"), "-s", "-S", "-B", out / "imports.py", out / "in"]
+        words = ("-s", "-S", "-B", str(out / "imports.py"), str(out / "in"))
+        argv = [*tools.argv(f"usr/bin/python{python.VERSION}"), *words]
         environment = {"PYTHONHOME": str(tools.root / "usr")}
         done = proc.run("find what the agent imports", argv, environment=environment, stdin=json.dumps(asked).encode())
         files.write_atomic(out / "found.json", done.stdout)
