@@ -26,9 +26,10 @@ def modules(lock: Lock, cache: Path) -> tuple[Tree, str]:
     return tree, release
 
 
-def test_no_module_that_stays_needs_one_that_goes(modules: tuple[Tree, str]) -> None:
+@pytest.mark.parametrize("posture", [Posture.GUARDED, Posture.SEALED])
+def test_no_module_that_stays_needs_one_that_goes(modules: tuple[Tree, str], posture: Posture) -> None:
     tree, release = modules
-    gone = set(rare_modules.rare(tree, release, Posture.GUARDED, ()))
+    gone = set(rare_modules.rare(tree, release, posture, ()))
     names = {Path(path).name.split(".")[0].replace("-", "_") for path in gone}
     assert len(gone) > 200
     needed: dict[str, set[str]] = {}
@@ -41,11 +42,23 @@ def test_no_module_that_stays_needs_one_that_goes(modules: tuple[Tree, str]) -> 
     assert needed == {}
 
 
+def test_a_module_that_is_named_brings_what_it_needs(modules: tuple[Tree, str]) -> None:
+    tree, release = modules
+    without = set(rare_modules.rare(tree, release, Posture.SEALED, ()))
+    brought = without - set(rare_modules.rare(tree, release, Posture.SEALED, ("nfsv4",)))
+    names = {Path(path).name.split(".")[0] for path in brought}
+    assert names == {"nfsv4", "nfs", "lockd", "grace", "sunrpc", "netfs"}
+
+
 def test_every_row_of_the_tables_names_a_module(modules: tuple[Tree, str]) -> None:
     """A row that matches nothing is of a kernel that Debian no longer has."""
     tree, release = modules
-    every = rare_modules.rare(tree, release, Posture.GUARDED, ())
+    every = rare_modules.rare(tree, release, Posture.SEALED, ())
     found = [path.split("/kernel/")[1].split(".ko")[0] for path in every]
-    assert [p for p in rare_modules.RARE if not any(fnmatch.fnmatchcase(path, p) for path in found)] == []
+    assert [
+        p
+        for p in {**rare_modules.RARE, **rare_modules.PRIVILEGED}
+        if not any(fnmatch.fnmatchcase(path, p) for path in found)
+    ] == []
     names = {Path(path).name.split(".")[0].replace("-", "_") for path in tree if path.endswith(".ko.xz")}
     assert set(rare_modules.KEPT) <= names

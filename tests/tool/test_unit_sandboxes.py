@@ -11,6 +11,7 @@ from adamant.core import proc
 from adamant.model.posture import Posture
 from adamant.model.tree import Kind
 from adamant.node import house
+from adamant.packages.scripts import effects, reviewed
 from adamant.packages.tools import ToolsTree
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/unit-sandboxes.md").read_text()
@@ -55,6 +56,13 @@ CONFINED = _rows("Confined")
 EXCEPTIONS = _rows("Not confined by systemd")
 
 
+def of_packages() -> dict[str, str]:
+    """Files of our units that stand in for a maintainer script, by path: images have them with the package."""
+    known = reviewed.reviewed().values()
+    found = [effect for entry in known for effect in entry.effects if isinstance(effect, effects.File)]
+    return {file.path.lstrip("/"): file.content for file in found if "/adamant-" in file.path}
+
+
 @pytest.fixture(scope="module", params=list(Posture), ids=lambda posture: posture.value)
 def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with all that an image of a posture gets from us, drop-ins too."""
@@ -66,6 +74,8 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             path.symlink_to(entry.target)
         else:
             path.write_bytes(entry.content or b"")
+    for name, content in of_packages().items():
+        (root / name).write_text(content)
     return root
 
 
@@ -87,6 +97,11 @@ def bound(root: Path, unit: str) -> frozenset[str]:
     (path,) = [path for path in root.rglob(unit) if not path.is_symlink()]
     lines = re.findall(r"^CapabilityBoundingSet=(.*)$", path.read_text(), re.MULTILINE)
     return frozenset(" ".join(lines).split()) if lines else frozenset({"all"})
+
+
+def test_the_units_that_stand_in_for_scripts_are_known() -> None:
+    names = {path.rpartition("/")[2] for path in of_packages()}
+    assert names == {"adamant-ssh-host-keys.service", "adamant-iscsi-name.service"}
 
 
 def test_the_page_has_each_service_of_ours_once_and_no_other(image: Path) -> None:

@@ -1,6 +1,5 @@
 """The loader's cache: it is found by bisection, as glibc searches it."""
 
-import contextlib
 import itertools
 import struct
 from functools import cmp_to_key
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from adamant.compose import entries, ldcache
 from adamant.model.arch import NAMES, Arch
-from adamant.model.errors import VerificationError
 from adamant.model.tree import Tree
 
 
@@ -112,28 +110,3 @@ def test_libraries_go_by_their_soname_and_foreign_ones_stay_out(arch: Arch) -> N
     tree: Tree = {entry.path: entry for entry in [*entries.parents({}, made), *made]}
     found = ldcache.libraries(tree, arch)
     assert found == [ldcache.Library("libone.so.1", f"/lib/{names.triplet}/libone.so.1")]
-
-
-def reference(data: bytes) -> str:
-    """Reference of the error that a library ends with, or an empty text."""
-    try:
-        ldcache.soname(data)
-    except VerificationError as error:
-        return error.reference
-    return ""
-
-
-@given(st.binary(max_size=400), st.integers(0, 0x4FF), st.integers(0, 255))
-def test_hostile_libraries_give_a_name_nothing_or_an_error(tail: bytes, place: int, value: int) -> None:
-    for data in (tail, b"\x7fELF\x02\x01" + tail):
-        assert reference(data) in {"", "elf-malformed"}
-    damaged = bytearray(elf(62, b"libone.so.1"))
-    damaged[place] = value
-    assert reference(bytes(damaged)) in {"", "elf-malformed"}
-
-
-def test_a_truncated_library_is_an_error_and_not_another_name() -> None:
-    whole = elf(62, b"libone.so.1")
-    for size in range(16, len(whole), 37):
-        with contextlib.suppress(VerificationError):
-            assert ldcache.soname(whole[:size]) in {None, "libone.so.1"}

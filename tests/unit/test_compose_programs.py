@@ -94,7 +94,6 @@ def test_sealed_keeps_of_the_base_what_is_started_and_of_others_all_but_scripts(
         "etc/nftables.conf",
         "usr/lib/x86_64-linux-gnu/libc.so.6",
         "usr/lib/systemd/systemd-networkd",
-        "usr/lib/systemd/system-generators/systemd-fstab-generator",
         "usr/share/doc/su",
     }
 

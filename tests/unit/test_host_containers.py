@@ -100,6 +100,14 @@ def test_each_kind_runs_under_a_profile_of_its_own_unless_it_has_all_rights(root
         assert "--apparmor-profile" not in words(root, runtime, Spec("a", "x.io/a", privileged=True))
 
 
+def test_a_container_on_the_network_of_the_host_sees_no_packets_unless_it_has_all_rights(root: Path) -> None:
+    for runtime in (WORKLOAD, HOST):
+        assert "--cap-drop" not in words(root, runtime, Spec("a", "x.io/a", network=ContainerNetwork.NONE))
+        found = words(root, runtime, Spec("a", "x.io/a", network=ContainerNetwork.HOST))
+        assert found[found.index("--cap-drop") + 1] == "CAP_NET_RAW"
+        assert "--cap-drop" not in words(root, runtime, Spec("a", "x.io/a", privileged=True))
+
+
 def test_host_containers_may_what_others_may_and_containerd_may_start_both() -> None:
     sources = {name: text.decode() for name, text in policy.sources().items()}
     rules = {name: [line for line in text.splitlines() if line[:1] != "#"] for name, text in sources.items()}

@@ -8,7 +8,7 @@ import json
 import lzma
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,14 @@ import pytest
 from adamant.compose import entries
 from adamant.core import places
 from adamant.image import init_program, project
+from adamant.kernel import signature
 from adamant.machine.machine import Machines
 from adamant.model.posture import RULES, Posture
+from adamant.model.tree import Entry
 from adamant.packages import fetch, layer, tools
 from tests.image.conftest import adamant, build
 from tests.tool.containerd import registry
+from tests.unit.kernel_maker import Signer
 from tests.vm.conftest import SECONDS
 
 PAGE = Path(__file__).parents[2] / "docs/reference/attacks.md"
@@ -34,7 +37,6 @@ posture: {posture}
 packages: [containerd, runc]
 files:
   - {{path: /usr/lib/probe/attack, source: attack, mode: "0755"}}
-  - {{path: /usr/lib/probe/changed.ko, source: changed.ko}}
 units:
   - name: attack.service
     content: |
@@ -55,6 +57,18 @@ OF_HOST = (
     "write:/sys",
     "load-module",
     "kexec",
+    "trust-key",
+    "mounted-again",
+    "bound-again",
+    "renamed-again",
+    "ports",
+    "make-device",
+    "read-packets",
+    "connect",
+    "set-clock",
+    "new-user-namespace",
+    "boot-variable",
+    "io-uring",
     "read:/dev",
     "read:/proc/kcore",
     "open-to-write",
@@ -74,11 +88,10 @@ def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         image.mkdir()
         adamant("keys", "init", image / "keys")
         (image / "attack").write_bytes(b"")
-        (image / "changed.ko").write_bytes(b"")
         (image / "adamant.yaml").write_text(DEFINITION.format(posture=posture.value))
         adamant("lock", "-C", image)
+        _make_modules(image)
         _make_program(image)
-        _change_module(image)
         build(image)
         with registry(folder, ["lib/attack:1"], image / "attack") as port:
             config = folder / "machine.yaml"
@@ -97,15 +110,25 @@ def _make_program(image: Path) -> None:
     init_program.link(arch, tree, objects, image / "attack")
 
 
-def _change_module(image: Path) -> None:
-    """A module of the image's kernel with one bit of it turned, so that its signature no longer holds."""
+def _make_modules(image: Path) -> None:
+    """What the program tries to load: a module of the image's kernel that was changed, signed by nobody, or by another
+    key, and one that images without rare modules leave out, as the kernel's makers signed it."""
     packages = project.read_lock(project.read_project(image)).image.packages
     kernel = next(package for package in packages if re.match(r"linux-image-\d", package.name))
     layers = layer.unpack_layers([kernel], fetch.fetch([kernel], places.cache()), places.cache())
-    module = next(entry for entry in layers[0].entries if entry.path.endswith("/dummy.ko.xz"))
-    data = bytearray(lzma.decompress(entries.read(module)))
-    data[len(data) // 2] ^= 1
-    (image / "changed.ko").write_bytes(data)
+    sound, rare = (lzma.decompress(entries.read(_module(layers[0].entries, name))) for name in ("dummy", "romfs"))
+    changed = bytearray(sound)
+    changed[len(changed) // 2] ^= 1
+    plain = signature.read(sound).content
+    signer = Signer()
+    made = {"changed": bytes(changed), "plain": plain, "foreign": signer.sign(plain), "rare": rare}
+    for name, data in made.items():
+        (image / f"{name}.ko").write_bytes(data)
+    (image / "certificate.der").write_bytes(signer.der)
+
+
+def _module(found: Sequence[Entry], name: str) -> Entry:
+    return next(entry for entry in found if entry.path.endswith(f"/{name}.ko.xz"))
 
 
 def _config(port: int, *, privileged: bool) -> str:

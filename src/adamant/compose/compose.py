@@ -38,6 +38,7 @@ from adamant.compose import (
     sysusers,
     tmpfiles,
     units,
+    unread,
     var,
 )
 from adamant.compose.merge import merge, relink
@@ -77,6 +78,7 @@ class ComposeRequest:
     later_target: str = ""
     tmpfiles: tuple[str, ...] = ()
     kernel: tuple[Entry, ...] = ()
+    programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def compose(
         jobs: list[Callable[[], list[Entry]]] = [
             lambda: depmod.make(still, release, tools, store),
             *python.jobs(still, tools, store),
-            lambda: hwdb.make(still, tools, store),
+            lambda: hwdb.make(still, tools, store, names=RULES[request.posture].whole_packages),
             lambda: catalog.make(still, tools, store),
         ]
         pending = [pool.submit(job) for job in jobs]
@@ -160,13 +162,14 @@ def compose(
     own = [tmpfiles.parse_line(text, var.CONF) for text in further]
     _put(tree, tmpfiles.apply(tree, [*lines, *own], people))
     _put(tree, var.make(tree, lines, further))
-    _put(tree, [ldcache.make(tree, request.arch)])
-    _put(tree, status.make(layers, tree))
     programs.require_none(tree, request.posture)
     filtered = programs.apply(tree, request.posture, request.listed)
     for path in filtered.dropped:
         del tree[path]
     _put(tree, filtered.changed)
+    unread.drop(tree, request.posture, request.arch, request.listed, request.programs, tools, store)
+    _put(tree, [ldcache.make(tree, request.arch)])
+    _put(tree, status.make(layers, tree))
     _put(tree, entries.parents(tree, list(tree.values())))
     known = units.Units(tree)
     findings = check.check(tree, people, known, enabled)

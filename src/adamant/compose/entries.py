@@ -5,7 +5,7 @@ has `package` empty. Links are followed as the kernel would with the tree as roo
 """
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -142,6 +142,22 @@ def resolve(tree: Tree, path: str) -> str | None:
             at = []
         todo.extend(p for p in reversed(entry.target.split("/")) if p not in {"", "."})
     return "/".join(at)
+
+
+def links_to(tree: Tree, dropped: Collection[str]) -> set[str]:
+    """Links that lead to what is dropped, directly or by other links, and are not of it."""
+    lost = set(dropped)
+    while True:
+        more = {e.path for e in tree.values() if e.kind is Kind.SYMLINK and e.path not in lost and _leads(e) in lost}
+        if not more:
+            return lost - set(dropped)
+        lost |= more
+
+
+def _leads(link: Entry) -> str:
+    """The path that a link names, with the folders that Debian aliases into /usr where they are."""
+    path = posixpath.normpath(posixpath.join("/", posixpath.dirname(link.path), link.target)).lstrip("/")
+    return f"usr/{path}" if path.split("/")[0] in ("bin", "sbin", "lib", "lib64") else path
 
 
 def real_file(tree: Tree, path: str) -> Entry | None:

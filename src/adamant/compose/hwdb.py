@@ -15,15 +15,32 @@ from adamant.packages.tools import ToolsTree
 PATH = "usr/lib/udev/hwdb.bin"
 _FOLDERS = ("etc/udev/hwdb.d", "usr/lib/udev/hwdb.d")
 
+NAMES: dict[str, str] = {
+    "20-OUI.hwdb": "makers of network cards",
+    "20-acpi-vendor.hwdb": "makers of computers and screens",
+    "20-bluetooth-vendor-product.hwdb": "makers of radios",
+    "20-pci-classes.hwdb": "kinds of cards",
+    "20-pci-vendor-model.hwdb": "makers and models of cards",
+    "20-sdio-classes.hwdb": "kinds of memory cards",
+    "20-sdio-vendor-model.hwdb": "makers and models of memory cards",
+    "20-usb-classes.hwdb": "kinds of USB devices",
+    "20-usb-vendor-model.hwdb": "makers and models of USB devices",
+    "20-vmbus-class.hwdb": "kinds of devices on Hyper-V",
+    "80-ieee1394-unit-function.hwdb": "makers and models of FireWire devices",
+}
+"""Sources of udev's own package that only put names to numbers, for people who read lists: no rule and no program of
+the base acts on them. They are nine tenths of hwdb.bin."""
+
 
 def sources(tree: Tree) -> list[str]:
     """What hwdb.bin is made of, and nothing reads any more once it is made: 9 MB of text."""
     return [e.path for folder in _FOLDERS for e in entries.inside(tree, folder, ".hwdb")]
 
 
-def make(tree: Tree, tools: ToolsTree, store: Store) -> list[Entry]:
-    """hwdb.bin, or nothing when the tree has no source for it."""
-    wanted = [e for folder in _FOLDERS for e in entries.inside(tree, folder, ".hwdb")]
+def make(tree: Tree, tools: ToolsTree, store: Store, *, names: bool = True) -> list[Entry]:
+    """hwdb.bin, or nothing when the tree has no source for it; without `names`, without what stands in NAMES."""
+    left_out = frozenset() if names else {f"{_FOLDERS[1]}/{name}" for name in NAMES}
+    wanted = [e for folder in _FOLDERS for e in entries.inside(tree, folder, ".hwdb") if e.path not in left_out]
     if not wanted:
         return []
 

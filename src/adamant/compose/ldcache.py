@@ -2,13 +2,13 @@
 
 What stays true: entries stand in the order in which the loader searches (descending by glibc's comparison), or it
 would miss libraries. Format: glibc's sysdeps/generic/dl-cache.h, "glibc-ld.so.cache1.1". Imports model only (and
-`entries`).
+`elf`, `entries`).
 """
 
 import struct
 from dataclasses import dataclass
 
-from adamant.compose import entries
+from adamant.compose import elf, entries
 from adamant.model.arch import NAMES, Arch
 from adamant.model.errors import VerificationError
 from adamant.model.tree import Entry, Kind, Tree
@@ -24,9 +24,6 @@ _GENERATOR = b"adamant"
 _LITTLE_ENDIAN = 2
 _HEAD = 1 << 20
 """Headers and dynamic section of a library are looked for in its first bytes; beyond that the file is read whole."""
-
-_PT_LOAD, _PT_DYNAMIC = 1, 2
-_DT_NULL, _DT_STRTAB, _DT_STRSZ, _DT_SONAME = 0, 5, 10, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,58 +49,6 @@ def sort_key(name: str) -> tuple[tuple[int, int], ...]:
             key.append((0, ord(name[position])))
             position += 1
     return tuple(key)
-
-
-def soname(data: bytes) -> str | None:
-    """DT_SONAME of a 64-bit little-endian ELF file, or None when it has none or is something else.
-
-    Raises VerificationError when the ELF file contradicts itself or needs bytes beyond `data`.
-    """
-    if data[:6] != b"\x7fELF\x02\x01":
-        return None
-    try:
-        table, entry_size, count = _program_headers(data)
-        loads: list[tuple[int, int, int]] = []
-        dynamic: tuple[int, int] | None = None
-        for index in range(count):
-            kind, _flags, offset, address, _physical, size = struct.unpack_from(
-                "<IIQQQQ", data, table + index * entry_size
-            )
-            if kind == _PT_LOAD:
-                loads.append((address, offset, size))
-            elif kind == _PT_DYNAMIC:
-                dynamic = (offset, size)
-        if dynamic is None:
-            return None
-        tags = _dynamic_tags(data, *dynamic)
-        if _DT_SONAME not in tags or _DT_STRTAB not in tags:
-            return None
-        for address, offset, size in loads:
-            if address <= tags[_DT_STRTAB] < address + size:
-                start = offset + tags[_DT_STRTAB] - address + tags[_DT_SONAME]
-                end = data.index(b"\0", start)
-                return data[start:end].decode(errors="surrogateescape")
-    except (struct.error, ValueError, OverflowError) as error:
-        raise VerificationError("elf-malformed", f"not a sound ELF file: {error}") from error
-    raise VerificationError("elf-malformed", "the string table of the dynamic section is not mapped")
-
-
-def _program_headers(data: bytes) -> tuple[int, int, int]:
-    (table,) = struct.unpack_from("<Q", data, 32)
-    entry_size, count = struct.unpack_from("<HH", data, 54)
-    if count and entry_size < 56:
-        raise ValueError("program headers are too small")
-    return table, entry_size, count
-
-
-def _dynamic_tags(data: bytes, offset: int, size: int) -> dict[int, int]:
-    tags: dict[int, int] = {}
-    for index in range(size // 16):
-        tag, value = struct.unpack_from("<qQ", data, offset + 16 * index)
-        if tag == _DT_NULL:
-            break
-        tags.setdefault(tag, value)
-    return tags
 
 
 def libraries(tree: Tree, arch: Arch) -> list[Library]:
@@ -138,11 +83,11 @@ def _is_for(entry: Entry, arch: Arch) -> bool:
 def _soname_of(entry: Entry) -> str | None:
     head = entries.read(entry, head=_HEAD)
     try:
-        return soname(head)
+        return elf.read(head).soname
     except VerificationError:
         if len(head) == entry.size:
             raise
-    return soname(entries.read(entry))
+    return elf.read(entries.read(entry)).soname
 
 
 def encode(found: list[Library], arch: Arch) -> bytes:

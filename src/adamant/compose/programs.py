@@ -62,7 +62,6 @@ STARTED: dict[str, str] = {
     "usr/lib/adamant/run": "the agent",
     "usr/lib/systemd/systemd": "PID 1",
     "usr/lib/systemd/systemd-*": "what PID 1 starts by its own units",
-    "usr/lib/systemd/system-generators/*": "what PID 1 starts before its units",
     "usr/lib/systemd/system-shutdown/*": "what PID 1 starts at the end",
     "usr/lib/udev/*": "rules for devices start them",
     "usr/lib*/ld-linux*": "the dynamic loader",
@@ -74,13 +73,37 @@ STARTED: dict[str, str] = {
 """Programs of the base that a machine starts. A posture without foreign programs has no other of them."""
 
 NEVER: dict[str, str] = {
-    "usr/lib/systemd/systemd-ssh-proxy": "SSH to virtual machines and containers",
-    "usr/lib/systemd/systemd-stdio-bridge": "a message bus for another machine",
-    "usr/lib/systemd/systemd-sysv-install": "scripts of System V",
-    "usr/lib/systemd/systemd-user-runtime-dir": "people who log in",
-    "usr/lib/systemd/systemd-user-sessions": "people who log in",
+    "systemd-backlight": "screens of laptops",
+    "systemd-battery-check": "batteries",
+    "systemd-binfmt": "interpreters for foreign programs",
+    "systemd-boot-check-no-failures": "the agent judges a boot",
+    "systemd-bsod": "the last words of a boot on a screen",
+    "systemd-cgroups-agent": "the first version of cgroups",
+    "systemd-hibernate-resume": "hibernation",
+    "systemd-initctl": "the control interface of System V",
+    "systemd-keyutil": "for those who sign images",
+    "systemd-localed": "languages and keyboards, of people who log in",
+    "systemd-measure": "for those who make images",
+    "systemd-network-generator": "networks of the kernel's command line",
+    "systemd-pcrextend": "measures by a library that no image has",
+    "systemd-pcrlock": "the same",
+    "systemd-quotacheck": "quotas, which nothing of the base sets",
+    "systemd-reply-password": "passwords",
+    "systemd-rfkill": "switches of radios",
+    "systemd-sbsign": "for those who sign images",
+    "systemd-sleep": "hibernation",
+    "systemd-ssh-proxy": "SSH to virtual machines and containers",
+    "systemd-stdio-bridge": "a message bus for another machine",
+    "systemd-storagetm": "serves the machine's disks to others",
+    "systemd-sysv-install": "scripts of System V",
+    "systemd-tpm2-setup": "keys in the TPM, by a library that no image has",
+    "systemd-user-runtime-dir": "people who log in",
+    "systemd-user-sessions": "people who log in",
+    "systemd-volatile-root": "another way to have / in memory",
+    "systemd-xdg-autostart-condition": "desktops",
 }
-"""What STARTED would keep by its patterns, and a posture without foreign programs has not."""
+"""Programs below usr/lib/systemd that STARTED would keep, and a posture without foreign programs has not. Generators,
+which PID 1 starts before its units, are masked in every image (node/house.py)."""
 
 _FOLDERS = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/lib/systemd/", "usr/lib/udev/", "usr/local/")
 _SET_ID = 0o6000
@@ -130,7 +153,7 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
             dropped.add(entry.path)
         elif not rules.set_id and entry.mode & _SET_ID:
             changed.append(replace(entry, mode=entry.mode & ~_SET_ID))
-    dropped |= _links_to(tree, dropped)
+    dropped |= entries.links_to(tree, dropped)
     return Filtered(tuple(sorted(dropped)), tuple(changed))
 
 
@@ -146,20 +169,7 @@ def _is_script(entry: Entry) -> bool:
 
 
 def _is_started(entry: Entry) -> bool:
-    return entry.path not in NEVER and any(entries.matches(entry.path, pattern) for pattern in STARTED)
-
-
-def _links_to(tree: Tree, dropped: Collection[str]) -> set[str]:
-    """Links that lead to what is dropped, directly or by other links."""
-    lost = set(dropped)
-    while True:
-        more = {e.path for e in tree.values() if e.kind is Kind.SYMLINK and e.path not in lost and _leads(e) in lost}
-        if not more:
-            return lost - set(dropped)
-        lost |= more
-
-
-def _leads(link: Entry) -> str:
-    """The path that a link names, with the folders that Debian aliases into /usr where they are."""
-    path = posixpath.normpath(posixpath.join("/", posixpath.dirname(link.path), link.target)).lstrip("/")
-    return f"usr/{path}" if path.split("/")[0] in ("bin", "sbin", "lib", "lib64") else path
+    folder, _, name = entry.path.rpartition("/")
+    if folder == "usr/lib/systemd" and name in NEVER:
+        return False
+    return any(entries.matches(entry.path, pattern) for pattern in STARTED)

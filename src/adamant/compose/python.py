@@ -20,7 +20,9 @@ from adamant.model.tree import Entry, Kind, Tree
 from adamant.packages.tools import ToolsTree
 
 VERSION = "3.13"
-_TAG = "cpython-313"
+TAG = "cpython-313"
+"""How the names of its byte code and libraries in C tell it from other versions (PEP 3147)."""
+
 _INTERPRETER = f"usr/bin/python{VERSION}"
 _ROOTS = ("usr/lib/python3/", f"usr/lib/python{VERSION}/", "usr/lib/adamant/")
 _LEFT_OUT = re.compile(r"/(config-[^/]*|ensurepip|idlelib|lib2to3|pydoc_data|test|tests|tkinter|turtledemo)/")
@@ -93,6 +95,6 @@ def _compile(package: str, sources: list[Entry], compiler: Identity, tools: Tool
         compiled = step.path / f"{index}.pyc"
         if compiled.exists():
             folder, _, name = source.path.rpartition("/")
-            path = f"{folder}/__pycache__/{name.removesuffix('.py')}.{_TAG}.pyc"
+            path = f"{folder}/__pycache__/{name.removesuffix('.py')}.{TAG}.pyc"
             made.append(entries.stored(path, compiled))
     return made + entries.parents({}, made) if made else []

@@ -4,16 +4,22 @@ Debian builds modules for every machine that boots its kernel. The kernel loads 
 protocol or a file system by number or name: each is code that runs with all rights and that few people read. What
 stands in RARE an image has only when its definition names it (`kernel.modules`), or when its posture leaves modules to
 people. What stays true: no module that stays needs one that goes (`tests/tool/test_rare_modules.py` asks those of
-Debian's kernel). Imports model only.
+Debian's kernel). Imports model and core only (and `entries`).
 """
 
+import lzma
 import posixpath
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
-from adamant.model.errors import InputError
+from adamant.compose import entries
+from adamant.core import limits, xz
+from adamant.model.errors import InputError, VerificationError
 from adamant.model.posture import RULES, Posture
-from adamant.model.tree import Tree
+from adamant.model.tree import Entry, Tree
+
+_DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 
 EVERY = "*"
 """In the place of a name: all of them."""
@@ -74,6 +80,30 @@ KEPT: dict[str, str] = {
 }
 """Of those, names of modules that stay, and why."""
 
+PRIVILEGED: dict[str, str] = {
+    "drivers/block/rbd": "disks of Ceph",
+    "drivers/infiniband/*": "memory of other machines: a container gets no device of it",
+    "drivers/md/bcache/*": "disks that keep others' blocks, which only root puts together",
+    "drivers/nvme/host/nvme-rdma": "disks by InfiniBand",
+    "drivers/nvme/target/*": "serves disks to other machines",
+    "drivers/target/*": "serves disks to other machines",
+    "drivers/vhost/vhost_scsi": "the same, to virtual machines",
+    "fs/btrfs/*": "the agent makes and mounts ext4 and XFS",
+    "fs/cachefiles/*": "a cache of network file systems",
+    "fs/ceph/*": "a network file system",
+    "fs/lockd/*": "locks of NFS",
+    "fs/netfs/*": "what network file systems stand on",
+    "fs/nfs/*": "a network file system",
+    "fs/nfs_common/*": "the same",
+    "fs/nfsd/*": "a server of NFS inside the kernel",
+    "fs/smb/*": "a network file system",
+    "fs/zonefs/*": "disks of zones, as files",
+    "net/ceph/*": "a network file system",
+    "net/sunrpc/*": "what NFS stands on",
+}
+"""The same where no container has all rights: what only root on the host could bring into use, and nothing there does.
+What Kubernetes or a package of the definition mounts by itself, the definition names (`kernel.modules`)."""
+
 
 def rare(tree: Tree, kernel: str, posture: Posture, wanted: Collection[str]) -> list[str]:
     """Paths of the modules of the release `kernel` that the image does without, sorted.
@@ -92,14 +122,41 @@ def rare(tree: Tree, kernel: str, posture: Posture, wanted: Collection[str]) -> 
                 context="kernel.modules",
                 hint="it may be built in, or of another flavour; `adamant inspect` tells the flavour",
             )
-    if RULES[posture].rare_modules or EVERY in wanted:
+    rules = RULES[posture]
+    if rules.rare_modules or EVERY in wanted:
         return []
-    kept = {*KEPT, *map(_name, wanted)}
+    left_out = RARE if rules.privileged_containers else {**RARE, **PRIVILEGED}
+    kept = {*KEPT, *_with_needed({_name(module): tree[path] for path, module in modules.items()}, wanted)}
     return sorted(
         path
         for path, module in modules.items()
-        if _name(module) not in kept and any(fnmatchcase(module, pattern) for pattern in RARE)
+        if _name(module) not in kept and any(fnmatchcase(module, pattern) for pattern in left_out)
     )
+
+
+def _with_needed(modules: Mapping[str, Entry], wanted: Collection[str]) -> set[str]:
+    """The names `wanted`, and those of all modules that these need."""
+    found: set[str] = set()
+    waiting = [_name(name) for name in wanted]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _needed(modules[name]) if name in modules else []
+    return found
+
+
+def _needed(module: Entry) -> list[str]:
+    """Names of the modules that one needs, as its `modinfo` says. Raises VerificationError (`xz-broken`)."""
+    data = entries.read(module)
+    if data.startswith(xz.MAGIC):
+        try:
+            data = lzma.LZMADecompressor(memlimit=limits.XZ_MEMORY).decompress(data, limits.MODULE_SIZE)
+        except lzma.LZMAError as error:
+            raise VerificationError("xz-broken", f"an xz file cannot be unpacked: {module.path}: {error}") from error
+    said = _DEPENDS.search(data)
+    names = said[1].decode("ascii", "replace") if said else ""
+    return [_name(name) for name in names.split(",") if name]
 
 
 def _name(module: str) -> str:

@@ -216,6 +216,7 @@ class _Chain:
             switches=(*house.switches(image.posture, lock.by_name(self.locked.image)), *switches),
             later=tuple(house.LATER),
             later_target=house.LATER_TARGET,
+            programs=tuple(house.programs().values()),
         )
 
     def _contents(self, content: str | None, source: str | None) -> bytes:

@@ -131,6 +131,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("fs.suid_dumpable", ("0",), "programs with more rights than their caller leave no core", default="0"),
     Setting("kernel.dmesg_restrict", ("1",), "the kernel's log holds addresses"),
     Setting(
+        "kernel.io_uring_disabled",
+        ("1", "2"),
+        "a way around filters of system calls, with many holes so far, is for those with all rights",
+        "kernel-hardening-checker",
+        optional=True,
+    ),
+    Setting(
         "kernel.kexec_load_disabled",
         ("1",),
         "no other kernel is started in place of the verified one",
@@ -244,7 +251,7 @@ NOT_ASKED: Mapping[str, str] = {
     "pti=on": "the kernel does so on processors that need it, and on others each system call costs more (KSPP, Talos)",
     "user.max_user_namespaces=0": "containers whose root is nobody on the host need them (KSPP, Talos)",
     "kernel.modules_disabled=1": "devices and networks of containers load modules at run time; signatures guard them",
-    "kernel.io_uring_disabled=2": "workloads use it; containers run under a filter of system calls without it",
+    "kernel.io_uring_disabled=2": "it is 1 here: workloads with all rights may use it",
 }
 """What lists of others ask for and this one does not, and why."""
 

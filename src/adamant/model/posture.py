@@ -40,6 +40,8 @@ class Rules:
     """A person may get a shell on the host (SSH with keys, console login)."""
     foreign_programs: bool
     """The image may hold programs of the base that its own units and agent never start."""
+    whole_packages: bool
+    """The image has all parts of its packages; otherwise none of the base that nothing on such a machine reads."""
     policy: bool
     """Mandatory access control (node/policy/) confines the host and its containers, and is enforced."""
     any_config: bool
@@ -95,6 +97,7 @@ _OPEN = Rules(
     persistent_root=True,
     host_shell=True,
     foreign_programs=True,
+    whole_packages=True,
     policy=False,
     any_config=True,
     privileged_containers=True,
@@ -123,6 +126,7 @@ _GUARDED = Rules(
     persistent_root=False,
     host_shell=False,
     foreign_programs=True,
+    whole_packages=True,
     policy=True,
     any_config=False,
     privileged_containers=True,
@@ -154,6 +158,7 @@ RULES: dict[Posture, Rules] = {
     Posture.SEALED: replace(
         _GUARDED,
         foreign_programs=False,
+        whole_packages=False,
         scripts=False,
         set_id=False,
         privileged_containers=False,

@@ -12,19 +12,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BPF_PROG_LOAD 5
 #define BPF_PROG_TYPE_KPROBE 2
-#define MODULE_COMPRESSED 4
+#define ETHERNET_ALL 0x0300 /* all packets, in the network's byte order */
+
+/* Modules of the image's kernel, in this program: a container has no file of the host's to load. */
+#define MODULE(name)                                                                                                   \
+	extern const char name##_begin[], name##_end[];                                                                \
+	__asm__(".section .rodata\n" #name "_begin: .incbin \"" #name ".ko\"\n" #name "_end: .byte 0\n.previous")
+MODULE(changed);
+MODULE(plain);
+MODULE(foreign);
+MODULE(rare);
+extern const char certificate_begin[], certificate_end[];
+__asm__(".section .rodata\ncertificate_begin: .incbin \"certificate.der\"\ncertificate_end: .byte 0\n.previous");
 
 static const char *prefix;
 
@@ -79,7 +95,7 @@ static void try_mount(const char *what, const char *source, const char *where, c
 /* A copy of this program, called with one argument, ends with 7. */
 static void try_run(const char *folder)
 {
-	static char bytes[1 << 20];
+	static char bytes[2 << 20];
 	char path[256];
 	int status = 0;
 	ssize_t size;
@@ -121,12 +137,14 @@ static void try_code(const char *folder)
 	unlink(path);
 }
 
-static void try_module(const char *name, const char *path, int flags)
+/* A module that was loaded is taken out again. */
+static void try_module(const char *what, const char *name, const char *begin, const char *end)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	long result = syscall(SYS_init_module, begin, (size_t)(end - begin), "");
 
-	tell("load-module", name, fd < 0 ? -1 : syscall(SYS_finit_module, fd, "", flags));
-	close(fd);
+	tell("load-module", what, result);
+	if (result == 0)
+		syscall(SYS_delete_module, name, O_NONBLOCK);
 }
 
 static void try_bpf(void)
@@ -168,6 +186,168 @@ static void try_open(const char *what, const char *path, int flags)
 
 	tell(what, path, result);
 	close(fd);
+}
+
+/* A program that is nowhere but in memory. */
+static void try_run_memory(void)
+{
+	static char bytes[2 << 20];
+	static char *const none[] = { "attack", NULL };
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), status = 0;
+	int fd = (int)syscall(SYS_memfd_create, "attack", 0);
+	ssize_t size = self < 0 ? -1 : read(self, bytes, sizeof(bytes));
+	pid_t child;
+
+	close(self);
+	if (fd < 0 || size <= 0 || write(fd, bytes, (size_t)size) != size) {
+		tell("run", "memory", -1);
+		return;
+	}
+	child = fork();
+	if (child == 0) {
+		fexecve(fd, none, environ);
+		_exit(errno);
+	}
+	waitpid(child, &status, 0);
+	close(fd);
+	errno = WEXITSTATUS(status);
+	tell("run", "memory", errno == 7 ? 0 : -1);
+}
+
+/* The same file by a name that nobody has thought of: KNOB of FOLDER, once its file system of TYPE is mounted again, once
+ * FOLDER is seen elsewhere, and once the file itself is. An error of the file's own means that it was let in. */
+static void try_elsewhere(const char *type, const char *top, const char *folder, const char *knob, const char *value)
+{
+	static const char place[] = "/mnt", name[] = "/tmp/attack.knob";
+	char path[256], before[256] = "";
+	const char *source[3] = { type, folder, NULL };
+	static const char *const ways[] = { "mounted", "bound", "renamed" };
+
+	mkdir(place, 0755);
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		const char *where = i == 2 ? name : place;
+		char what[32];
+		ssize_t size;
+		long result;
+		int fd;
+
+		snprintf(what, sizeof(what), "%s-again", ways[i]);
+		snprintf(path, sizeof(path), "%s/%s", folder, knob);
+		if (i == 2)
+			write_file(name, O_CREAT, "", 0);
+		result = mount(i == 2 ? path : source[i], where, i == 0 ? type : NULL, i == 0 ? 0 : MS_BIND, NULL);
+		if (result != 0) {
+			tell(what, knob, result);
+			continue;
+		}
+		if (i == 0)
+			snprintf(path, sizeof(path), "%s%s/%s", place, folder + strlen(top), knob);
+		else if (i == 1)
+			snprintf(path, sizeof(path), "%s/%s", place, knob);
+		else
+			snprintf(path, sizeof(path), "%s", name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		size = fd < 0 ? -1 : read(fd, before, sizeof(before));
+		close(fd);
+		result = write_file(path, 0, value, strlen(value));
+		tell(what, knob, result < 0 && errno == ENOENT ? 0 : result);
+		if (result >= 0 && size > 0)
+			write_file(path, 0, before, (size_t)size);
+		umount2(where, MNT_DETACH);
+	}
+}
+
+/* A key of one's own among those that the kernel trusts: the keyring's number stands in /proc/keys. */
+static void try_key(const char *keyring)
+{
+	char line[256];
+	unsigned int number = 0;
+	FILE *keys = fopen("/proc/keys", "re");
+
+	while (keys != NULL && fgets(line, sizeof(line), keys) != NULL)
+		if (strstr(line, keyring) != NULL)
+			sscanf(line, "%x", &number);
+	if (keys != NULL)
+		fclose(keys);
+	errno = ENOENT;
+	tell("trust-key", keyring,
+	     number == 0 ? -1
+			 : syscall(SYS_add_key, "asymmetric", "attack", certificate_begin,
+				   (size_t)(certificate_end - certificate_begin), number));
+}
+
+/* A device of one's own making for the disk that the slots are on. */
+static void try_device(void)
+{
+	unsigned int large = 0, small = 0;
+	FILE *numbers = fopen("/sys/class/block/vda/dev", "re");
+
+	if (numbers != NULL) {
+		if (fscanf(numbers, "%u:%u", &large, &small) != 2)
+			large = 0;
+		fclose(numbers);
+	}
+	if (mknod("/tmp/attack.device", S_IFBLK | 0600, makedev(large, small)) != 0) {
+		tell("make-device", "", -1);
+		return;
+	}
+	try_open("make-device", "/tmp/attack.device", O_RDONLY);
+	unlink("/tmp/attack.device");
+}
+
+static void try_socket(void)
+{
+	static const char path[] = "/run/containerd/containerd.sock";
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, ETHERNET_ALL);
+
+	tell("read-packets", "", fd);
+	close(fd);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	tell("connect", path, connect(fd, (struct sockaddr *)&name, sizeof(name)));
+	close(fd);
+}
+
+static void try_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	tell("set-clock", "", clock_settime(CLOCK_REALTIME, &now));
+}
+
+/* In a process of its own: it is another user afterwards. */
+static void try_users(void)
+{
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		tell("new-user-namespace", "", unshare(CLONE_NEWUSER));
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
+static void try_ring(void)
+{
+	char parameters[120] = "";
+	long ring = syscall(SYS_io_uring_setup, 1, parameters);
+
+	tell("io-uring", "", ring);
+	close((int)ring);
+}
+
+/* A variable of the firmware's that nothing reads. */
+static void try_variable(void)
+{
+	static const char path[] = "/sys/firmware/efi/efivars/Attack-12345678-1234-1234-1234-123456789abc";
+	long result = write_file(path, O_CREAT, "\7\0\0\0x", 5);
+
+	tell("boot-variable", "", result);
+	unlink(path);
 }
 
 static const char *const places[] = { "/var", "/run", "/tmp", "/dev/shm", "/state" };
@@ -250,7 +430,7 @@ static void plant(void)
 {
 	static const char unit[] = "[Service]\nExecStart=-/var/attack.planted\n[Install]\nWantedBy=multi-user.target\n";
 	static const char *const folders[] = { "/run/systemd/system", "/etc/systemd/system" };
-	static char bytes[1 << 20];
+	static char bytes[2 << 20];
 	char path[256], link[256];
 	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	ssize_t size = read(self, bytes, sizeof(bytes));
@@ -305,14 +485,18 @@ int main(int count, char **arguments)
 
 	for (size_t i = 0; i < COUNT(places); i++)
 		try_run(places[i]);
+	try_run_memory();
 	for (size_t i = 0; i < COUNT(places); i++)
 		try_code(places[i]);
 	for (size_t i = 0; i < COUNT(shells); i++)
 		try_open("has", shells[i], O_RDONLY);
 
-	write_file("/run/attack.module", O_CREAT, "\177ELF no module", 14);
-	try_module("not-signed", "/run/attack.module", 0);
-	try_module("changed", "/usr/lib/probe/changed.ko", 0);
+	try_module("changed", "dummy", changed_begin, changed_end);
+	try_module("not-signed", "dummy", plain_begin, plain_end);
+	try_module("other-key", "dummy", foreign_begin, foreign_end);
+	try_module("left-out", "romfs", rare_begin, rare_end);
+	try_key(".builtin_trusted_keys");
+	try_key(".secondary_trusted_keys");
 	tell("kexec", "", syscall(SYS_kexec_load, 0, 0, NULL, 0));
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	tell("kexec-file", "", syscall(SYS_kexec_file_load, fd, -1, 1, "", 4 /* no initrd */));
@@ -325,6 +509,13 @@ int main(int count, char **arguments)
 	try_write("write", "/sys/kernel/uevent_helper", "/var/attack.program");
 	try_write("write", "/sys/kernel/security/apparmor/.remove", "adamant-host");
 	try_write("write", "/sys/kernel/security/lockdown", "none");
+	try_write("write", "/sys/module/apparmor/parameters/mode", "complain");
+	try_write("write", "/sys/module/apparmor/parameters/audit", "quiet");
+	try_write("write", "/sys/module/module/parameters/sig_enforce", "N");
+	try_write("write", "/proc/sysrq-trigger", "h");
+	try_write("write", "/proc/sys/kernel/kptr_restrict", "0");
+	try_elsewhere("proc", "/proc", "/proc/sys/kernel", "core_pattern", "|/var/attack.program");
+	try_elsewhere("securityfs", "/sys/kernel/security", "/sys/kernel/security/apparmor", ".remove", "no-such-profile");
 	try_write("write", "/proc/self/attr/apparmor/current", "changeprofile unconfined");
 	try_profile("adamant-layer");
 	try_profile("adamant-containerd");
@@ -339,10 +530,18 @@ int main(int count, char **arguments)
 		tell("debugfs", "", -1);
 	}
 	tell("ptrace", "1", ptrace(PTRACE_SEIZE, 1, NULL, NULL));
+	try_open("open-memory", "/proc/1/mem", O_RDWR);
 	try_open("read", "/proc/1/environ", O_RDONLY);
 	try_open("open-to-write", "/dev/mapper/usr", O_WRONLY);
 	try_open("open-to-write", "/dev/vda2", O_WRONLY);
 	try_bpf();
+	tell("ports", "", ioperm(0x80, 1, 1));
+	try_device();
+	try_socket();
+	try_clock();
+	try_users();
+	try_variable();
+	try_ring();
 	fd = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
 	tell("enter", "/proc/1/ns/mnt", fd < 0 ? -1 : setns(fd, CLONE_NEWNS));
 	close(fd);

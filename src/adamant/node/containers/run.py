@@ -92,6 +92,8 @@ def argv(ctr: "Ctr", runtime: "Runtime", spec: "Spec", root: Path) -> list[str]:
     if spec.cpus:
         words += ["--cpus", f"{spec.cpus:g}"]
     words += ["--privileged"] if spec.privileged else ["--seccomp"]
+    if spec.network is ContainerNetwork.HOST and not spec.privileged:
+        words += ["--cap-drop", "CAP_NET_RAW"]  # it would read and forge every packet of the host's
     if not spec.privileged and (root / POLICY).exists():
         words += ["--apparmor-profile", runtime.profile]
     return ctr.argv(*words, spec.image, spec.name, *spec.command)
