@@ -34,7 +34,7 @@ def test_another_value_is_another_policy() -> None:
 
 
 def test_it_is_what_systemd_measure_made_of_the_same() -> None:
-    """`systemd-measure sign --bank=sha256 --phase= --linux= --pcrpkey=` of systemd 257.13, with a key for this alone."""
+    """systemd 257.13: `systemd-measure sign --bank=sha256 --phase= --linux= --pcrpkey=`, with a key for this alone."""
     sections = [
         MeasuredSection(name, len(data), sha256(data))
         for name, data in ((".linux", b"kernel"), (".pcrpkey", (RECORDED / "pcr.pub").read_bytes()))
