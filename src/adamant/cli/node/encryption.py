@@ -11,7 +11,7 @@ from adamant.cli.options import json_option
 from adamant.core import files, limits
 
 if TYPE_CHECKING:
-    from adamant.api.encryption_pb2 import EncryptedVolume
+    from adamant.api.encryption_pb2 import EncryptedVolume, TpmKey
 
 
 @click.command("encryption", epilog="Example: adamant node encryption")
@@ -28,7 +28,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     rows = [("VOLUME", "CIPHER", "TPM", "RECOVERY KEY", "OTHER KEYS")]
     for volume in found:
-        bound = ", ".join(_bound(key) for key in _facts(volume)["tpm_keys"]) or "no"
+        bound = ", ".join(_bound(key) for key in volume.tpm_keys) or "no"
         rows.append(
             (volume.name, volume.cipher, bound, "yes" if volume.recovery_keys else "none", str(volume.other_keys))
         )
@@ -91,5 +91,6 @@ def _facts(volume: "EncryptedVolume") -> dict[str, object]:
     }
 
 
-def _bound(key: dict[str, object]) -> str:
-    return f"key {str(key['public_key'])[:16]}… signs PCR {key['signed_registers']}"
+def _bound(key: "TpmKey") -> str:
+    signed = ", ".join(map(str, key.signed_registers))
+    return f"PCR {signed}, signed by {key.public_key[:16]}…"

@@ -54,7 +54,7 @@ def _recovery_keys(devices: Mapping[str, Path], *, replace: bool) -> dict[str, s
     wipe = ["--wipe-slot=recovery"] if replace else []
     found = {}
     for name, device in devices.items():
-        argv = [_ENROLL, _UNLOCK, "--recovery-key", *wipe, device]
+        argv: list[proc.Argument] = [_ENROLL, _UNLOCK, "--recovery-key", *wipe, device]
         done = proc.run(f"make a recovery key of {name}", argv, seconds=limits.ENCRYPTION_SECONDS)
         found[name] = done.stdout.decode("ascii").strip()
     return found
@@ -68,5 +68,5 @@ def _reseal(devices: Mapping[str, Path], public_key: str, root: Path) -> None:
             key.write_text(public_key)
         policy = ["--tpm2-device=auto", "--tpm2-pcrs=", f"--tpm2-public-key={key}", "--tpm2-public-key-pcrs=11"]
         for name, device in devices.items():
-            argv = [_ENROLL, _UNLOCK, *policy, *wipe, device]
+            argv: list[proc.Argument] = [_ENROLL, _UNLOCK, *policy, *wipe, device]
             proc.run(f"bind {name} to the TPM", argv, seconds=limits.ENCRYPTION_SECONDS)
