@@ -7,13 +7,18 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adamant.image import keys, pcr_signature
+from adamant.image import measured as measuring
 from adamant.model.definition import PolicyKey
 from adamant.model.digest import sha256
 from adamant.model.measured import MeasuredSection, predict
+from tests.unit import image_maker as maker
 
 RECORDED = Path(__file__).parents[1] / "recorded"
+_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 VALUE = bytes(range(32))
 
 
@@ -42,3 +47,29 @@ def test_it_is_what_systemd_measure_made_of_the_same() -> None:
     key = keys.load_policy_key(PolicyKey("pcr.key", "pcr.pub"), RECORDED)
     made = pcr_signature.sign(bytes.fromhex(predict(sections)["11"]), key)
     assert made == (RECORDED / "pcr-signature.json").read_bytes()
+
+
+def bound(key: rsa.RSAPrivateKey, text: bytes | None, **sections: bytes) -> bytes:
+    """A UKI that brings the public key of `key` and `text` as the signature."""
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return maker.uki("ab" * 32, pcrpkey=public, **({} if text is None else {"pcrsig": text}), **sections)
+
+
+def signed(key: rsa.RSAPrivateKey) -> bytes:
+    """The signature that fits such a UKI."""
+    value = predict(measuring.measured_sections(maker.source(bound(key, None))))["11"]
+    return pcr_signature.sign(bytes.fromhex(value), key)
+
+
+def test_a_signature_in_a_uki_fits_that_uki_and_that_key_alone() -> None:
+    key, other = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+    assert not pcr_signature.fault(maker.source(maker.uki("ab" * 32)))
+    assert not pcr_signature.fault(maker.source(bound(key, signed(key))))
+    assert "missing" in pcr_signature.fault(maker.source(bound(key, None)))
+    assert "no good signature" in pcr_signature.fault(maker.source(bound(key, signed(key), dtb=b"changed")))
+    assert "no good signature" in pcr_signature.fault(maker.source(bound(key, signed(other))))
+
+
+@given(st.binary(max_size=300))
+def test_no_section_breaks_the_reader(text: bytes) -> None:
+    assert pcr_signature.fault(maker.source(bound(_KEY, text)))
