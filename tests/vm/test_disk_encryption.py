@@ -1,5 +1,6 @@
 """An encrypted disk: made by the first boot, opened by the TPM for each release of the key, and by nobody else."""
 
+import hashlib
 import json
 import shutil
 import time
@@ -82,13 +83,25 @@ def test_recovery_keys_are_told_once(recovery: dict[str, str]) -> None:
     assert {volume["recovery_keys"] for volume in node("encryption")} == {1}
 
 
+def test_the_key_of_releases_to_come_is_added_and_the_others_are_dropped(fleet: Fleet, tmp_path: Path) -> None:
+    def keys() -> list[set[str]]:
+        return [{key["public_key"] for key in volume["tpm_keys"]} for volume in node("encryption")]
+
+    ours = keys()
+    adamant("keys", "init", tmp_path / "new")
+    adamant("node", "reseal", "--public-key", tmp_path / "new" / "pcr.pub")
+    new = hashlib.sha256((tmp_path / "new" / "pcr.pub").read_bytes()).hexdigest()
+    assert keys() == [both | {new} for both in ours]
+    adamant("node", "reseal")
+    assert keys() == ours
+
+
 def test_releases_of_the_key_open_it_forth_and_back(fleet: Fleet, extra: str) -> None:
     fleet.publish(fleet.define("2", files="  - {path: /usr/lib/two, content: two}\n", extra=extra))
     fleet.upgrade(expect=6)
     adamant("node", "reboot")
     assert runs() == "2"
-    # The key is bound anew under the second release, and the first one opens it all the same.
-    adamant("node", "reseal")
+    assert "open by the TPM" in check("disk-encryption")["message"]
     adamant("node", "rollback", check=False)
     adamant("node", "reboot")
     assert runs() == "1"
