@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from adamant.core import proc
+from adamant.model.definition import Encryption
 from adamant.model.posture import Posture
-from adamant.model.tree import Kind
+from adamant.model.tree import Entry, Kind
 from adamant.node import house
 from adamant.packages.scripts import effects, reviewed
 from adamant.packages.tools import ToolsTree
@@ -54,6 +55,7 @@ def _rows(heading: str) -> dict[str, Row]:
 
 CONFINED = _rows("Confined")
 EXCEPTIONS = _rows("Not confined by systemd")
+ENCRYPTED = _rows("With an encrypted disk")
 
 
 def of_packages() -> dict[str, str]:
@@ -63,17 +65,21 @@ def of_packages() -> dict[str, str]:
     return {file.path.lstrip("/"): file.content for file in found if "/adamant-" in file.path}
 
 
-@pytest.fixture(scope="module", params=list(Posture), ids=lambda posture: posture.value)
-def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with all that an image of a posture gets from us, drop-ins too."""
-    root = tmp_path_factory.mktemp(request.param.value)
-    for entry in house.house_files(request.param, SLOT):
+def _root(root: Path, entries: list[Entry]) -> Path:
+    for entry in entries:
         path = root / entry.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if entry.kind is Kind.SYMLINK:
             path.symlink_to(entry.target)
         else:
             path.write_bytes(entry.content or b"")
+    return root
+
+
+@pytest.fixture(scope="module", params=list(Posture), ids=lambda posture: posture.value)
+def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with all that an image of a posture gets from us, drop-ins too."""
+    root = _root(tmp_path_factory.mktemp(request.param.value), house.house_files(request.param, SLOT))
     for name, content in of_packages().items():
         (root / name).write_text(content)
     return root
@@ -140,6 +146,18 @@ def test_no_confined_unit_has_what_none_may_have(tree: ToolsTree, image: Path) -
         checks = json.loads(analyze(tree, image, unit, "--json=short"))
         exposed = {check["json_field"] for check in checks if check["exposure"]}
         assert exposed & NEVER == set(), unit
+
+
+def test_units_of_an_encrypted_disk_are_as_the_page_has_them(tree: ToolsTree, tmp_path: Path) -> None:
+    root = _root(tmp_path, house.house_files(Posture.GUARDED, SLOT, Encryption.TPM))
+    assert set(ENCRYPTED) == set(services(root)) - {*CONFINED, *EXCEPTIONS}
+    for unit, row in ENCRYPTED.items():
+        found = EXPOSURE.search(analyze(tree, root, unit))
+        assert found
+        assert (found["figure"], bound(root, unit)) == (row.figure, row.capabilities)
+        assert float(row.figure) < OK
+        checks = json.loads(analyze(tree, root, unit, "--json=short"))
+        assert not NEVER & {check["json_field"] for check in checks if check["exposure"]}, unit
 
 
 def test_a_unit_without_a_sandbox_is_seen(tree: ToolsTree, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def image(posture: Posture = Posture.GUARDED) -> ImageFacts:
         uki_sections=(".text", ".osrel", ".uname", ".cmdline", ".initrd", ".linux"),
         unsigned=(),
         outdated=(),
+        disk_policy="",
         arguments=kernel_line.by_name(kernel_line.split(LINE)),
         disk=(),
         boot_menu_editor=False,

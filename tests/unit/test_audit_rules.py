@@ -106,6 +106,7 @@ IMAGES: list[tuple[str, Posture, Callable[[ImageFacts], ImageFacts]]] = [
     ("uki-sections", OPEN, of(uki_sections=())),
     ("disk", GUARDED, of(disk=(Placed("EFI/Linux/b.efi", "this UKI is not that of the build"),))),
     ("signature-current", GUARDED, of(outdated=("ex.efi",))),
+    ("disk-policy", GUARDED, of(disk_policy="its section .pcrsig is missing")),
     ("boot-menu", GUARDED, of(boot_menu_editor=True)),
     ("boot-words", GUARDED, argument("init", "/bin/sh")),
     ("boot-words", GUARDED, argument("single", "")),

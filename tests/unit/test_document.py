@@ -85,6 +85,12 @@ def test_a_broken_override_is_refused(override: str) -> None:
         ("units: [{name: a.service, content: a, source: b}]\n", "content-or-source", "$.units[0]"),
         ("units: [{name: a.service}, {name: a.service}]\n", "listed-twice", "$.units[1]"),
         ("kernel: {own: lean, debian: accepted}\n", "two-kernels", "$.kernel.debian"),
+        ("disk: {encryption: tpm}\n", "encryption-without-key", "$.disk.encryption"),
+        (
+            "posture: open\nsigning: {pcr: {key: a, public: b}}\ndisk: {encryption: tpm}\n",
+            "encryption-posture",
+            "$.disk.encryption",
+        ),
     ],
 )
 def test_what_types_cannot_say_is_checked(extra: str, reference: str, where: str) -> None:

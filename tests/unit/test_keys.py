@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adamant.image import keys
-from adamant.model.definition import KeyPair
+from adamant.model.definition import KeyPair, PolicyKey
 from adamant.model.errors import InputError
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
@@ -34,15 +34,18 @@ def refused(folder: Path, pair: KeyPair, now: datetime.datetime = NOW) -> str:
     return caught.value.reference
 
 
-def test_both_pairs_are_made_and_private_keys_are_for_their_owner_only(folder: Path) -> None:
+def test_all_keys_are_made_and_private_ones_are_for_their_owner_only(folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == [
         "modules.crt",
         "modules.key",
+        "pcr.key",
+        "pcr.pub",
         "secure-boot.crt",
         "secure-boot.key",
     ]
     assert {p.name: p.stat().st_mode & 0o777 for p in folder.glob("*.key")} == {
         "modules.key": 0o600,
+        "pcr.key": 0o600,
         "secure-boot.key": 0o600,
     }
 
@@ -130,3 +133,17 @@ def test_a_token_needs_its_module(folder: Path, tmp_path: Path) -> None:
     quoted = str(module).replace(" ", "%20")
     uri = f"pkcs11:token=x;object=y?pin-source=file:/pin&module-path={quoted}"
     assert keys.load_pair(KeyPair(key=uri, certificate="secure-boot.crt"), folder, NOW).module == module
+
+
+def test_a_policy_key_is_loaded_with_its_own_public_key_and_no_other(folder: Path, tmp_path: Path) -> None:
+    pair = PolicyKey(key="pcr.key", public="pcr.pub")
+    key = keys.load_policy_key(pair, folder)
+    assert key.key_size == keys.RSA_BITS
+    assert keys.load_public(pair, folder) == (folder / "pcr.pub").read_bytes()
+    keys.make_policy_key(tmp_path)
+    with pytest.raises(InputError) as caught:
+        keys.load_policy_key(PolicyKey(key=str(folder / "pcr.key"), public="pcr.pub"), tmp_path)
+    assert caught.value.reference == "key-mismatch"
+    with pytest.raises(InputError) as caught:
+        keys.load_public(PolicyKey(key="pcr.key", public="secure-boot.crt"), folder)
+    assert caught.value.reference == "key-malformed"

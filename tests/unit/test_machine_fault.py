@@ -37,6 +37,7 @@ SHOWN: dict[str, list[str]] = {
     "no-root": ["[    2.9] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"],
     "init-ended": ["[    5.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b"],
     "kernel-panic": ["[    5.0] Kernel panic - not syncing: Fatal exception in interrupt"],
+    "disk-shut": ["[FAILED] Failed to start adamant-open@state.service - Encrypted partition state."],
     "device-missing": ["[ TIME ] Timed out waiting for device /dev/disk/by-partlabel/var."],
     "disk-full": ["systemd-repart[201]: Can't fit requested partitions into available free space (1.2G), refusing."],
     "emergency-mode": [

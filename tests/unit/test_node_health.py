@@ -1,11 +1,12 @@
 """Each health check keeps its promise: it fails when what it names is not so, and only then."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from adamant.api import node_pb2 as pb
-from adamant.node import health, mounts
+from adamant.node import encryption, health, mounts
 from adamant.node.health import FAILING, OK, WAITING, Check, Facts
 from adamant.node.mounts import Mount
 from adamant.node.systemd import Unit
@@ -175,6 +176,24 @@ def test_the_containerd_of_host_containers_must_run_where_the_config_has_one() -
     assert _changed(dead) == {"host-containerd": FAILING}
     assert _changed(dead._replace(system="starting"))["host-containerd"] == WAITING
     assert "host-containerd" not in _states(GOOD)
+
+
+def test_an_encrypted_disk_that_is_shut_is_failing_and_a_plain_one_is_no_check(tmp_path: Path) -> None:
+    def checked(opened: Mapping[str, bool] | None, system: str = "running") -> list[Check]:
+        return [c for c in health.judge(GOOD._replace(opened=opened, system=system)) if c.name == "disk-encryption"]
+
+    assert not checked(None)
+    assert [c.state for c in checked({"state": True, "var": True})] == [health.OK]
+    assert [c.state for c in checked({"state": True, "var": False}, "starting")] == [health.WAITING]
+    (shut,) = checked({"state": True, "var": False})
+    assert (shut.state, shut.message.startswith("var did not open")) == (FAILING, True)
+    block = tmp_path / "sys/class/block"
+    for number, (name, uuid) in enumerate((("state", "CRYPT-LUKS2-ab-state"), ("var", "CRYPT-VERITY-ab-var"))):
+        (block / f"dm-{number}/dm").mkdir(parents=True)
+        (block / f"dm-{number}/dm/name").write_text(f"{name}\n")
+        (block / f"dm-{number}/dm/uuid").write_text(f"{uuid}\n")
+    assert encryption.opened(tmp_path) == {"state": True, "var": False}
+    assert not encryption.wanted(tmp_path)
 
 
 def test_a_clock_that_no_server_has_set_is_no_fault() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adamant.model.definition import Encryption
 from adamant.model.layout import verity_size
 from adamant.model.posture import Posture
 from adamant.model.tree import Entry, Kind
@@ -193,3 +194,19 @@ def test_the_agent_reads_one_device_writes_to_two_consoles_and_has_one_capabilit
 def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     assert project["project"]["version"] == ADAMANT
+
+
+def test_only_an_image_with_the_word_has_an_encrypted_disk() -> None:
+    encrypted = {entry.path: entry for entry in house.house_files(Posture.GUARDED, SLOT, Encryption.TPM)}
+    assert {path: encrypted[path] for path in ENTRIES} == ENTRIES
+    assert {path.rpartition("/")[2] for path in set(encrypted) - set(ENTRIES)} == {
+        "10-encryption.conf",
+        "60-tpm-udev.rules",
+        "adamant-encryption.socket",
+        "adamant-encryption@.service",
+        "adamant-open@.service",
+        "encryption",
+    }
+    assert "Encrypt=tpm2\n" in _text(encrypted["usr/lib/repart.d/50-var.conf.d/10-encryption.conf"])
+    plain, more = (house.switches(Posture.GUARDED, {}, word) for word in (None, Encryption.TPM))
+    assert {switch.unit for switch in more} - {switch.unit for switch in plain} == {"adamant-encryption.socket"}

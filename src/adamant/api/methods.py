@@ -12,6 +12,7 @@ from adamant.api import config_pb2 as config
 from adamant.api import crashes_pb2 as crashes
 from adamant.api import debug_pb2 as debug
 from adamant.api import drift_pb2 as drift
+from adamant.api import encryption_pb2 as encryption
 from adamant.api import events_pb2 as events
 from adamant.api import keys_pb2 as keys
 from adamant.api import logs_pb2 as logs
@@ -89,6 +90,9 @@ METHODS: tuple[Method, ...] = (
     Method("Attest", attest.AttestRequest, attest.AttestResponse, READERS),
     # It shows which keys one TPM has, and tells nothing of the machine.
     Method("Activate", attest.ActivateRequest, attest.ActivateResponse, READERS),
+    Method("Encryption", encryption.EncryptionRequest, encryption.EncryptionResponse, READERS),
+    Method("RecoveryKey", encryption.RecoveryKeyRequest, encryption.RecoveryKeyResponse, ADMIN, changes=True),
+    Method("Reseal", encryption.ResealRequest, encryption.ResealResponse, ADMIN, changes=True),
     Method("Crashes", crashes.CrashesRequest, crashes.CrashesResponse, READERS),
     Method("Crash", crashes.CrashRequest, crashes.CrashResponse, READERS),
     Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),

@@ -13,6 +13,7 @@ from adamant.api import config_pb2
 from adamant.api import crashes_pb2
 from adamant.api import debug_pb2
 from adamant.api import drift_pb2
+from adamant.api import encryption_pb2
 from adamant.api import events_pb2
 from adamant.api import keys_pb2
 from adamant.api import logs_pb2

@@ -78,6 +78,12 @@ def signatures_current(facts: ImageFacts) -> Iterator[Breach]:
         yield Breach(name, "it was changed after it was signed")
 
 
+def disk_policy(facts: ImageFacts) -> Iterator[Breach]:
+    """What the UKI brings for an encrypted disk opens it."""
+    if facts.disk_policy:
+        yield Breach("UKI", facts.disk_policy)
+
+
 def boot_menu(facts: ImageFacts) -> Iterator[Breach]:
     """Nobody edits the command line in the boot menu."""
     if facts.boot_menu_editor:

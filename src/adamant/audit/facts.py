@@ -133,6 +133,8 @@ class ImageFacts:
     """Programs of the boot chain without a signature: the UKI, and what else lies on the disk image's ESP."""
     outdated: tuple[str, ...]
     """Programs that were changed after they were signed."""
+    disk_policy: str
+    """What is wrong with the UKI's signature of its PCR 11; empty when nothing is, or it has no key for one."""
     arguments: Mapping[str, tuple[str, ...]]
     """The UKI's command line by `kernel_line.by_name`."""
     disk: tuple[Placed, ...]

@@ -7,7 +7,7 @@ from adamant.audit import contents
 from adamant.audit.facts import Contents, ImageFacts, Placed
 from adamant.core import files, limits
 from adamant.core.source import Source, open_source
-from adamant.image import gpt, pe
+from adamant.image import gpt, pcr_signature, pe
 from adamant.image.project import DEFINITION, read_project
 from adamant.model import capability, kernel_line, layout, manifest
 from adamant.model.errors import InputError, VerificationError
@@ -73,6 +73,7 @@ def read(folder: Path, tools: ToolsTree | None, scratch: Path) -> ImageFacts:
         outdated=tuple(
             sorted(path for path, signatures in chain.items() if any(not signature.current for signature in signatures))
         ),
+        disk_policy=_disk_policy(folder / uki.path) if uki else "",
         disk=tuple(_on_disk(on_disk, looked)) if on_disk else (),
         arguments=kernel_line.by_name(kernel_line.split(uki.command_line)) if uki else {},
         boot_menu_editor=_editor(folder, described),
@@ -107,6 +108,11 @@ def _programs(looked: Inspection) -> dict[str, tuple[FoundSignature, ...]]:
 def _sections(path: Path) -> tuple[str, ...]:
     with open_source(path) as source:
         return tuple(section.name for section in pe.read_program(source).sections)
+
+
+def _disk_policy(path: Path) -> str:
+    with open_source(path) as source:
+        return pcr_signature.fault(source)
 
 
 def _inspect_disk(folder: Path, described: Manifest, scratch: Path) -> Inspection | None:

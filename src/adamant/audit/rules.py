@@ -90,6 +90,16 @@ _OWN: tuple[Rule, ...] = (
         chain.signatures_current,
     ),
     Rule(
+        "disk-policy",
+        "The UKI's key for encrypted disks has signed what the TPM measures of it",
+        Section.BOOT,
+        HIGH,
+        _IN_RAM,
+        "the machine opens its disk after an update, and no release does that is not signed for it",
+        "systemd-measure(1); docs/adr/0019",
+        chain.disk_policy,
+    ),
+    Rule(
         "boot-menu",
         "The boot menu edits no command line",
         Section.BOOT,

@@ -37,12 +37,16 @@ group.add_command(cluster.group)
 def init(
     folder: Path, product: str, secure_boot_key: str | None, secure_boot_certificate: str | None, as_json: bool
 ) -> None:
-    """Make a Secure Boot key and a key for modules and extensions in FOLDER; none is ever overwritten."""
+    """Make keys in FOLDER: for Secure Boot, for modules and extensions, for encrypted disks.
+
+    None is ever overwritten.
+    """
     now = datetime.now(UTC)
     if (secure_boot_key is None) != (secure_boot_certificate is None):
         raise InputError("key-pair-incomplete", "a key and its certificate must be given together")
     if secure_boot_key is not None and secure_boot_certificate is not None:
         written = keys.take_pair(folder, "secure-boot", KeyPair(secure_boot_key, secure_boot_certificate), now)
+        written += keys.make_policy_key(folder)
     else:
         written = keys.make_keys(folder, product, now)
     if as_json:
@@ -53,6 +57,7 @@ def init(
     where = _seen_from_definition(folder)
     click.echo("\nName them in the definition:\n\nsigning:\n  secureBoot:")
     click.echo(f"    key: {where}/secure-boot.key\n    certificate: {where}/secure-boot.crt")
+    click.echo(f"  pcr:\n    key: {where}/pcr.key\n    public: {where}/pcr.pub")
 
 
 def _seen_from_definition(folder: Path) -> Path:

@@ -361,6 +361,8 @@ EVENT_LOG_SIZE = 512 << 10
 EVENT_LOG_EVENTS = 4096
 ATTESTATION_SIZE = 4 << 20
 """The document of an attestation: two logs in base64, and little else."""
+ENCRYPTION_SECONDS = 120.0
+"""New keys for encrypted partitions: the TPM gives the disk's key once for each of them, and takes one."""
 ATTEST_SECONDS = 60.0
 """A quote: a TPM of hardware takes up to a second for each of its keys, and an emulated machine for its program."""
 

@@ -3,22 +3,28 @@
 Signatures are attached here and nowhere before, so everything that the steps made is the same bytes for every builder.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from adamant.compose import sbom
 from adamant.core import files
 from adamant.core.source import open_source
-from adamant.image import disk, esp, measured, root, signing, verity
+from adamant.image import disk, esp, measured, pcr_signature, root, signing, verity
 from adamant.image.keys import SigningPair
-from adamant.model import derive, manifest
+from adamant.image.uki import UkiParts, make_uki
+from adamant.model import derive, manifest, pcr
 from adamant.model.definition import Image, OutputFormat, parse_size
 from adamant.model.digest import Identity, Sha256, sha256
+from adamant.model.errors import AdamantError
 from adamant.model.layout import BLOCK
 from adamant.model.lock import Package
 from adamant.model.manifest import Artifact, ArtifactKind, Manifest
+from adamant.model.measured import MeasuredBoot, predict
 from adamant.model.posture import RULES
 from adamant.packages.tools import ToolsTree
 
@@ -41,6 +47,7 @@ _SIGNED = Sha256("")
 class Made:
     """What the steps of a build made. `usr`, `verity`, `uki` and `loader` are files, the latter two unsigned.
 
+    `parts` are what `uki` was made of, since it is made again with the signature of the value that it is measured as.
     `kernel` is the kernel's release, `own` what there is to say of it when it is a person's own. `steps` are the
     identities of the steps by name.
     """
@@ -52,25 +59,35 @@ class Made:
     kernel: str
     command_line: str
     steps: Mapping[str, Identity]
+    parts: UkiParts
     own: sbom.OwnKernel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What signs: `pair` EFI programs, `policy` the values of PCR 11 that open an encrypted disk. None: not signed."""
+
+    pair: SigningPair | None
+    policy: rsa.RSAPrivateKey | None
 
 
 def write(
     image: Image,
     packages: tuple[Package, ...],
     made: Made,
-    pair: SigningPair | None,
+    keys: Keys,
     tools: ToolsTree,
     out: Path,
     *,
     workers: int = 2,
 ) -> None:
-    """Fill the folder `out`. Programs are signed with `pair` when there is one.
+    """Fill the folder `out`, signed with those of `keys` that are there.
 
     Raises InputError slot-too-small, esp-too-small, and what signing raises.
     """
-    efi = out / f"{image.name}_{image.version}.efi"
+    efi, pair = out / f"{image.name}_{image.version}.efi", keys.pair
     with files.work_folder(out.parent, "disk") as work, ThreadPoolExecutor(max(1, workers)) as pool:
+        program = _bind(made, keys.policy, tools, work) if keys.policy is not None else made.uki
 
         def copies() -> dict[str, Sha256]:
             files.copy_file(made.usr, out / USR)
@@ -79,7 +96,7 @@ def write(
             return _digests(out / USR, out / VERITY, out / SBOM)
 
         def bootable() -> dict[str, Sha256]:
-            _sign(made.uki, pair, tools, efi)
+            _sign(program, pair, tools, efi)
             _sign(made.loader, pair, tools, work / "loader.efi")
             disks = _write_disks(image, made, efi, work / "loader.efi", tools, out, work)
             return _digests(efi, *disks)
@@ -87,10 +104,26 @@ def write(
         # Disk images are the longer way, so they go first.
         ways = [pool.submit(bootable), pool.submit(copies)]
         digests = {name: digest for way in ways for name, digest in way.result().items()}
+        with open_source(program) as uki_source, open_source(made.loader) as loader_source:
+            measured_boot = measured.measure(uki_source, loader_source)
     unsigned = {efi.name: files.sha256_file(made.uki)}
-    if pair is not None:
+    if pair is not None or keys.policy is not None:
         unsigned |= {RAW: _SIGNED, QCOW2: _SIGNED}
-    _describe(image, len(packages), made, digests, unsigned, out)
+    _describe(image, len(packages), made, digests, unsigned, measured_boot, out)
+
+
+def _bind(made: Made, key: rsa.RSAPrivateKey, tools: ToolsTree, work: Path) -> Path:
+    """The UKI once more, with the signature of its value of PCR 11: that section is no part of the value."""
+    with open_source(made.uki) as source:
+        value = predict(measured.measured_sections(source))
+    signature = work / "pcr-signature.json"
+    signature.write_bytes(pcr_signature.sign(bytes.fromhex(value[str(pcr.KERNEL)]), key))
+    out = work / "bound.efi"
+    make_uki(dataclasses.replace(made.parts, pcr_signature=signature), tools, out)
+    with open_source(out) as source:
+        if predict(measured.measured_sections(source)) != value:
+            raise AdamantError("measured-boot-differs", "the signature in the UKI changes what the TPM measures of it")
+    return out
 
 
 def _digests(*paths: Path) -> dict[str, Sha256]:
@@ -138,6 +171,7 @@ def _describe(
     made: Made,
     digests: dict[str, Sha256],
     unsigned: Mapping[str, Sha256],
+    measured_boot: MeasuredBoot,
     out: Path,
 ) -> None:
     """Write the manifest, and the digests of all that is there."""
@@ -145,8 +179,6 @@ def _describe(
         Artifact(_KINDS[Path(name).suffix], name, (out / name).stat().st_size, digest, unsigned.get(name, digest))
         for name, digest in sorted(digests.items())
     ]
-    with open_source(made.uki) as program, open_source(made.loader) as loader:
-        measured_boot = measured.measure(program, loader)
     found = Manifest(
         name=image.name,
         version=image.version,

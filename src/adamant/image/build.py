@@ -35,7 +35,7 @@ from adamant.model.posture import POLICY, RULES, Posture
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
 from adamant.node import house
-from adamant.packages import fetch, layer, tools
+from adamant.packages import base, fetch, layer, tools
 from adamant.packages import lock as solver
 from adamant.packages.layer import Layer
 from adamant.packages.scripts.review import require_reviewed, review
@@ -99,7 +99,7 @@ def _whole_identity(project: Project, locked: lock.Lock) -> Identity:
     image = project.image
     sources = [*(file.source for file in image.files), *(unit.source for unit in image.units)]
     named = [source for source in sources if source is not None]
-    pair = image.signing.secure_boot
+    pair, policy_key = image.signing.secure_boot, image.signing.pcr
     return identity(
         "build",
         {
@@ -107,6 +107,7 @@ def _whole_identity(project: Project, locked: lock.Lock) -> Identity:
             "lock": sha256(lock.encode(locked)),
             "files": {name: sha256(project.source(name, "file of the definition")) for name in named},
             "certificate": sha256(project.source(pair.certificate, "certificate")) if pair else "",
+            **({"pcr": sha256(keys.load_public(policy_key, project.folder))} if policy_key else {}),
             "sources": sources_digest(*_ROOMS),
         },
     )
@@ -129,6 +130,9 @@ class _Chain:
         self.findings: tuple[Finding, ...] = ()
         pair = project.image.signing.secure_boot
         self.pair = keys.load_pair(pair, project.folder, now) if pair else None
+        bound = project.image.signing.pcr if project.image.disk.encryption else None
+        self.policy_key = keys.load_policy_key(bound, project.folder) if bound else None
+        self.policy_public = keys.load_public(bound, project.folder) if bound else None
 
     def write(self, out: Path) -> None:
         """Do all steps and fill the folder `out`."""
@@ -177,11 +181,13 @@ class _Chain:
             kernel=composed.kernel,
             command_line=line,
             steps={step.name: step.identity for step in (usr, boot)},
+            parts=self._uki_parts(boot.path, composed.kernel, program, line),
             own=OwnKernel(own.manifest.release, own.manifest.digest, own.manifest.linux) if own else None,
         )
         with events.timed(self.watch, "output", "an output is written as a whole"):
             packages = self.locked.image.packages
-            artifacts.write(image, packages, made, self.pair, tree_of_tools, out, workers=self.workers)
+            keyring = artifacts.Keys(self.pair, self.policy_key)
+            artifacts.write(image, packages, made, keyring, tree_of_tools, out, workers=self.workers)
 
     def _made(self, layers: Sequence[Layer], tools_tree: ToolsTree) -> list[Entry]:
         """What tools make of our sources: the agent's runner, for the image's Python, and the policy of the posture."""
@@ -209,11 +215,14 @@ class _Chain:
             version=image.version,
             arch=image.arch,
             posture=image.posture,
-            listed=tuple(image.packages),
+            listed=(*image.packages, *(base.ENCRYPTED_PROGRAMS if image.disk.encryption else ())),
             modules=image.kernel.modules,
-            house=(*house.house_files(image.posture, parse_size(image.disk.slot)), *made),
+            house=(*house.house_files(image.posture, parse_size(image.disk.slot), image.disk.encryption), *made),
             extra=tuple(extra),
-            switches=(*house.switches(image.posture, lock.by_name(self.locked.image)), *switches),
+            switches=(
+                *house.switches(image.posture, lock.by_name(self.locked.image), image.disk.encryption),
+                *switches,
+            ),
             later=tuple(house.LATER),
             later_target=house.LATER_TARGET,
             programs=tuple(house.programs().values()),
@@ -256,10 +265,9 @@ class _Chain:
         def make(folder: Path) -> None:
             for name, entry in parts.items():
                 (folder / name).write_bytes(entries.read(entry))
-            made = uki.UkiParts(
-                arch, composed.kernel, folder / "kernel", packed, folder / "stub", line, folder / "os-release"
-            )
-            uki.make_uki(made, tools_tree, folder / "uki.efi")
+            if self.policy_public is not None:
+                (folder / "pcr.pub").write_bytes(self.policy_public)
+            uki.make_uki(self._uki_parts(folder, composed.kernel, packed, line), tools_tree, folder / "uki.efi")
 
         inputs = {
             "parts": {name: entry.sha256 for name, entry in parts.items()},
@@ -267,7 +275,22 @@ class _Chain:
             "line": line,
             "tools": tools_tree.identity,
         }
+        if self.policy_public is not None:
+            inputs["pcr"] = sha256(self.policy_public)
         return self.store.step("uki", inputs, make, scope=self.scope)
+
+    def _uki_parts(self, folder: Path, release: str, packed: Path, line: str) -> uki.UkiParts:
+        """The parts of the UKI, of which the step `uki` has all but the initrd in `folder`."""
+        return uki.UkiParts(
+            self.image.arch,
+            release,
+            folder / "kernel",
+            packed,
+            folder / "stub",
+            line,
+            folder / "os-release",
+            folder / "pcr.pub" if self.policy_public is not None else None,
+        )
 
 
 def _system(usr: Tree) -> Tree:

@@ -2,7 +2,8 @@
 
 A pair is a private key (a PEM file, or a `pkcs11:` URI of RFC 7512 whose key never leaves its token) and an X.509
 certificate in PEM. Two pairs are made: one for Secure Boot (the boot loader and UKIs), one for kernel modules and
-extensions. Private keys are readable by their owner only, and nothing is ever overwritten. Imports model and core.
+extensions. A third key has no certificate: it signs which measured boots may open an encrypted disk. Private keys are
+readable by their owner only, and nothing is ever overwritten. Imports model and core.
 """
 
 import datetime
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from adamant.core import files, limits
-from adamant.model.definition import KeyPair
+from adamant.model.definition import KeyPair, PolicyKey
 from adamant.model.errors import InputError
 
 SECURE_BOOT = "secure-boot"
@@ -26,6 +27,8 @@ PURPOSES: dict[str, str] = {
     SECURE_BOOT: "Secure Boot",
     MODULES: "kernel modules and extensions",
 }
+PCR = "pcr"
+"""The key that signs values of PCR 11."""
 RSA_BITS = 2048
 """What every UEFI firmware can check (UEFI Specification 2.10, section 32.4.1, names RSA-2048 with SHA-256)."""
 YEARS = 10
@@ -54,19 +57,75 @@ def certificate_path(folder: Path, purpose: str) -> Path:
     return folder / f"{purpose}.crt"
 
 
+def public_path(folder: Path) -> Path:
+    """Where the public key is of the key without a certificate."""
+    return folder / f"{PCR}.pub"
+
+
 def make_keys(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
-    """Make both pairs in `folder`, valid for ten years from `now` (with a time zone) on, for `product`.
+    """Make all keys in `folder`, certificates valid for ten years from `now` (with a time zone) on, for `product`.
 
     Returns the files written. Raises InputError file-exists before anything is made when one of them is there.
     """
     wanted = [path(folder, purpose) for purpose in PURPOSES for path in (key_path, certificate_path)]
-    _check_free(wanted)
+    _check_free([*wanted, key_path(folder, PCR), public_path(folder)])
     folder.mkdir(parents=True, exist_ok=True)
     for purpose, title in PURPOSES.items():
         key, certificate = _make_pair(f"{product} {title}", now)
         files.write_new(key_path(folder, purpose), key, 0o600)
         files.write_new(certificate_path(folder, purpose), certificate)
+    return [*wanted, *make_policy_key(folder)]
+
+
+def make_policy_key(folder: Path) -> list[Path]:
+    """Make the key that signs values of PCR 11 in `folder`.
+
+    Returns the files written. Raises InputError file-exists.
+    """
+    wanted = [key_path(folder, PCR), public_path(folder)]
+    _check_free(wanted)
+    folder.mkdir(parents=True, exist_ok=True)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    files.write_new(wanted[0], _private_pem(key), 0o600)
+    files.write_new(wanted[1], _public_pem(key.public_key()))
     return wanted
+
+
+def load_public(pair: PolicyKey, folder: Path) -> bytes:
+    """The public key that a definition in `folder` names: SubjectPublicKeyInfo in PEM, as it goes into the UKI.
+
+    Raises InputError: key-malformed, file-missing, file-unreadable.
+    """
+    path = folder / pair.public
+    try:
+        key = serialization.load_pem_public_key(files.read_limited(path, limits.PEM_SIZE, "public key"))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError("key-malformed", f"{path} is not a public key in PEM", context=str(error)) from error
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise InputError("key-malformed", f"{path} is not an RSA key, which policies of the TPM are signed with here")
+    return _public_pem(key)
+
+
+def load_policy_key(pair: PolicyKey, folder: Path) -> rsa.RSAPrivateKey:
+    """The private key that a definition in `folder` names, which belongs to its public one.
+
+    Raises InputError: key-malformed, key-encrypted, key-mismatch, file-missing, file-unreadable.
+    """
+    path = folder / pair.key
+    key = _private(files.read_limited(path, limits.PEM_SIZE, "signing key"), path)
+    if _public_pem(key.public_key()) != load_public(pair, folder):
+        raise InputError("key-mismatch", f"the key {path} does not belong to {folder / pair.public}")
+    return key
+
+
+def _private_pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _public_pem(key: rsa.RSAPublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _check_free(wanted: list[Path]) -> None:
@@ -129,10 +188,7 @@ def _make_pair(name: str, now: datetime.datetime) -> tuple[bytes, bytes]:
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())
     )
-    encoded = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return encoded, certificate.public_bytes(serialization.Encoding.PEM)
+    return _private_pem(key), certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def load_pair(pair: KeyPair, folder: Path, now: datetime.datetime) -> SigningPair:
@@ -165,6 +221,13 @@ def _certificate(data: bytes, path: Path) -> x509.Certificate:
 
 
 def _check_key(data: bytes, path: Path, certificate: x509.Certificate) -> None:
+    key = _private(data, path)
+    public = certificate.public_key()
+    if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers() != key.public_key().public_numbers():
+        raise InputError("key-mismatch", f"the key {path} does not belong to the certificate")
+
+
+def _private(data: bytes, path: Path) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except TypeError as error:
@@ -176,10 +239,8 @@ def _check_key(data: bytes, path: Path, certificate: x509.Certificate) -> None:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError("key-malformed", f"{path} is not a private key in PEM", context=str(error)) from error
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise InputError("key-malformed", f"{path} is not an RSA key, which Secure Boot needs")
-    public = certificate.public_key()
-    if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers() != key.public_key().public_numbers():
-        raise InputError("key-mismatch", f"the key {path} does not belong to the certificate")
+        raise InputError("key-malformed", f"{path} is not an RSA key, which Secure Boot and the TPM need")
+    return key
 
 
 def _module(uri: str) -> Path:

@@ -42,7 +42,11 @@ _RESERVED = (USRHASH, ROOT)
 
 @dataclass(frozen=True, slots=True)
 class UkiParts:
-    """What a UKI is made of. `release` is what `uname -r` prints; `stub` is linuxx64.efi.stub of the target."""
+    """What a UKI is made of. `release` is what `uname -r` prints; `stub` is linuxx64.efi.stub of the target.
+
+    `pcr_public` (PEM) and `pcr_signature` (image/pcr_signature.py) go with an encrypted disk: the stub hands both to
+    the initrd, and measures the first.
+    """
 
     arch: Arch
     release: str
@@ -51,6 +55,8 @@ class UkiParts:
     stub: Path
     command_line: str
     os_release: Path
+    pcr_public: Path | None = None
+    pcr_signature: Path | None = None
 
 
 def stub_path(arch: Arch) -> str:
@@ -139,5 +145,9 @@ def make_uki(parts: UkiParts, tools: ToolsTree, out: Path) -> None:
             f"--efi-arch={NAMES[parts.arch].efi}",
             f"--output={out}",
         ]
+        if parts.pcr_public is not None:
+            arguments.append(f"--pcrpkey={parts.pcr_public}")
+        if parts.pcr_signature is not None:
+            arguments.append(f"--section=.pcrsig:@{parts.pcr_signature}")
         proc.run("make the UKI", tools.argv("ukify", *arguments), environment=tools.environment)
     out.chmod(0o644)

@@ -102,6 +102,12 @@ FAULTS: tuple[Fault, ...] = (
         "Look at the lines before it; another kernel flavour may help if a driver is named.",
     ),
     _fault(
+        "disk-shut",
+        r"Failed to start adamant-open@|systemd-repart\[\d+\]: Failed to (encrypt device|create TPM2 context)",
+        "The disk is encrypted, and the machine's TPM gave no key for it, or there is no TPM.",
+        "Give it the TPM that its disk was made with (--tpm), and a release that is signed with the same pcr key.",
+    ),
+    _fault(
         "device-missing",
         r"Timed out waiting for device|\.device: Job .* timed out|dependency failed for /|cannot open .*no such device",
         "The system waited for a disk or a partition that does not appear.",

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from adamant.model.arch import Arch
 from adamant.model.errors import InputError
-from adamant.model.posture import Posture
+from adamant.model.posture import RULES, Posture
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 VERSION_PATTERN = r"^[0-9][0-9A-Za-z.~^]{0,31}$"
@@ -44,6 +44,12 @@ class OutputFormat(StrEnum):
 
     RAW = "raw"
     QCOW2 = "qcow2"
+
+
+class Encryption(StrEnum):
+    """What opens the encrypted state and var."""
+
+    TPM = "tpm"
 
 
 class ScriptName(StrEnum):
@@ -159,20 +165,34 @@ class KeyPair(Struct, frozen=True, forbid_unknown_fields=True):
     """Its certificate (X.509, PEM)."""
 
 
+class PolicyKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """The RSA key that signs which measured boots may open the disk. All releases of a machine need the same one."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=1024, description="a path")]
+    """The private key (PEM), relative to the definition."""
+    public: Annotated[str, Meta(min_length=1, max_length=1024, description="a path")]
+    """Its public key (PEM)."""
+
+
 class Signing(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What is signed, and with what."""
 
     secure_boot: KeyPair | None = None
     """Signs the boot menu and the UKI. Without it they are unsigned, and Secure Boot must be off."""
+    pcr: PolicyKey | None = None
+    """Signs the value of PCR 11 of the release, for `disk.encryption`."""
 
 
 class Disk(Struct, frozen=True, forbid_unknown_fields=True):
-    """Fixed sizes of the disk image's partitions."""
+    """Fixed sizes of the disk image's partitions, and whether state and var are encrypted."""
 
     esp: Size = "128M"
     """The EFI system partition: the boot menu and the UKIs of two releases."""
     slot: Size = "512M"
     """Each of the two slots: the largest usr image that an update can bring."""
+    encryption: Encryption | None = None
+    """tpm: the first boot makes state and var encrypted (LUKS2), and the machine's TPM opens them for releases whose
+    `signing.pcr` is the same. Not in the posture open. A machine keeps what its first boot made."""
 
 
 class Image(
@@ -209,7 +229,7 @@ class Image(
     signing: Signing = Signing()
     """The keys that sign."""
     disk: Disk = Disk()
-    """Sizes of the partitions, fixed for the life of a machine."""
+    """The partitions, fixed for the life of a machine."""
     outputs: tuple[OutputFormat, ...] = (OutputFormat.RAW,)
     """Formats of the disk image."""
 
@@ -223,6 +243,8 @@ def parse_size(text: str) -> int:
 
 def check(image: Image) -> None:
     """What the types cannot say. Raises InputError whose context is the path in the document."""
+    if image.disk.encryption is not None:
+        _check_encryption(image)
     for index, file in enumerate(image.files):
         if (file.content is None) == (file.source is None):
             raise _content_or_source(f"$.files[{index}]")
@@ -246,6 +268,23 @@ def check(image: Image) -> None:
             if name in seen:
                 raise InputError("listed-twice", f"{name} is listed twice", context=f"$.{field}[{index}]")
             seen.add(name)
+
+
+def _check_encryption(image: Image) -> None:
+    if image.signing.pcr is None:
+        raise InputError(
+            "encryption-without-key",
+            "an encrypted disk needs a key that signs which releases may open it",
+            context="$.disk.encryption",
+            hint="make one with: adamant keys init keys\nand name it under signing.pcr",
+        )
+    if RULES[image.posture].persistent_root:
+        raise InputError(
+            "encryption-posture",
+            f"the posture {image.posture.value} has / on a disk that the initrd opens, which is never encrypted",
+            context="$.disk.encryption",
+            hint="choose the posture guarded or sealed",
+        )
 
 
 def _content_or_source(where: str) -> InputError:

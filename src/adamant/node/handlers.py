@@ -62,6 +62,9 @@ def table(machine: Machine) -> dict[str, Handler]:
         "DriftText": lambda request, _call: _drift_text(request, root),
         "Attest": lambda request, _call: _attesting().attest(request),
         "Activate": lambda request, _call: _attesting().activate(request),
+        "Encryption": lambda _request, _call: _encrypting().volumes(root),
+        "RecoveryKey": lambda request, _call: _encrypting().recovery_key(request, root),
+        "Reseal": lambda request, _call: _encrypting().reseal(request, root),
         "Capture": _capture,
         "Crashes": lambda _request, _call: _crash().list_(machine.state),
         "Crash": lambda request, _call: _crash().show(request, machine.state),
@@ -202,6 +205,12 @@ def _attesting() -> Any:
     from adamant.node import attesting  # noqa: PLC0415 - nobody waits for it at boot
 
     return attesting
+
+
+def _encrypting() -> Any:
+    from adamant.node import encrypting  # noqa: PLC0415 - nobody waits for it at boot
+
+    return encrypting
 
 
 def _crash() -> Any:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from adamant.api import node_pb2 as pb
 from adamant.core import limits
 from adamant.model.errors import AdamantError
+from adamant.node import encryption, posture, verity
 from adamant.node import mounts as mount_table
-from adamant.node import posture, verity
 from adamant.node.containers.runtime import HOST, WORKLOAD
 from adamant.node.mounts import Mount
 from adamant.node.reading import read_text
@@ -60,6 +60,8 @@ class Facts(NamedTuple):
     """`/` and `/etc` are on disk, and writable."""
     certificate: int | str | None = None
     """When the node's certificate ends, in seconds since the Unix epoch; None where nothing is known of one."""
+    opened: Mapping[str, bool] | None = None
+    """For each volume that the image has encrypted, whether it is open (node/encryption.py); None where it has none."""
 
 
 class Check(NamedTuple):
@@ -79,6 +81,8 @@ def judge(facts: Facts) -> list[Check]:
     checks += [
         _writable(facts, name, where, starting) for name, where in (_DISK_ROOT if facts.persistent_root else _RAM_ROOT)
     ]
+    if facts.opened is not None:
+        checks.append(_encryption(facts.opened, starting=starting))
     checks.append(_network(facts, starting))
     checks.append(_time(facts))
     if facts.certificate is not None:
@@ -134,6 +138,15 @@ def _writable(facts: Facts, name: str, where: str, starting: bool) -> Check:
     if free < LEAST_FREE[where]:
         return Check(name, FAILING, f"{where} is full: {free >> 20} MiB are free")
     return Check(name, OK, f"{where} is writable ({mount.type}, {free >> 20} MiB free)")
+
+
+def _encryption(opened: Mapping[str, bool], *, starting: bool) -> Check:
+    name = "disk-encryption"
+    shut = [volume for volume, is_open in opened.items() if not is_open]
+    if not shut:
+        return Check(name, OK, f"{' and '.join(opened)} are encrypted, and open by the TPM")
+    why = f"{' and '.join(shut)} did not open: this TPM, or this release, gives no key for the disk"
+    return Check(name, WAITING if starting else FAILING, why)
 
 
 def _network(facts: Facts, starting: bool) -> Check:
@@ -211,6 +224,7 @@ def look(
         synchronised=(root / CLOCK_SYNCHRONISED).exists(),
         persistent_root=posture.rules(root).persistent_root,
         certificate=ends(),
+        opened=encryption.opened(root) if encryption.wanted(root) else None,
     )
 
 

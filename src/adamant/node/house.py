@@ -1,8 +1,9 @@
 """What an image gets from Adamant itself: static files, its own sources, and which units start.
 
 The static files lie in `data/` as trees below `/`: `every` for all postures, `no-shell` for those without a shell on
-the host and `shell` for those with one, `ram-root` and `disk-root` by where `/` is. What stays true: no unit of ours
-needs a shell; the bytes depend on the arguments and our sources alone. Runs where images are built, not on machines.
+the host and `shell` for those with one, `ram-root` and `disk-root` by where `/` is, `encrypted` for encrypted disks.
+What stays true: no unit of ours needs a shell; the bytes depend on the arguments and our sources alone. Runs where
+images are built, not on machines.
 
 What starts at boot is counted in seconds under emulation, so each unit that packages start in every boot and that does
 nothing for such a machine stands in NOT_STARTED with its reason.
@@ -15,6 +16,7 @@ from importlib.resources.abc import Traversable
 
 import adamant
 from adamant.model import hardening
+from adamant.model.definition import Encryption
 from adamant.model.digest import sha256
 from adamant.model.layout import verity_size
 from adamant.model.posture import FILE, RULES, Posture
@@ -67,6 +69,11 @@ DISK_ROOT: dict[str, str] = {
     "adamant-sysusers.service": "accounts that a new release brings, where /etc has its own list of them",
 }
 """The same, where `/` is on disk."""
+
+ENCRYPTED: dict[str, str] = {
+    "adamant-encryption.socket": "keys of encrypted partitions, which the agent may not open itself",
+}
+"""The same, where state and var are encrypted."""
 
 HOST_SHELL: dict[str, str] = {
     "getty@tty1.service": "the login at the screen",
@@ -228,8 +235,10 @@ def programs() -> dict[str, str]:
     return {name: f"{PYTHON}/{'/'.join(module.split('.')[1:])}.py" for name, (module, _) in PROGRAMS.items()}
 
 
-def house_files(posture: Posture, slot_size: int) -> list[Entry]:
+def house_files(posture: Posture, slot_size: int, encryption: Encryption | None = None) -> list[Entry]:
     """All files and links of Adamant for an image of `posture` whose slots have `slot_size` bytes.
+
+    With `encryption`, the first boot makes state and var encrypted.
 
     Paths are relative to `/` and begin with `usr/` or `etc/`.
     """
@@ -246,12 +255,14 @@ def house_files(posture: Posture, slot_size: int) -> list[Entry]:
         found.append(file("usr/lib/sysctl.d/60-adamant-hardening.conf", hardening.sysctls().encode()))
     found += _files_below(data.joinpath("disk-root" if rules.persistent_root else "ram-root"), "")
     found += _files_below(data.joinpath("shell" if rules.host_shell else "no-shell"), "")
+    if encryption is not None:
+        found += _files_below(data.joinpath("encrypted"), "")
     if not rules.host_shell:
         found += [link(f"etc/systemd/system/{name}", "/dev/null") for name in ("debug-shell.service", "rescue.service")]
     return sorted(found, key=lambda entry: entry.path)
 
 
-def switches(posture: Posture, packages: Collection[str]) -> list[Switch]:
+def switches(posture: Posture, packages: Collection[str], encryption: Encryption | None = None) -> list[Switch]:
     """Which units start and which do not in an image of `packages`, with the reason."""
     rules = RULES[posture]
     off = NOT_STARTED if rules.host_shell else {**NOT_STARTED, **NO_LOGIN}
@@ -259,6 +270,7 @@ def switches(posture: Posture, packages: Collection[str]) -> list[Switch]:
         **STARTED,
         **(DISK_ROOT if rules.persistent_root else RAM_ROOT),
         **(HOST_SHELL if rules.host_shell else {}),
+        **(ENCRYPTED if encryption is not None else {}),
     }
     on = {unit: why for unit, why in started.items() if unit not in OF_PACKAGES or OF_PACKAGES[unit] in packages}
     return [Switch(unit, True, reason) for unit, reason in on.items()] + [

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "extra.h"
 #include "modules.h"
 #include "mounts.h"
 #include "policy.h"
@@ -115,6 +116,7 @@ int main(void)
 	if (getpid() != 1)
 		return 2;
 	mounts_begin();
+	extra_carry();
 	on_disk = read_command_line(root);
 	modules_load(MODULES_FIRST);
 	watchdog_arm();

@@ -34,7 +34,7 @@ def main() -> int:
             root.carry_out(Path("/"), say)
         else:
             on_disk = posture.rules(Path("/")).persistent_root
-            wipe.carry_out(Path("/state"), None if on_disk else Path(wipe.VAR_DEVICE), say)
+            wipe.carry_out(Path("/state"), None if on_disk else wipe.var_device(Path("/")), say)
     except AdamantError as error:
         if error.reference == "reset-request":
             sys.stderr.write(f"{wrong}{error.message}\n")

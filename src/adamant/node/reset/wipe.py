@@ -13,9 +13,11 @@ from pathlib import Path
 
 from adamant.core import files, limits, proc
 from adamant.model.errors import AdamantError
+from adamant.node import encryption
 from adamant.node.reset import request as requests
 
-VAR_DEVICE = "/dev/disk/by-partlabel/var"
+_VAR = "dev/disk/by-partlabel/var"
+_VAR_OPENED = "dev/mapper/var"
 _LEFT = "lost+found"
 _ZEROS = bytes(1 << 20)
 
@@ -55,6 +57,11 @@ def carry_out(state: Path, var_device: Path | None, say: Say) -> None:
         (state / requests.FILE).unlink()
         files.sync_folder((state / requests.FILE).parent)
     say("reset: all of it is done")
+
+
+def var_device(root: Path) -> Path:
+    """What /var's file system lies on: the partition, or what an encrypted one was opened as."""
+    return root / (_VAR_OPENED if encryption.wanted(root) else _VAR)
 
 
 def make_var(device: Path) -> None:

@@ -24,7 +24,13 @@ def _attest() -> Work:
     return attest.work
 
 
-TASKS: Mapping[str, Callable[[], Work]] = {"attest": _attest, "capture": _capture}
+def _encryption() -> Work:
+    from adamant.node.tasks import encryption  # noqa: PLC0415 - each task loads its own
+
+    return encryption.work
+
+
+TASKS: Mapping[str, Callable[[], Work]] = {"attest": _attest, "capture": _capture, "encryption": _encryption}
 
 
 def serve(connection: socket.socket, work: Work) -> int:

@@ -1,0 +1,96 @@
+"""`adamant node encryption`, `recovery-key` and `reseal`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adamant.cli.node import reach
+from adamant.cli.options import json_option
+from adamant.core import files, limits
+
+if TYPE_CHECKING:
+    from adamant.api.encryption_pb2 import EncryptedVolume, TpmKey
+
+
+@click.command("encryption", epilog="Example: adamant node encryption")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Say which keys open the machine's encrypted partitions."""
+    from adamant.api import encryption  # noqa: PLC0415 - imports gRPC
+
+    with reach.connect(ctx) as node:
+        found = encryption.volumes(node)
+    if as_json:
+        click.echo(json.dumps([_facts(volume) for volume in found]))
+        return
+    rows = [("VOLUME", "CIPHER", "TPM", "RECOVERY KEY", "OTHER KEYS")]
+    for volume in found:
+        bound = ", ".join(_bound(key) for key in volume.tpm_keys) or "no"
+        rows.append(
+            (volume.name, volume.cipher, bound, "yes" if volume.recovery_keys else "none", str(volume.other_keys))
+        )
+    click.echo("\n".join(reach.table(rows)))
+
+
+@click.command("recovery-key", epilog="Example: adamant node recovery-key > recovery-key.txt")
+@click.option("--replace", is_flag=True, help="Make new ones; those before open nothing any more.")
+@json_option
+@click.pass_context
+def recovery_key(ctx: click.Context, replace: bool, as_json: bool) -> None:
+    """Make the recovery keys of the machine's encrypted partitions, and show them once. They are kept nowhere."""
+    from adamant.api import encryption  # noqa: PLC0415 - imports gRPC
+
+    with reach.connect(ctx) as node:
+        found = encryption.recovery_keys(node, replace=replace)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo("\n".join(reach.table(list(found.items()))))
+    click.echo("Keep them where the machine's disk is not: nobody can show them again.", err=True)
+
+
+@click.command("reseal", epilog="Example: adamant node reseal --public-key keys-2027/pcr.pub")
+@click.option(
+    "--public-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The key of releases to come, as well.  [default: that of the running release, and no other]",
+)
+@json_option
+@click.pass_context
+def reseal(ctx: click.Context, public_key: Path | None, as_json: bool) -> None:
+    """Bind the machine's encrypted partitions to its TPM anew, by the key that signs its releases."""
+    from adamant.api import encryption  # noqa: PLC0415 - imports gRPC
+
+    data = files.read_limited(public_key, limits.PEM_SIZE, "public key") if public_key else b""
+    with reach.connect(ctx) as node:
+        encryption.reseal(node, data)
+    if as_json:
+        click.echo(json.dumps({"resealed": True}))
+        return
+    click.echo("bound to the TPM")
+
+
+def _facts(volume: "EncryptedVolume") -> dict[str, object]:
+    keys = [
+        {
+            "public_key": key.public_key,
+            "signed_registers": list(key.signed_registers),
+            "literal_registers": list(key.literal_registers),
+        }
+        for key in volume.tpm_keys
+    ]
+    return {
+        "name": volume.name,
+        "cipher": volume.cipher,
+        "tpm_keys": keys,
+        "recovery_keys": volume.recovery_keys,
+        "other_keys": volume.other_keys,
+    }
+
+
+def _bound(key: "TpmKey") -> str:
+    signed = ", ".join(map(str, key.signed_registers))
+    return f"PCR {signed}, signed by {key.public_key[:16]}…"

@@ -1,0 +1,64 @@
+"""Keys of encrypted partitions. The agent may not open a disk: the task `encryption` does, and this passes it on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from adamant.api import encryption_pb2 as pb
+from adamant.core import limits
+from adamant.model import luks2
+from adamant.model.errors import AdamantError, InputError
+from adamant.node import encryption
+from adamant.node.tasks import task
+
+
+def volumes(root: Path, folder: Path = task.FOLDER) -> pb.EncryptionResponse:
+    """The answer to Encryption."""
+    found = msgspec.convert(_ask({"act": "look"}, root, folder), dict[str, luks2.Header])
+    return pb.EncryptionResponse(volumes=[_volume(name, header) for name, header in found.items()])
+
+
+def recovery_key(request: pb.RecoveryKeyRequest, root: Path, folder: Path = task.FOLDER) -> pb.RecoveryKeyResponse:
+    """The answer to RecoveryKey."""
+    found = _ask({"act": "recovery-key", "replace": request.replace}, root, folder)
+    return pb.RecoveryKeyResponse(keys=[pb.RecoveryKey(volume=name, key=key) for name, key in found.items()])
+
+
+def reseal(request: pb.ResealRequest, root: Path, folder: Path = task.FOLDER) -> pb.ResealResponse:
+    """The answer to Reseal."""
+    if len(request.public_key) > limits.PEM_SIZE or not request.public_key.isascii():
+        raise InputError("key-malformed", "the key of the releases to come is no public key in PEM")
+    _ask({"act": "reseal", "public_key": request.public_key.decode("ascii")}, root, folder)
+    return pb.ResealResponse()
+
+
+def _volume(name: str, header: luks2.Header) -> pb.EncryptedVolume:
+    keys = [
+        pb.TpmKey(
+            public_key=key.public_key,
+            signed_registers=key.signed_registers,
+            literal_registers=key.literal_registers,
+        )
+        for key in header.tpm_keys
+    ]
+    return pb.EncryptedVolume(
+        name=name,
+        cipher=header.cipher,
+        tpm_keys=keys,
+        recovery_keys=header.recovery_keys,
+        other_keys=header.other_keys,
+    )
+
+
+def _ask(request: dict[str, Any], root: Path, folder: Path) -> Any:
+    if not encryption.wanted(root):
+        raise AdamantError(
+            "encryption-absent",
+            "state and var of this machine are not encrypted",
+            hint="images with disk.encryption have them so from their first boot on",
+        )
+    with task.start("encryption", request, folder=folder, silence=limits.ENCRYPTION_SECONDS) as running:
+        data = b"".join(running)
+    return json.loads(data) if data else None

@@ -1,0 +1,72 @@
+"""The task `encryption`: which keys open the encrypted partitions, and new ones. It may open disks and the TPM.
+
+Request: act (look, recovery-key or reseal), and for these replace (a truth value) or public_key (PEM, may be empty).
+Data: JSON. For look, the header's keys of each volume; for recovery-key, the new key of each; else nothing. Trailer:
+nothing. systemd-cryptenroll(1) makes the keys; it takes the disk's own from the TPM, as the boot has.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from adamant.core import files, limits, proc
+from adamant.model import luks2
+from adamant.model.errors import InputError
+from adamant.node.encryption import VOLUMES
+from adamant.node.tasks.answer import Answer
+
+_BY_LABEL = "dev/disk/by-partlabel"
+_ENROLL = "/usr/bin/systemd-cryptenroll"
+_UNLOCK = "--unlock-tpm2-device=auto"
+_PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
+"""The key of the running release (image/init/extra.c)."""
+
+
+def work(request: Mapping[str, Any], answer: Answer, root: Path = Path("/")) -> Mapping[str, Any]:
+    """Do what is asked for, on one volume after the other."""
+    devices = {name: root / _BY_LABEL / name for name in VOLUMES}
+    if request["act"] == "look":
+        found = {name: msgspec.to_builtins(_look(device)) for name, device in devices.items()}
+        answer.send(json.dumps(found).encode())
+    elif request["act"] == "recovery-key":
+        made = _recovery_keys(devices, replace=bool(request["replace"]))
+        answer.send(json.dumps(made).encode())
+    else:
+        _reseal(devices, str(request["public_key"]), root)
+    return {}
+
+
+def _look(device: Path) -> luks2.Header:
+    with device.open("rb") as source:
+        return luks2.read(source.read(luks2.HEADER_MOST))
+
+
+def _recovery_keys(devices: Mapping[str, Path], *, replace: bool) -> dict[str, str]:
+    if not replace and any(_look(device).recovery_keys for device in devices.values()):
+        raise InputError(
+            "recovery-key-shown",
+            "the recovery keys of this machine were shown before, and are kept nowhere",
+            hint="adamant node recovery-key --replace makes new ones; the old ones open nothing then",
+        )
+    wipe = ["--wipe-slot=recovery"] if replace else []
+    found = {}
+    for name, device in devices.items():
+        argv: list[proc.Argument] = [_ENROLL, _UNLOCK, "--recovery-key", *wipe, device]
+        done = proc.run(f"make a recovery key of {name}", argv, seconds=limits.ENCRYPTION_SECONDS)
+        found[name] = done.stdout.decode("ascii").strip()
+    return found
+
+
+def _reseal(devices: Mapping[str, Path], public_key: str, root: Path) -> None:
+    with files.work_folder(root / "run", "reseal") as work_folder:
+        key, wipe = root / _PUBLIC_KEY, ["--wipe-slot=tpm2"]
+        if public_key:
+            key, wipe = work_folder / "public.pem", []
+            key.write_text(public_key)
+        policy = ["--tpm2-device=auto", "--tpm2-pcrs=", f"--tpm2-public-key={key}", "--tpm2-public-key-pcrs=11"]
+        for name, device in devices.items():
+            argv: list[proc.Argument] = [_ENROLL, _UNLOCK, *policy, *wipe, device]
+            proc.run(f"bind {name} to the TPM", argv, seconds=limits.ENCRYPTION_SECONDS)

@@ -1,0 +1,46 @@
+"""What the agent says of an encrypted disk without opening it, and what /var lies on then."""
+
+from pathlib import Path
+
+import pytest
+
+from adamant.api import encryption_pb2 as pb
+from adamant.model.errors import AdamantError, InputError
+from adamant.node import encrypting
+from adamant.node.reset import wipe
+
+
+def with_the_word(root: Path) -> Path:
+    path = root / "usr/lib/adamant/encryption"
+    path.parent.mkdir(parents=True)
+    path.write_text("tpm\n")
+    return root
+
+
+def test_a_machine_without_an_encrypted_disk_says_so(tmp_path: Path) -> None:
+    for ask in (
+        lambda: encrypting.volumes(tmp_path),
+        lambda: encrypting.recovery_key(pb.RecoveryKeyRequest(), tmp_path),
+        lambda: encrypting.reseal(pb.ResealRequest(), tmp_path),
+    ):
+        with pytest.raises(AdamantError) as caught:
+            ask()
+        assert caught.value.reference == "encryption-absent"
+
+
+def test_without_its_task_nothing_is_known_of_keys(tmp_path: Path) -> None:
+    with pytest.raises(AdamantError) as caught:
+        encrypting.volumes(with_the_word(tmp_path), tmp_path)
+    assert caught.value.reference == "task-missing"
+
+
+@pytest.mark.parametrize("key", ["clé".encode(), b"a" * 70_000])
+def test_what_can_be_no_public_key_reaches_no_task(tmp_path: Path, key: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        encrypting.reseal(pb.ResealRequest(public_key=key), with_the_word(tmp_path), tmp_path)
+    assert caught.value.reference == "key-malformed"
+
+
+def test_a_reset_of_var_leaves_its_encryption(tmp_path: Path) -> None:
+    assert wipe.var_device(tmp_path) == tmp_path / "dev/disk/by-partlabel/var"
+    assert wipe.var_device(with_the_word(tmp_path)) == tmp_path / "dev/mapper/var"

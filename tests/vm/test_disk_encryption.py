@@ -1,0 +1,142 @@
+"""An encrypted disk: made by the first boot, opened by the TPM for each release of the key, and by nobody else."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adamant.core import places, proc
+from adamant.core.source import open_source
+from adamant.image import gpt, project
+from adamant.machine import console
+from adamant.machine import tpm as machine_tpm
+from adamant.machine.machine import Machines
+from adamant.machine.qemu import DISK
+from adamant.model import luks2
+from adamant.packages import tools
+from adamant.packages.tools import ToolsTree
+from tests.image.conftest import adamant
+from tests.vm.conftest import SECONDS, node
+from tests.vm.fleet import Fleet, running, runs
+
+EXTRA = "signing:\n  pcr: {{key: {0}/pcr.key, public: {0}/pcr.pub}}\ndisk: {{encryption: tpm}}\n"
+
+
+@pytest.fixture(scope="module")
+def extra(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Lines of a definition with an encrypted disk, and a key for it."""
+    folder = tmp_path_factory.mktemp("disk-keys") / "keys"
+    adamant("keys", "init", folder)
+    return EXTRA.format(folder)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, extra: str) -> Iterator[Fleet]:
+    with running(tmp_path_factory.mktemp("encrypted"), "guarded", "--tpm", extra=extra) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tree(fleet: Fleet) -> ToolsTree:
+    """The tools that the machine runs by."""
+    return tools.open_tools(project.read_lock(project.read_project(fleet.folder)).tools, places.cache())
+
+
+def partition(fleet: Fleet, label: str) -> bytes:
+    """The bytes of a partition of the machine, which is off; the first 80 MiB of it."""
+    with open_source(fleet.home / "state" / "machines" / "fleet" / DISK) as disk:
+        table = gpt.decode(disk.read, disk.size)
+        found = next(part for part in table.partitions if part.label == label)
+        return disk.exactly(found.offset, min(found.size, 80 << 20))
+
+
+def check(name: str) -> dict[str, str]:
+    """A health check of the machine."""
+    checks = json.loads(adamant("node", "health", "--json", check=False).stdout)["checks"]
+    return next(found for found in checks if found["name"] == name)
+
+
+@pytest.fixture(scope="module")
+def recovery(fleet: Fleet) -> dict[str, str]:
+    """The recovery keys, which a machine tells once."""
+    return dict(node("recovery-key"))
+
+
+def test_the_first_boot_makes_it_and_only_the_tpm_opens_it(fleet: Fleet) -> None:
+    volumes = node("encryption")
+    assert [volume["name"] for volume in volumes] == ["state", "var"]
+    for volume in volumes:
+        (key,) = volume["tpm_keys"]
+        assert (key["signed_registers"], key["literal_registers"]) == ([11], [])
+        assert (volume["cipher"], volume["recovery_keys"], volume["other_keys"]) == ("aes-xts-plain64", 0, 0)
+    assert "open by the TPM" in check("disk-encryption")["message"]
+
+
+def test_recovery_keys_are_told_once(recovery: dict[str, str]) -> None:
+    assert sorted(recovery) == ["state", "var"]
+    refused = adamant("node", "recovery-key", check=False)
+    assert "recovery-key-shown" in refused.stderr
+    assert {volume["recovery_keys"] for volume in node("encryption")} == {1}
+
+
+def test_the_key_of_releases_to_come_is_added_and_the_others_are_dropped(fleet: Fleet, tmp_path: Path) -> None:
+    def keys() -> list[set[str]]:
+        return [{key["public_key"] for key in volume["tpm_keys"]} for volume in node("encryption")]
+
+    ours = keys()
+    adamant("keys", "init", tmp_path / "new")
+    adamant("node", "reseal", "--public-key", tmp_path / "new" / "pcr.pub")
+    new = hashlib.sha256((tmp_path / "new" / "pcr.pub").read_bytes()).hexdigest()
+    assert keys() == [both | {new} for both in ours]
+    adamant("node", "reseal")
+    assert keys() == ours
+
+
+def test_releases_of_the_key_open_it_forth_and_back(fleet: Fleet, extra: str) -> None:
+    fleet.publish(fleet.define("2", files="  - {path: /usr/lib/two, content: two}\n", extra=extra))
+    fleet.upgrade(expect=6)
+    adamant("node", "reboot")
+    assert runs() == "2"
+    assert "open by the TPM" in check("disk-encryption")["message"]
+    adamant("node", "rollback", check=False)
+    adamant("node", "reboot")
+    assert runs() == "1"
+    assert "open by the TPM" in check("disk-encryption")["message"]
+
+
+def test_the_disk_alone_tells_nothing_and_opens_by_the_recovery_key(
+    fleet: Fleet, recovery: dict[str, str], tree: ToolsTree, tmp_path: Path
+) -> None:
+    Machines(places.state() / "machines").stop("fleet", 120)
+    for label, key in recovery.items():
+        data = partition(fleet, label)
+        assert luks2.read(data[: luks2.HEADER_MOST]).recovery_keys == 1
+        assert b"adamant" not in data
+        (tmp_path / label).write_bytes(data)
+        argv = tree.argv("cryptsetup", "open", "--test-passphrase", "--key-file=-", tmp_path / label)
+        opened = proc.run("open", argv, stdin=key.encode(), check=False, environment=tree.environment)
+        shut = proc.run("open", argv, stdin=key[::-1].encode(), check=False, environment=tree.environment)
+        assert (opened.code, shut.code) == (0, 2), opened.stderr
+
+
+def test_with_another_tpm_it_stays_shut_and_the_machine_says_why(fleet: Fleet, tree: ToolsTree) -> None:
+    machines = Machines(places.state() / "machines")
+    folder = fleet.home / "state" / "machines" / "fleet"
+    shutil.rmtree(folder / machine_tpm.STATE)  # swtpm makes another one
+    machine = machines.start("fleet", tree, places.cache())
+    deadline = time.monotonic() + SECONDS
+    said = ""
+    while "Failed to start" not in said or "adamant-open@" not in said:
+        assert time.monotonic() < deadline, said
+        time.sleep(1)
+        said = "\n".join(console.tail(machine.console_log))
+    assert "TPM2" in said
+    answer = adamant("node", "health", "--json", check=False)
+    while "did not open" not in answer.stdout:
+        assert time.monotonic() < deadline, answer.stdout + answer.stderr
+        answer = adamant("node", "health", "--json", check=False)
+    assert answer.returncode != 0
