@@ -34,17 +34,10 @@ def refused(folder: Path, pair: KeyPair, now: datetime.datetime = NOW) -> str:
     return caught.value.reference
 
 
-def test_both_pairs_are_made_and_private_keys_are_for_their_owner_only(folder: Path) -> None:
-    assert sorted(p.name for p in folder.iterdir()) == [
-        "modules.crt",
-        "modules.key",
-        "secure-boot.crt",
-        "secure-boot.key",
-    ]
-    assert {p.name: p.stat().st_mode & 0o777 for p in folder.glob("*.key")} == {
-        "modules.key": 0o600,
-        "secure-boot.key": 0o600,
-    }
+def test_all_pairs_are_made_and_private_keys_are_for_their_owner_only(folder: Path) -> None:
+    names = ["KEK", "PK", "modules", "secure-boot"]
+    assert sorted(p.name for p in folder.iterdir()) == [f"{name}.{kind}" for name in names for kind in ("crt", "key")]
+    assert {p.name: p.stat().st_mode & 0o777 for p in folder.glob("*.key")} == {f"{n}.key": 0o600 for n in names}
 
 
 def test_a_certificate_names_the_product_and_lasts_ten_years(folder: Path) -> None:

@@ -42,7 +42,7 @@ class Made:
     """What the steps of a build made. `usr`, `verity`, `uki` and `loader` are files, the latter two unsigned.
 
     `kernel` is the kernel's release, `own` what there is to say of it when it is a person's own. `steps` are the
-    identities of the steps by name.
+    identities of the steps by name. `enrolment` are the keys for a firmware in setup mode.
     """
 
     usr: Path
@@ -53,6 +53,7 @@ class Made:
     command_line: str
     steps: Mapping[str, Identity]
     own: sbom.OwnKernel | None = None
+    enrolment: esp.Enrolment | None = None
 
 
 def write(
@@ -109,7 +110,7 @@ def _write_disks(
 ) -> list[Path]:
     """The disk images that the definition asks for, in `out`."""
     release, esp_size = f"{image.name}_{image.version}", parse_size(image.disk.esp)
-    contents = esp.contents(image.arch, release, loader, efi, work)
+    contents = esp.contents(image.arch, release, loader, efi, work, made.enrolment)
     esp.make_esp(contents, esp_size, derive.volume_id(image.name, image.version), tools, work / "esp")
     kept = work / "root" if RULES[image.posture].persistent_root else None
     if kept is not None:
