@@ -54,6 +54,8 @@ OF_REFERENCE: Mapping[str, str] = {
     "tools-target-clash": _BUG,
     "entry-too-large": "the caps stand in src/adamant/core/limits.py; tell us which package has such a file",
     "unit-malformed": "correct the unit of the definition, or tell the maintainer of the package",
+    "variable-update-refused": "is the firmware's memory for variables full? Its maker's update may make room",
+    "variable-update-signature": "sign the change with the KEK that the machine has: adamant node get boot lists it",
     "verity-mismatch": _REBUILD,
 }
 """By reference."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from adamant.core import proc
+from adamant.core import pe, proc
 from adamant.core.source import open_source
-from adamant.image import keys, measured, pe, uki
+from adamant.image import keys, measured, uki
 from adamant.image.uki import UkiParts
 from adamant.model.arch import Arch
 from adamant.packages.tools import ToolsTree

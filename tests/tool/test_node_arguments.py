@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from adamant.core import pe
 from adamant.core.source import open_source
-from adamant.image import pe
 from adamant.model.errors import AdamantError
 from adamant.node.arguments import addon, run
 from adamant.packages.tools import ToolsTree

@@ -12,9 +12,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adamant.core import limits
+from adamant.core import limits, pe
 from adamant.core.source import Source
-from adamant.image import pe
 from adamant.model.errors import VerificationError
 from adamant.model.tree import Kind
 from adamant.reading import fat, listing, qcow2

@@ -35,18 +35,11 @@ def refused(folder: Path, pair: KeyPair, now: datetime.datetime = NOW) -> str:
 
 
 def test_all_keys_are_made_and_private_ones_are_for_their_owner_only(folder: Path) -> None:
-    assert sorted(p.name for p in folder.iterdir()) == [
-        "modules.crt",
-        "modules.key",
-        "pcr.key",
-        "pcr.pub",
-        "secure-boot.crt",
-        "secure-boot.key",
-    ]
+    names = ["KEK", "PK", "modules", "secure-boot"]
+    pairs = [f"{name}.{kind}" for name in names for kind in ("crt", "key")]
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*pairs, "pcr.key", "pcr.pub"])
     assert {p.name: p.stat().st_mode & 0o777 for p in folder.glob("*.key")} == {
-        "modules.key": 0o600,
-        "pcr.key": 0o600,
-        "secure-boot.key": 0o600,
+        f"{name}.key": 0o600 for name in [*names, "pcr"]
     }
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adamant.core import pe
 from adamant.image import measured as measuring
-from adamant.image import pe
 from adamant.model import measured, pcr
 from adamant.model.errors import VerificationError
 from adamant.reading.inspect import inspect

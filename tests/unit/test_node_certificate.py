@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ def test_it_says_what_a_library_says(pair: pki.KeyedCertificate) -> None:
     assert found.not_after == int(real.not_valid_after_utc.timestamp())
     assert found.own == real.fingerprint(hashes.SHA256()).hex()
     assert found.key == fingerprint.of(spki)
+    assert found.name == real.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
 
 
 @pytest.mark.parametrize(

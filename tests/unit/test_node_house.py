@@ -1,7 +1,9 @@
 """What an image gets from Adamant: sound units, no shell, and no more of our sources than the agent needs."""
 
+import ast
 import configparser
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -35,6 +37,17 @@ def test_files_lie_below_usr_and_etc_and_belong_to_root() -> None:
         assert path.startswith(("usr/", "etc/"))
         assert (entry.uid, entry.gid) == (0, 0)
         assert entry.kind in (Kind.FILE, Kind.SYMLINK)
+
+
+def test_what_runs_on_a_machine_loads_no_library_that_images_have_not() -> None:
+    """Images have no cryptography: what needs it on the way to an answer fails there, and on no computer of ours."""
+    allowed = {"adamant", "google", "grpc", "msgspec", "tuf", *sys.stdlib_module_names}
+    for path, entry in ENTRIES.items():
+        if path.startswith(house.PYTHON) and path.endswith(".py") and not path.endswith("_pb2.py"):
+            for node in ast.parse(_text(entry)).body:
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                assert {name.partition(".")[0] for name in names} <= allowed, path
 
 
 def test_two_calls_give_the_same_files() -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from adamant.model import signature_list
+from adamant.model.errors import BusyError
 from adamant.node.update import state
 from adamant.node.update.entries import Entry
 from adamant.node.update.run import Host, Update
 from adamant.node.update.state import Record, Request
+from tests.unit.image_maker import authenticode, efi
 from tests.unit.power_cuts import made
 
 BOOT, BEFORE = "a" * 32, "b" * 32
@@ -78,6 +81,23 @@ def test_a_staged_release_waits_in_the_boot_that_staged_it_alone(host: Host) -> 
     assert state.waiting(host.root, Record(staged="2")) == ""
     (host.root / "proc/sys/kernel/random/boot_id").unlink()
     assert state.waiting(host.root, Record(staged="2")) == ""
+
+
+def test_nobody_goes_back_to_a_release_that_the_firmware_refuses(host: Host) -> None:
+    loader = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+    efivars = host.root / "sys/firmware/efi/efivars"
+    efivars.mkdir(parents=True)
+    (efivars / f"StubImageIdentifier-{loader}").write_bytes(bytes(4) + "EFI/Linux/host_1.efi\0".encode("utf-16-le"))
+    old = efi({".linux": b"old"})
+    (host.root / "efi/EFI/Linux/host_0.9.efi").write_bytes(old)
+    dbx = efivars / "dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f"
+    dbx.write_bytes(bytes(4) + signature_list.encode([signature_list.program(authenticode(old))]))
+    with pytest.raises(BusyError, match="was revoked"):
+        Update(host, Request("rollback")).run()
+    assert (host.root / "efi/EFI/Linux/host_1.efi").exists()
+    dbx.write_bytes(bytes(4) + signature_list.encode([signature_list.program(bytes(32))]))
+    assert "0.9" in Update(host, Request("rollback")).run().message
+    assert (host.root / "efi/EFI/Linux/host_1+0-3.efi").exists()
 
 
 def test_a_seed_is_chosen_once(host: Host) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,17 @@ class Fleet:
 
 
 @contextmanager
-def running(home: Path, posture: str = "guarded", *options: str | Path, extra: str = "") -> Iterator[Fleet]:
+def running(
+    home: Path,
+    posture: str = "guarded",
+    *options: str | Path,
+    extra: str = "",
+    prepare: Callable[[Path], str] = lambda folder: "",
+) -> Iterator[Fleet]:
     """A machine that runs release 1, healthy, and its repository, which serves release 1; all below `home`.
 
-    `options` are further ones of `adamant up`, `extra` further sections of its definition.
+    `options` are further ones of `adamant up`, `extra` further sections of its definition, and so is what `prepare`
+    gives, which may put files beside the definition.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADAMANT_STATE", str(home / "state"))
@@ -73,7 +80,7 @@ def running(home: Path, posture: str = "guarded", *options: str | Path, extra: s
             made = Fleet(home, f"http://10.0.2.2:{server.server_address[1]}", posture)
             made.folder.mkdir()
             (made.folder / "root.json").write_text(adamant("repo", "root", home / "repo").stdout)
-            made.publish(made.define("1", extra=extra))
+            made.publish(made.define("1", extra=extra + prepare(made.folder)))
             adamant("up", made.folder, "--json", "--seconds", str(SECONDS), *options)
             yield made
             Machines(places.state() / "machines").delete("fleet", force=True)

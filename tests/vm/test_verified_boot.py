@@ -5,18 +5,21 @@ machines are copies of its disk with one bit changed.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from adamant.core import places
-from adamant.image import gpt
+from adamant.core import pe, places, proc
+from adamant.core.source import open_source
+from adamant.image import gpt, keys, signing
 from adamant.image.project import read_lock, read_project
 from adamant.machine import console, fault
 from adamant.machine.console import Line
 from adamant.machine.machine import Machines, Options, Status
 from adamant.machine.qemu import DISK
 from adamant.model.arch import Arch
+from adamant.model.definition import KeyPair
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from tests.image.conftest import Example, adamant, build
@@ -181,6 +184,42 @@ def test_a_uki_with_a_changed_byte_is_refused(boot: Boot, image: Example) -> Non
             found = file.read(esp.size).find(needle)
         assert found > 0
         flip(disk, esp.offset + found)
+
+    lines = boot("ccess denied", change)
+    assert not any("Linux version" in line for line in lines)
+
+
+def other_command_line(uki: Path, out: Path) -> None:
+    """The UKI with one letter of its command line changed, and its signature as it was."""
+    data = bytearray(uki.read_bytes())
+    with open_source(uki) as source:
+        line = pe.read_sections(source)[".cmdline"]
+    data[line.offset] ^= 1
+    out.write_bytes(data)
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another owner's", "of another command line"])
+def test_a_uki_that_the_owner_did_not_sign_is_refused(
+    boot: Boot, image: Example, programs: ToolsTree, tmp_path: Path, whose: str
+) -> None:
+    signed = next(image.output.glob("*.efi"))
+    uki = tmp_path / "uki.efi"
+    if whose == "of another command line":
+        other_command_line(signed, uki)
+    else:
+        uki.write_bytes(signed.read_bytes())
+        proc.run("take the signature away", programs.argv("sbattach", "--remove", uki))
+    if whose == "another owner's":
+        now = datetime.now(UTC)
+        keys.make_keys(tmp_path / "keys", "other", now)
+        pair = keys.load_pair(KeyPair("secure-boot.key", "secure-boot.crt"), tmp_path / "keys", now)
+        signing.sign_efi(uki, pair, programs, tmp_path / "other.efi")
+        uki = tmp_path / "other.efi"
+
+    def change(disk: Path) -> None:
+        at = f"{disk}@@{partition(disk, 'esp').offset}"
+        copy = programs.argv("mcopy", "-o", "-i", at, uki, f"::EFI/Linux/{signed.name}")
+        proc.run("put another UKI on the ESP", copy, environment={"MTOOLSRC": "/dev/null"})
 
     lines = boot("ccess denied", change)
     assert not any("Linux version" in line for line in lines)

@@ -115,7 +115,15 @@ class BootResponse(Message):
     total_usec: int
     phases: RepeatedCompositeFieldContainer[BootPhase]
     slowest_units: RepeatedCompositeFieldContainer[UnitTime]
-    def __init__(self, *, slot: str | None = ..., root_hash: str | None = ..., uki: str | None = ..., secure_boot: SecureBoot | None = ..., verity: Verity | None = ..., disk: str | None = ..., boot_id: str | None = ..., total_usec: int | None = ..., phases: Iterable[BootPhase] | None = ..., slowest_units: Iterable[UnitTime] | None = ...) -> None: ...
+    secure_boot_keys: RepeatedCompositeFieldContainer[SecureBootKey]
+    secure_boot_revoked: int
+    def __init__(self, *, slot: str | None = ..., root_hash: str | None = ..., uki: str | None = ..., secure_boot: SecureBoot | None = ..., verity: Verity | None = ..., disk: str | None = ..., boot_id: str | None = ..., total_usec: int | None = ..., phases: Iterable[BootPhase] | None = ..., slowest_units: Iterable[UnitTime] | None = ..., secure_boot_keys: Iterable[SecureBootKey] | None = ..., secure_boot_revoked: int | None = ...) -> None: ...
+
+class SecureBootKey(Message):
+    variable: str
+    name: str
+    sha256: str
+    def __init__(self, *, variable: str | None = ..., name: str | None = ..., sha256: str | None = ...) -> None: ...
 
 class BootPhase(Message):
     name: str

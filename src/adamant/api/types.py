@@ -118,6 +118,14 @@ class Event(Struct, frozen=True):
     missed: int
 
 
+class SecureBootKey(Struct, frozen=True):
+    """A certificate in a variable (PK, KEK or db) of a node's firmware; `sha256` is that of its DER."""
+
+    variable: str
+    name: str
+    sha256: str
+
+
 class Boot(Struct, frozen=True):
     """How the running system was booted."""
 
@@ -131,6 +139,8 @@ class Boot(Struct, frozen=True):
     total_usec: int
     phases: tuple[BootPhase, ...]
     slowest_units: tuple[UnitTime, ...]
+    secure_boot_keys: tuple[SecureBootKey, ...] = ()
+    secure_boot_revoked: int = 0
 
 
 def to_json(value: Struct) -> bytes:
@@ -190,6 +200,8 @@ def boot_from(answer: pb.BootResponse) -> Boot:
         total_usec=answer.total_usec,
         phases=tuple(_phase(p) for p in answer.phases),
         slowest_units=tuple(UnitTime(u.unit, u.start_usec, u.duration_usec) for u in answer.slowest_units),
+        secure_boot_keys=tuple(SecureBootKey(k.variable, k.name, k.sha256) for k in answer.secure_boot_keys),
+        secure_boot_revoked=answer.secure_boot_revoked,
     )
 
 

@@ -5,11 +5,11 @@ Format: UEFI_VARIABLE_DATA (TCG PC Client Platform Firmware Profile 1.06, sectio
 none of this can be made up, but a system that runs may add events behind the firmware's.
 """
 
+import contextlib
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from uuid import UUID
 
 from cryptography import x509
 from msgspec import Struct
@@ -20,10 +20,9 @@ from adamant.attestation.event_log import (
     EV_SEPARATOR,
     Event,
 )
-from adamant.model import pcr
+from adamant.model import pcr, signature_list
+from adamant.model.errors import VerificationError
 
-_X509 = UUID("a5c059a1-94e4-4aa7-87b5-ab155c2bf072")
-_LIST = struct.Struct("<16sIII")
 _OWNER = 16
 
 
@@ -77,17 +76,9 @@ def _variables(events: Sequence[Event], type_: int) -> Iterator[tuple[str, bytes
 
 
 def _entries(lists: bytes) -> Iterator[bytes]:
-    """Certificates (DER) of the signature lists of a variable."""
-    at = 0
-    while at + _LIST.size <= len(lists):
-        kind, size, header, entry = _LIST.unpack_from(lists, at)
-        first, end = at + _LIST.size + header, at + size
-        if size < _LIST.size or end > len(lists) or entry <= _OWNER:
-            return
-        if UUID(bytes_le=kind) == _X509:
-            for start in range(first, end - entry + 1, entry):
-                yield lists[start + _OWNER : start + entry]
-        at = end
+    """Certificates (DER) of the signature lists of a variable; none when they cannot be read."""
+    with contextlib.suppress(VerificationError):
+        yield from (entry.data for entry in signature_list.decode(lists) if entry.kind == signature_list.X509)
 
 
 def _certificates(found: Iterable[bytes]) -> tuple[Certificate, ...]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from adamant.audit import contents
 from adamant.audit.facts import Contents, ImageFacts, Placed
-from adamant.core import files, limits
+from adamant.core import files, limits, pe
 from adamant.core.source import Source, open_source
-from adamant.image import gpt, pcr_signature, pe
+from adamant.image import gpt, pcr_signature
 from adamant.image.project import DEFINITION, read_project
 from adamant.model import capability, kernel_line, layout, manifest
 from adamant.model.errors import InputError, VerificationError

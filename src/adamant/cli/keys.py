@@ -8,7 +8,7 @@ import click
 
 from adamant.cli import cluster
 from adamant.cli.options import json_option
-from adamant.image import keys
+from adamant.image import enrolment, keys
 from adamant.image.project import DEFINITION
 from adamant.model.definition import KeyPair
 from adamant.model.errors import InputError
@@ -17,7 +17,25 @@ _EPILOG = """\b
 Examples:
   adamant keys init keys
   adamant keys init keys --secure-boot-key db.key --secure-boot-certificate db.crt
+  adamant keys init keys --also-trust microsoft-uefi-ca-2023.der
 """
+_ROTATE = """\b
+Examples:
+  adamant keys rotate keys
+"""
+_REVOKE = """\b
+Examples:
+  adamant keys revoke keys out/my-host_1_amd64
+  adamant keys revoke keys my-host_1.efi my-host_2.efi
+"""
+_folder = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+_product = click.option("--product", default="adamant", show_default=True, help="Name in the certificates.")
+_time = click.option(
+    "--time",
+    "time",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S"]),
+    help="The time in certificates and signed variables, in UTC; none but a later one replaces it.  [default: now]",
+)
 
 
 @click.group("keys", epilog="Example: adamant keys init keys")
@@ -29,35 +47,115 @@ group.add_command(cluster.group)
 
 
 @group.command("init", epilog=_EPILOG)
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--product", default="adamant", show_default=True, help="Name in the certificates.")
+@_folder
+@_product
 @click.option("--secure-boot-key", metavar="PEM", help="Take this key instead of making one.")
 @click.option("--secure-boot-certificate", metavar="PEM", help="Its certificate.")
+@click.option("--platform-key", metavar="PEM", help="Take this key as PK.")
+@click.option("--platform-certificate", metavar="PEM", help="Its certificate.")
+@click.option("--exchange-key", metavar="PEM", help="Take this key as KEK.")
+@click.option("--exchange-certificate", metavar="PEM", help="Its certificate.")
+@click.option(
+    "--also-trust",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="CERTIFICATE",
+    help="Put this certificate (DER or PEM) into db too, as the one that signs option ROMs; may be repeated.",
+)
+@_time
 @json_option
 def init(
-    folder: Path, product: str, secure_boot_key: str | None, secure_boot_certificate: str | None, as_json: bool
+    folder: Path,
+    product: str,
+    secure_boot_key: str | None,
+    secure_boot_certificate: str | None,
+    platform_key: str | None,
+    platform_certificate: str | None,
+    exchange_key: str | None,
+    exchange_certificate: str | None,
+    also_trust: tuple[Path, ...],
+    time: datetime | None,
+    as_json: bool,
 ) -> None:
-    """Make keys in FOLDER: for Secure Boot, for modules and extensions, for encrypted disks.
+    """Make the keys of an owner in FOLDER: for Secure Boot, modules and encrypted disks, PK and KEK.
 
-    None is ever overwritten.
+    None is ever overwritten. What a firmware is told lies in FOLDER/variables, as .auth, .esl and .der.
     """
-    now = datetime.now(UTC)
-    if (secure_boot_key is None) != (secure_boot_certificate is None):
+    now = _at(time)
+    given = {
+        keys.SECURE_BOOT: (secure_boot_key, secure_boot_certificate),
+        keys.PLATFORM: (platform_key, platform_certificate),
+        keys.EXCHANGE: (exchange_key, exchange_certificate),
+    }
+    pairs = {purpose: KeyPair(key, crt) for purpose, (key, crt) in given.items() if key is not None and crt is not None}
+    if any((key is None) != (certificate is None) for key, certificate in given.values()):
         raise InputError("key-pair-incomplete", "a key and its certificate must be given together")
-    if secure_boot_key is not None and secure_boot_certificate is not None:
-        written = keys.take_pair(folder, "secure-boot", KeyPair(secure_boot_key, secure_boot_certificate), now)
-        written += keys.make_policy_key(folder)
-    else:
-        written = keys.make_keys(folder, product, now)
+    keys.check_free(
+        [path(folder, purpose) for purpose in keys.PURPOSES for path in (keys.key_path, keys.certificate_path)]
+        + [keys.key_path(folder, keys.PCR), keys.public_path(folder)]
+    )
+    written: list[Path] = []
+    for purpose, pair in pairs.items():
+        written += keys.take_pair(folder, purpose, pair, now)
+    titles = {purpose: title for purpose, title in keys.PURPOSES.items() if purpose not in pairs}
+    written += keys.make_keys(folder, product, now, titles)
+    written += keys.make_policy_key(folder)
+    written += enrolment.make_variables(folder, now, also_trust)
+    if _say(written, as_json):
+        where = _seen_from_definition(folder)
+        click.echo("\nName them in the definition:\n\nsigning:\n  secureBoot:")
+        click.echo(f"    key: {where}/secure-boot.key\n    certificate: {where}/secure-boot.crt")
+        click.echo(f"  pcr:  # for disk.encryption\n    key: {where}/pcr.key\n    public: {where}/pcr.pub")
+        click.echo(f"secureBoot:  # a machine in setup mode enrols them at its first boot\n  enroll: {where}/variables")
+
+
+@group.command("rotate", epilog=_ROTATE)
+@_folder
+@_product
+@_time
+@json_option
+def rotate(folder: Path, product: str, time: datetime | None, as_json: bool) -> None:
+    """Make a new Secure Boot key in FOLDER, and the signed change by which machines trust it too.
+
+    A release signed by the old key carries the change; the next release may be signed by the new key.
+    """
+    written = enrolment.rotate(folder, product, _at(time))
+    if _say(written, as_json):
+        where = _seen_from_definition(folder)
+        change = next(path for path in written if path.suffix == ".auth")
+        click.echo("\nFirst have a release, signed as before, carry the change to all machines:\n\nsecureBoot:")
+        click.echo(f"  updates: [{where}/{change.parent.name}/{change.name}]")
+        click.echo("\nThen sign the next one with the new key:\n\nsigning:\n  secureBoot:")
+        click.echo(f"    key: {where}/{written[0].name}\n    certificate: {where}/{written[1].name}")
+        click.echo(f"secureBoot:\n  enroll: {where}/{written[-1].parent.name}  # if it enrols")
+
+
+@group.command("revoke", epilog=_REVOKE)
+@_folder
+@click.argument("ukis", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True, metavar="UKI...")
+@_time
+@json_option
+def revoke(folder: Path, ukis: tuple[Path, ...], time: datetime | None, as_json: bool) -> None:
+    """Write the signed change by which firmware refuses each UKI (a file, or the output of a build) for good."""
+    written = enrolment.revoke(folder, ukis, _at(time))
+    if _say([written], as_json):
+        where = _seen_from_definition(folder)
+        click.echo("\nHave a newer release carry it:\n\nsecureBoot:")
+        click.echo(f"  updates: [{where}/{written.parent.name}/{written.name}]")
+
+
+def _at(time: datetime | None) -> datetime:
+    return time.replace(tzinfo=UTC) if time else datetime.now(UTC)
+
+
+def _say(written: list[Path], as_json: bool) -> bool:
+    """Say which files were written; whether a person reads it, who is to be told what is next."""
     if as_json:
         click.echo(json.dumps({"written": [str(path) for path in written]}))
-        return
+        return False
     for path in written:
         click.echo(f"wrote {path}")
-    where = _seen_from_definition(folder)
-    click.echo("\nName them in the definition:\n\nsigning:\n  secureBoot:")
-    click.echo(f"    key: {where}/secure-boot.key\n    certificate: {where}/secure-boot.crt")
-    click.echo(f"  pcr:\n    key: {where}/pcr.key\n    public: {where}/pcr.pub")
+    return True
 
 
 def _seen_from_definition(folder: Path) -> Path:

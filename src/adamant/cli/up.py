@@ -62,6 +62,9 @@ class _Forward(click.ParamType[tuple[int, int]]):
 @click.option("--memory", type=click.IntRange(512, 1 << 20), default=2048, show_default=True, help="MiB of memory.")
 @click.option("--cpus", type=click.IntRange(1, 64), default=2, show_default=True, help="Processors.")
 @click.option("--secure-boot", is_flag=True, help="Enrol the definition's Secure Boot key and enforce it.")
+@click.option(
+    "--setup-mode", is_flag=True, help="Secure Boot without keys: the image enrols its own (secureBoot.enroll)."
+)
 @click.option("--tpm", is_flag=True, help="Give the machine a TPM.")
 @click.option(
     "--disk",
@@ -91,6 +94,7 @@ def command(
     memory: int,
     cpus: int,
     secure_boot: bool,
+    setup_mode: bool,
     tpm: bool,
     disks: tuple[int, ...],
     forwards: tuple[tuple[int, int], ...],
@@ -100,6 +104,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Build an image and boot it until its API answers: lock if there is none, build, boot, wait for health."""
+    if secure_boot and setup_mode:
+        raise click.UsageError("--secure-boot and --setup-mode exclude each other")
     project = projects.read_project(_folder(folder), overrides)
     name = name or project.image.name
     credentials = {"adamant.config": _config(config, project)} if config is not None else {}
@@ -124,6 +130,7 @@ def command(
             forwards=forwards,
             credentials=credentials,
             certificate=_certificate(project) if secure_boot else None,
+            setup_mode=setup_mode,
         )
         bring_up.create(machines, name, _disk(built), options, keys=not maintenance)
         tree = tools.open_tools(locked.tools, places.cache(), watch)

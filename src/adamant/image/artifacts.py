@@ -49,7 +49,7 @@ class Made:
 
     `parts` are what `uki` was made of, since it is made again with the signature of the value that it is measured as.
     `kernel` is the kernel's release, `own` what there is to say of it when it is a person's own. `steps` are the
-    identities of the steps by name.
+    identities of the steps by name. `enrolment` are the keys for a firmware in setup mode.
     """
 
     usr: Path
@@ -61,6 +61,7 @@ class Made:
     steps: Mapping[str, Identity]
     parts: UkiParts
     own: sbom.OwnKernel | None = None
+    enrolment: esp.Enrolment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _write_disks(
 ) -> list[Path]:
     """The disk images that the definition asks for, in `out`."""
     release, esp_size = f"{image.name}_{image.version}", parse_size(image.disk.esp)
-    contents = esp.contents(image.arch, release, loader, efi, work)
+    contents = esp.contents(image.arch, release, loader, efi, work, made.enrolment)
     esp.make_esp(contents, esp_size, derive.volume_id(image.name, image.version), tools, work / "esp")
     kept = work / "root" if RULES[image.posture].persistent_root else None
     if kept is not None:

@@ -22,11 +22,24 @@ from adamant.compose.sbom import OwnKernel
 from adamant.core import events, verity_tree
 from adamant.core.sources import sources_digest
 from adamant.core.store import Step, Store
-from adamant.image import artifacts, erofs, esp, initrd, keys, own_kernel, policy, runner_program, uki, verity
+from adamant.image import (
+    artifacts,
+    enrolment,
+    erofs,
+    esp,
+    initrd,
+    keys,
+    own_kernel,
+    policy,
+    runner_program,
+    uki,
+    verity,
+)
 from adamant.image.output import Output
 from adamant.image.project import Project, read_lock
 from adamant.kernel import artifact
 from adamant.model import derive, lock, manifest
+from adamant.model.authenticated_variable import UPDATES
 from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
 from adamant.model.errors import InputError
@@ -99,6 +112,7 @@ def _whole_identity(project: Project, locked: lock.Lock) -> Identity:
     image = project.image
     sources = [*(file.source for file in image.files), *(unit.source for unit in image.units)]
     named = [source for source in sources if source is not None]
+    named += [*image.secure_boot.updates, *(f"{image.secure_boot.enroll}/{v}.auth" for v in _enrolled(project))]
     pair, policy_key = image.signing.secure_boot, image.signing.pcr
     return identity(
         "build",
@@ -111,6 +125,10 @@ def _whole_identity(project: Project, locked: lock.Lock) -> Identity:
             "sources": sources_digest(*_ROOMS),
         },
     )
+
+
+def _enrolled(project: Project) -> tuple[str, ...]:
+    return enrolment.ENROLLED if project.image.secure_boot.enroll is not None else ()
 
 
 class _Chain:
@@ -133,6 +151,14 @@ class _Chain:
         bound = project.image.signing.pcr if project.image.disk.encryption else None
         self.policy_key = keys.load_policy_key(bound, project.folder) if bound else None
         self.policy_public = keys.load_public(bound, project.folder) if bound else None
+        told = project.image.secure_boot
+        self.updates = enrolment.read_updates([project.folder / name for name in told.updates])
+        self.enrolment: esp.Enrolment | None = None
+        if told.enroll is not None:
+            trusted = self.pair.certificate if self.pair else None
+            self.enrolment = esp.Enrolment(
+                enrolment.read_enrolled(project.folder / told.enroll, trusted), told.enroll_on
+            )
 
     def write(self, out: Path) -> None:
         """Do all steps and fill the folder `out`."""
@@ -173,6 +199,7 @@ class _Chain:
             bpf=composed.restricts_file_systems,
         )
         boot = self._uki(composed, program, line, tree_of_tools)
+        enrolment.check_updates(self.updates, boot.path / "uki.efi")
         made = artifacts.Made(
             usr=usr.path / artifacts.USR,
             verity=usr.path / artifacts.VERITY,
@@ -183,6 +210,7 @@ class _Chain:
             steps={step.name: step.identity for step in (usr, boot)},
             parts=self._uki_parts(boot.path, composed.kernel, program, line),
             own=OwnKernel(own.manifest.release, own.manifest.digest, own.manifest.linux) if own else None,
+            enrolment=self.enrolment,
         )
         with events.timed(self.watch, "output", "an output is written as a whole"):
             packages = self.locked.image.packages
@@ -210,6 +238,7 @@ class _Chain:
                 path = f"usr/lib/systemd/system/{unit.name}"
                 extra.append(entries.file(path, self._contents(unit.content, unit.source)))
             switches.append(Switch(unit.name, unit.enable, "definition"))
+        extra += [entries.file(f"{UPDATES}/{name}", data) for name, data in sorted(self.updates.items())]
         return ComposeRequest(
             name=image.name,
             version=image.version,

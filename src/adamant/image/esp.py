@@ -6,14 +6,21 @@ files give equal bytes. Imports model, core and packages.tools.
 
 import posixpath
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from adamant.core import proc
 from adamant.model.arch import NAMES, Arch
+from adamant.model.definition import EnrollOn
 from adamant.model.errors import InputError
 from adamant.packages.tools import ToolsTree
 
 LOADER_CONF = b"timeout 0\nconsole-mode keep\neditor no\n"
+"""loader.conf(5). Without `editor no` whoever is at the console could change a command line, where it is not signed."""
+_ENROLL = {EnrollOn.VIRTUAL: b"secure-boot-enroll if-safe\n", EnrollOn.ANY: b"secure-boot-enroll force\n"}
+_NO_ENROLL = b"secure-boot-enroll off\n"
+_KEYS = "loader/keys/auto"
+"""Where sd-boot looks for what it enrols by itself."""
 _SECTOR = 512
 _FAT32_CLUSTERS = 65525
 """A FAT file system of fewer clusters is not FAT32 (Microsoft FAT specification, section 3.5)."""
@@ -54,16 +61,30 @@ def source_path(arch: Arch) -> str:
     return f"usr/lib/systemd/boot/efi/systemd-boot{NAMES[arch].efi}.efi"
 
 
-def contents(arch: Arch, release: str, loader: Path, uki: Path, work: Path) -> dict[str, Path]:
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Keys that a firmware in setup mode gets: signed variables (`PK.auth` and so on) by name, and where."""
+
+    variables: Mapping[str, bytes]
+    on: EnrollOn
+
+
+def contents(
+    arch: Arch, release: str, loader: Path, uki: Path, work: Path, enrolment: Enrolment | None = None
+) -> dict[str, Path]:
     """The files of the ESP of `release` (`NAME_VERSION`). `work` is a folder for what is written on the way."""
     conf = work / "loader.conf"
-    conf.write_bytes(LOADER_CONF)
-    return {
+    conf.write_bytes(LOADER_CONF + (_ENROLL[enrolment.on] if enrolment else _NO_ENROLL))
+    found = {
         boot_path(arch): loader,
         loader_path(arch): loader,
         uki_path(release): uki,
         "loader/loader.conf": conf,
     }
+    for name, data in (enrolment.variables if enrolment else {}).items():
+        (work / name).write_bytes(data)
+        found[f"{_KEYS}/{name}"] = work / name
+    return found
 
 
 def _cluster_sectors(size: int) -> int:

@@ -1,12 +1,14 @@
 """Keys that sign images: made, read and checked.
 
 A pair is a private key (a PEM file, or a `pkcs11:` URI of RFC 7512 whose key never leaves its token) and an X.509
-certificate in PEM. Two pairs are made: one for Secure Boot (the boot loader and UKIs), one for kernel modules and
-extensions. A third key has no certificate: it signs which measured boots may open an encrypted disk. Private keys are
+certificate in PEM. Four pairs are made: one for Secure Boot (the boot loader and UKIs), one for kernel modules and
+extensions, and the two that own a machine's firmware: PK, and KEK, which signs changes of db and dbx. A further key has
+no certificate: it signs which measured boots may open an encrypted disk. Private keys are
 readable by their owner only, and nothing is ever overwritten. Imports model and core.
 """
 
 import datetime
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -23,9 +25,13 @@ from adamant.model.errors import InputError
 
 SECURE_BOOT = "secure-boot"
 MODULES = "modules"
+PLATFORM = "PK"
+EXCHANGE = "KEK"
 PURPOSES: dict[str, str] = {
     SECURE_BOOT: "Secure Boot",
     MODULES: "kernel modules and extensions",
+    PLATFORM: "platform key",
+    EXCHANGE: "key exchange key",
 }
 PCR = "pcr"
 """The key that signs values of PCR 11."""
@@ -62,19 +68,20 @@ def public_path(folder: Path) -> Path:
     return folder / f"{PCR}.pub"
 
 
-def make_keys(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
-    """Make all keys in `folder`, certificates valid for ten years from `now` (with a time zone) on, for `product`.
+def make_keys(folder: Path, product: str, now: datetime.datetime, titles: Mapping[str, str] = PURPOSES) -> list[Path]:
+    """Make a pair for each purpose of `titles` in `folder`, valid for ten years from `now` (with a time zone) on.
 
-    Returns the files written. Raises InputError file-exists before anything is made when one of them is there.
+    A certificate names the `product` and the title. Returns the files written. Raises InputError file-exists before
+    anything is made when one of them is there.
     """
-    wanted = [path(folder, purpose) for purpose in PURPOSES for path in (key_path, certificate_path)]
-    _check_free([*wanted, key_path(folder, PCR), public_path(folder)])
+    wanted = [path(folder, purpose) for purpose in titles for path in (key_path, certificate_path)]
+    check_free(wanted)
     folder.mkdir(parents=True, exist_ok=True)
-    for purpose, title in PURPOSES.items():
+    for purpose, title in titles.items():
         key, certificate = _make_pair(f"{product} {title}", now)
         files.write_new(key_path(folder, purpose), key, 0o600)
         files.write_new(certificate_path(folder, purpose), certificate)
-    return [*wanted, *make_policy_key(folder)]
+    return wanted
 
 
 def make_policy_key(folder: Path) -> list[Path]:
@@ -83,7 +90,7 @@ def make_policy_key(folder: Path) -> list[Path]:
     Returns the files written. Raises InputError file-exists.
     """
     wanted = [key_path(folder, PCR), public_path(folder)]
-    _check_free(wanted)
+    check_free(wanted)
     folder.mkdir(parents=True, exist_ok=True)
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     files.write_new(wanted[0], _private_pem(key), 0o600)
@@ -128,7 +135,8 @@ def _public_pem(key: rsa.RSAPublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def _check_free(wanted: list[Path]) -> None:
+def check_free(wanted: Iterable[Path]) -> None:
+    """Raise InputError file-exists when one of the files `wanted` is there."""
     for path in wanted:
         if path.exists():
             raise InputError(
@@ -151,7 +159,7 @@ def take_pair(folder: Path, purpose: str, pair: KeyPair, now: datetime.datetime)
         )
     found = load_pair(pair, Path(), now)
     wanted = [key_path(folder, purpose), certificate_path(folder, purpose)]
-    _check_free(wanted)
+    check_free(wanted)
     folder.mkdir(parents=True, exist_ok=True)
     files.write_new(key_path(folder, purpose), files.read_limited(Path(found.key), limits.PEM_SIZE, "key"), 0o600)
     data = files.read_limited(found.certificate, limits.PEM_SIZE, "certificate")
@@ -198,7 +206,7 @@ def load_pair(pair: KeyPair, folder: Path, now: datetime.datetime) -> SigningPai
     pkcs11-module, file-missing, file-unreadable.
     """
     path = folder / pair.certificate
-    certificate = _certificate(files.read_limited(path, limits.PEM_SIZE, "certificate"), path)
+    certificate = read_certificate(path)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise InputError(
             "certificate-expired",
@@ -213,18 +221,30 @@ def load_pair(pair: KeyPair, folder: Path, now: datetime.datetime) -> SigningPai
     return SigningPair(str(key.absolute()), path.absolute())
 
 
-def _certificate(data: bytes, path: Path) -> x509.Certificate:
+def read_certificate(path: Path) -> x509.Certificate:
+    """The certificate (PEM) at `path`. Raises InputError certificate-malformed, file-missing, file-unreadable."""
     try:
-        return x509.load_pem_x509_certificate(data)
+        return x509.load_pem_x509_certificate(files.read_limited(path, limits.PEM_SIZE, "certificate"))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError("certificate-malformed", f"{path} is not a certificate in PEM", context=str(error)) from error
 
 
-def _check_key(data: bytes, path: Path, certificate: x509.Certificate) -> None:
+def read_key(pair: SigningPair) -> rsa.RSAPrivateKey:
+    """The private key of a checked pair whose key is in a file. Raises InputError key-on-token, and as `load_pair`."""
+    if pair.module is not None:
+        raise InputError("key-on-token", "changes of a firmware's variables are signed with a key in a file")
+    path = Path(pair.key)
+    return _check_key(
+        files.read_limited(path, limits.PEM_SIZE, "signing key"), path, read_certificate(pair.certificate)
+    )
+
+
+def _check_key(data: bytes, path: Path, certificate: x509.Certificate) -> rsa.RSAPrivateKey:
     key = _private(data, path)
     public = certificate.public_key()
     if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers() != key.public_key().public_numbers():
         raise InputError("key-mismatch", f"the key {path} does not belong to the certificate")
+    return key
 
 
 def _private(data: bytes, path: Path) -> rsa.RSAPrivateKey:

@@ -5,9 +5,8 @@ Signatures change none of it, so the values are those of the unsigned programs t
 
 import hashlib
 
-from adamant.core import limits
+from adamant.core import limits, pe
 from adamant.core.source import Source
-from adamant.image import pe
 from adamant.model import measured
 from adamant.model.digest import Sha256
 from adamant.model.errors import VerificationError

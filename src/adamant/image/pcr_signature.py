@@ -17,10 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Struct
 
-from adamant.core import limits
+from adamant.core import limits, pe
 from adamant.core.source import Source
 from adamant.image import measured as measuring
-from adamant.image import pe
 from adamant.model import measured, pcr, tpm
 
 _TPM_CC_POLICY_PCR = 0x0000017F

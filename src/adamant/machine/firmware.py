@@ -1,7 +1,8 @@
 """The firmware of machines: EDK2 out of the tools tree, with or without Secure Boot.
 
 With Secure Boot the person's certificate is enrolled as PK, KEK and db, and nothing else: no key of Microsoft's, so
-that nothing starts but what that person signed (UEFI 2.10, 32.3). The variables are made once for each certificate.
+that nothing starts but what that person signed (UEFI 2.10, 32.3). The variables are made once for each certificate. Or
+nothing is enrolled yet (setup mode), and the image does it at its first boot.
 """
 
 from dataclasses import dataclass
@@ -12,10 +13,8 @@ from adamant.core.store import Store
 from adamant.model.arch import Arch
 from adamant.model.digest import sha256
 from adamant.model.errors import InputError
+from adamant.model.signature_list import OWNER
 from adamant.packages.tools import ToolsTree
-
-OWNER = "5f0fbe44-3c2c-5a8e-9d0c-1f7e5a3b6c21"
-"""Who enrolled the keys (EFI_SIGNATURE_DATA, SignatureOwner): any GUID, always the same."""
 
 _VARIABLES = "vars.fd"
 _PEM = b"-----BEGIN CERTIFICATE-----"
@@ -46,6 +45,11 @@ _FILES = {
         "usr/share/AAVMF/AAVMF_VARS.fd",
     ),
 }
+
+
+def in_setup_mode(arch: Arch, tools: ToolsTree) -> Firmware:
+    """The firmware for `arch` that enforces Secure Boot as soon as somebody enrols keys. Raises as `firmware`."""
+    return Firmware(tools.path(_FILES[arch].secure), tools.path(_FILES[arch].variables))
 
 
 def firmware(arch: Arch, certificate: bytes | None, tools: ToolsTree, store: Store) -> Firmware:
@@ -83,8 +87,8 @@ def enrolment(empty: Path, certificate: Path, out: Path) -> tuple[str, ...]:
     """Arguments of virt-fw-vars."""
     return (
         *("--input", str(empty), "--output", str(out)),
-        *("--set-pk", OWNER, str(certificate)),
-        *("--add-kek", OWNER, str(certificate)),
-        *("--add-db", OWNER, str(certificate)),
+        *("--set-pk", str(OWNER), str(certificate)),
+        *("--add-kek", str(OWNER), str(certificate)),
+        *("--add-db", str(OWNER), str(certificate)),
         *("--no-microsoft", "--secure-boot"),
     )

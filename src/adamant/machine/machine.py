@@ -21,7 +21,7 @@ from adamant.core import files, limits
 from adamant.core.store import Store
 from adamant.machine import accelerator, credential, port, power, process, qemu, record
 from adamant.machine.accelerator import Accelerator
-from adamant.machine.firmware import firmware
+from adamant.machine.firmware import firmware, in_setup_mode
 from adamant.machine.qemu import DirectKernel, MachineSpec, OnPanic
 from adamant.machine.qmp import Qmp
 from adamant.machine.record import KernelRecord, MachineRecord, RunRecord
@@ -59,6 +59,7 @@ class Stopped(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a machine gets. Sizes are bytes. `certificate` (PEM) turns Secure Boot on, with that one key enrolled.
+    With `setup_mode`, without a certificate, none is: the image may enrol its own.
 
     `extra_disks` are the sizes of further disks, empty, whose serial numbers are disk-1, disk-2 and so on. `forwards`
     are ports of 127.0.0.1 besides that of the API, each with that of the machine that it leads to.
@@ -69,6 +70,7 @@ class Options:
     cpus: int = 2
     disk_size: int = 8 << 30
     certificate: bytes | None = None
+    setup_mode: bool = False
     tpm: bool = False
     extra_disks: tuple[int, ...] = ()
     forwards: tuple[tuple[int, int], ...] = ()
@@ -161,8 +163,11 @@ class Machines:
             if machine.status is Status.RUNNING:
                 raise BusyError("machine-running", f"the machine {name} runs already")
             power.off(machine.folder)
-            certificate = (machine.folder / CERTIFICATE).read_bytes() if kept.secure_boot else None
-            parts = firmware(kept.arch, certificate, tools, Store(cache))
+            if kept.setup_mode:
+                parts = in_setup_mode(kept.arch, tools)
+            else:
+                certificate = (machine.folder / CERTIFICATE).read_bytes() if kept.secure_boot else None
+                parts = firmware(kept.arch, certificate, tools, Store(cache))
             variables = machine.folder / qemu.VARIABLES
             if not variables.exists():
                 files.write_atomic(variables, parts.variables.read_bytes(), 0o600)
@@ -273,7 +278,8 @@ class Machines:
             cpus=options.cpus,
             disk_size=max(image.stat().st_size, options.disk_size),
             port=port.allocate(self._taken_ports()),
-            secure_boot=options.certificate is not None,
+            secure_boot=options.certificate is not None or options.setup_mode,
+            setup_mode=options.setup_mode,
             tpm=options.tpm,
             extra_disks=options.extra_disks,
             forwards=options.forwards,

@@ -51,6 +51,8 @@ class MachineRecord(Struct, frozen=True, forbid_unknown_fields=True):
     extra_disks: tuple[Annotated[int, Meta(ge=1)], ...] = ()
     forwards: tuple[tuple[_Port, _Port], ...] = ()
     """Further ports of 127.0.0.1, each with that of the machine that it leads to."""
+    setup_mode: bool = False
+    """The firmware got no keys when the machine was made."""
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)] = SCHEMA
 
 

@@ -8,7 +8,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from adamant.model.arch import Arch
 from adamant.model.errors import InputError
@@ -183,6 +183,29 @@ class Signing(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Signs the value of PCR 11 of the release, for `disk.encryption`."""
 
 
+class EnrollOn(StrEnum):
+    """Which machines enrol the image's keys by themselves, when their firmware is in setup mode."""
+
+    VIRTUAL = "virtual"
+    ANY = "any"
+
+
+class SecureBoot(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What an image tells the firmware of its machine about keys."""
+
+    enroll: Annotated[str, Meta(min_length=1, max_length=1024, description="a path")] | None = None
+    """Folder with PK.auth, KEK.auth and db.auth, relative to the definition: a firmware in setup mode gets them at the
+    first boot, and enforces Secure Boot from then on. `adamant keys init` writes one."""
+    enroll_on: EnrollOn = EnrollOn.VIRTUAL
+    """virtual enrols on virtual machines alone. any does so on hardware too, after a countdown of 15 seconds: a card
+    whose firmware is signed by somebody else (db knows no such key) does not work there any more."""
+    updates: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=1024, description="a path")], ...], Meta(max_length=64)
+    ] = ()
+    """Signed changes of db and dbx, as `adamant keys rotate` and `revoke` write them, relative to the definition.
+    The machine hands them to its firmware once the release that carries them was found good."""
+
+
 class Disk(Struct, frozen=True, forbid_unknown_fields=True):
     """Fixed sizes of the disk image's partitions, and whether state and var are encrypted."""
 
@@ -228,6 +251,8 @@ class Image(
     """Maintainer scripts that were looked at and need not run."""
     signing: Signing = Signing()
     """The keys that sign."""
+    secure_boot: SecureBoot = field(default=SecureBoot(), name="secureBoot")
+    """The keys that a machine's firmware gets."""
     disk: Disk = Disk()
     """The partitions, fixed for the life of a machine."""
     outputs: tuple[OutputFormat, ...] = (OutputFormat.RAW,)
@@ -258,15 +283,16 @@ def check(image: Image) -> None:
     for index, extra in enumerate(image.files):
         if ".." in extra.path.split("/") or "//" in extra.path or extra.path.endswith("/"):
             raise InputError("path-not-plain", f"not a plain path: {extra.path}", context=f"$.files[{index}].path")
-    for field, names in (
+    for where, names in (
         ("packages", list(image.packages)),
         ("files", [f.path for f in image.files]),
         ("units", [u.name for u in image.units]),
+        ("secureBoot.updates", [path.rpartition("/")[2] for path in image.secure_boot.updates]),
     ):
         seen: set[str] = set()
         for index, name in enumerate(names):
             if name in seen:
-                raise InputError("listed-twice", f"{name} is listed twice", context=f"$.{field}[{index}]")
+                raise InputError("listed-twice", f"{name} is listed twice", context=f"$.{where}[{index}]")
             seen.add(name)
 
 

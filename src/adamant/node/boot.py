@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from adamant.api import node_pb2 as pb
 from adamant.model.errors import AdamantError
-from adamant.node import efivars, record, verity
+from adamant.node import efivars, firmware_keys, record, verity
 from adamant.node import mounts as mount_table
 from adamant.node.reading import read_line
 from adamant.node.systemd import Systemd
@@ -111,6 +111,11 @@ def answer(root: Path, served: Served, now: int) -> pb.BootResponse:
         disk=made.disk if made else "",
         uki=efivars.uki(root),
         secure_boot=efivars.secure_boot(root),
+        secure_boot_keys=[
+            pb.SecureBootKey(variable=key.variable.value, name=key.name, sha256=key.sha256)
+            for key in firmware_keys.trusted(root)
+        ],
+        secure_boot_revoked=len(firmware_keys.revoked(root)),
         boot_id=read_line(root / "proc/sys/kernel/random/boot_id").replace("-", ""),
     )
     try:

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 from adamant.api.fingerprint import Fingerprint, of
 from adamant.core import limits
+from adamant.core.der import INTEGER, OBJECT, SEQUENCE, SET, element, expect, skip
 from adamant.model.errors import AdamantError
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s([A-Za-z0-9+/=\s]*?)-----END \1-----", re.ASCII)
 
-_INTEGER, _SEQUENCE, _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x02, 0x30, 0x17, 0x18, 0xA0
+_UTC_TIME, _GENERALIZED_TIME, _BMP_STRING, _VERSION = 0x17, 0x18, 0x1E, 0xA0
+_COMMON_NAME = b"\x06\x03\x55\x04\x03"
 _TIMES = {
     _UTC_TIME: re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z"),
     _GENERALIZED_TIME: re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z"),
@@ -24,11 +26,15 @@ _TIMES = {
 
 
 class Certificate(NamedTuple):
-    """`not_after` is in seconds since the Unix epoch; `key` is the fingerprint of its public key, `own` its own."""
+    """`not_after` is in seconds since the Unix epoch; `key` is the fingerprint of its public key, `own` its own.
+
+    `name` is the common name of its subject, or empty.
+    """
 
     not_after: int
     key: Fingerprint
     own: Fingerprint
+    name: str
 
 
 def split(pem: bytes) -> list[tuple[str, bytes]]:
@@ -57,63 +63,53 @@ def read_pem(pem: bytes) -> Certificate:
 
 def read(der: bytes) -> Certificate:
     """A certificate in DER."""
-    whole, end = _expect(der, 0, len(der), _SEQUENCE)
+    try:
+        return _read(der)
+    except ValueError as error:
+        raise _unreadable(str(error)) from error
+
+
+def _read(der: bytes) -> Certificate:
+    whole, end = expect(der, 0, len(der), SEQUENCE)
     if end != len(der):
         raise _unreadable("bytes follow it")
-    body, _ = _expect(der, whole, end, _SEQUENCE)
-    at, stop = body, _element(der, whole, end)[2]
-    tag, _, behind = _element(der, at, stop)
+    body, _ = expect(der, whole, end, SEQUENCE)
+    at, stop = body, element(der, whole, end)[2]
+    tag, _, behind = element(der, at, stop)
     if tag == _VERSION:
         at = behind
-    at = _skip(der, at, stop, _INTEGER)  # serialNumber
-    at = _skip(der, at, stop, _SEQUENCE)  # signature
-    at = _skip(der, at, stop, _SEQUENCE)  # issuer
-    validity, validity_end = _expect(der, at, stop, _SEQUENCE)
-    _, _, second = _element(der, validity, validity_end)
+    at = skip(der, at, stop, INTEGER)  # serialNumber
+    at = skip(der, at, stop, SEQUENCE)  # signature
+    at = skip(der, at, stop, SEQUENCE)  # issuer
+    validity, validity_end = expect(der, at, stop, SEQUENCE)
+    _, _, second = element(der, validity, validity_end)
     not_after = _time(der, second, validity_end)
-    at = _skip(der, validity_end, stop, _SEQUENCE)  # subject
-    key_end = _skip(der, at, stop, _SEQUENCE)
-    return Certificate(not_after, of(der[at:key_end]), of(der))
+    subject, at = expect(der, validity_end, stop, SEQUENCE)
+    key_end = skip(der, at, stop, SEQUENCE)
+    return Certificate(not_after, of(der[at:key_end]), of(der), _common_name(der, subject, at))
 
 
 def _unreadable(why: str) -> AdamantError:
     return AdamantError("certificate-unreadable", f"this is no certificate: {why}")
 
 
-def _element(der: bytes, at: int, stop: int) -> tuple[int, int, int]:
-    """Tag of the element at `at`, where its contents begin, and where they end; all of it before `stop`."""
-    if at + 2 > stop:
-        raise _unreadable("it ends too early")
-    tag, length, begin = der[at], der[at + 1], at + 2
-    if tag & 0x1F == 0x1F:
-        raise _unreadable("a tag of several bytes")
-    if length > 0x80:
-        count = length & 0x7F
-        if count > 4 or begin + count > stop:
-            raise _unreadable("a length of several bytes that is cut off or too large")
-        length = int.from_bytes(der[begin : begin + count], "big")
-        begin += count
-    elif length == 0x80:
-        raise _unreadable("a length that DER does not have")
-    if begin + length > stop:
-        raise _unreadable("it ends too early")
-    return tag, begin, begin + length
-
-
-def _expect(der: bytes, at: int, stop: int, wanted: int) -> tuple[int, int]:
-    tag, begin, end = _element(der, at, stop)
-    if tag != wanted:
-        raise _unreadable(f"tag {tag:#04x} where {wanted:#04x} was expected")
-    return begin, end
-
-
-def _skip(der: bytes, at: int, stop: int, wanted: int) -> int:
-    return _expect(der, at, stop, wanted)[1]
+def _common_name(der: bytes, at: int, stop: int) -> str:
+    """The first common name in a Name (RFC 5280, 4.1.2.4), what is not printable replaced."""
+    while at < stop:
+        attributes, end = expect(der, at, stop, SET)
+        first, first_end = expect(der, attributes, end, SEQUENCE)
+        value = skip(der, first, first_end, OBJECT)
+        if der[first:value] == _COMMON_NAME:
+            tag, begin, value_end = element(der, value, first_end)
+            text = der[begin:value_end].decode("utf-16-be" if tag == _BMP_STRING else "utf-8", "replace")
+            return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+        at = end
+    return ""
 
 
 def _time(der: bytes, at: int, stop: int) -> int:
     """Seconds since the Unix epoch of a Time (RFC 5280, 4.1.2.5)."""
-    tag, begin, end = _element(der, at, stop)
+    tag, begin, end = element(der, at, stop)
     match = _TIMES[tag].fullmatch(der[begin:end]) if tag in _TIMES else None
     if match is None:
         raise _unreadable("its end is no time")

@@ -35,6 +35,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
     "layer": ("adamant.node.config.layer", "lays the config's files over /etc"),
     "pause": ("adamant.node.pause", "lets a person read the console of a boot that has failed"),
     "reset": ("adamant.node.reset.boot", "wipes at boot what a reset asked for"),
+    "secure-boot": ("adamant.node.secure_boot", "gives the firmware signed changes of its keys"),
     "task": ("adamant.node.tasks.run", "tasks of the agent, such as captures of packets"),
     "update": ("adamant.node.update.run", "updates"),
     "volume": ("adamant.node.volumes.run", "mounts a volume of the config"),

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adamant.compose.etc import parse_os_release
-from adamant.core import files, limits, verity_tree
+from adamant.core import files, limits, pe, verity_tree
 from adamant.core.source import Source, open_source
-from adamant.image import gpt, measured, pe
+from adamant.image import gpt, measured
 from adamant.image.uki import USRHASH
 from adamant.model import layout, manifest, pcr
 from adamant.model.arch import NAMES

@@ -7,9 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from adamant.core import files, limits, verity_tree
+from adamant.core import files, limits, pe, verity_tree
 from adamant.core.source import Source, open_source
-from adamant.image import pe
 from adamant.model import manifest
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError, VerificationError

@@ -213,6 +213,8 @@ def _boot(answer: Any) -> list[str]:
             ("verity", answer.verity.value),
             ("UKI", answer.uki),
             ("secure boot", answer.secure_boot.value),
+            *((f"  {key.variable}", f"{key.name} ({key.sha256[:16]}...)") for key in answer.secure_boot_keys),
+            *([("  dbx", f"{answer.secure_boot_revoked} programs")] if answer.secure_boot_revoked else []),
             ("boot id", answer.boot_id),
         ]
     )

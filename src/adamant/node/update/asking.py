@@ -17,7 +17,7 @@ POLL_SECONDS = 0.5
 """Between two looks at how far an update is."""
 _STATES = frozenset(
     {"no-update", "version-not-newer", "boot-on-trial", "config-on-trial", "esp-full", "release-failed-here"}
-    | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked", "clock-behind"}
+    | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked", "clock-behind", "release-revoked"}
 )
 """References of errors that say that the state of things forbids it now."""
 _asking = threading.Lock()

@@ -19,13 +19,13 @@ if _PACKAGES not in sys.path:  # started without `site`, which would load what n
 
 from msgspec.structs import replace  # noqa: E402
 
-from adamant.core import files  # noqa: E402
+from adamant.core import files, pe  # noqa: E402
 from adamant.model.arch import NAMES  # noqa: E402
 from adamant.model.errors import AdamantError, BusyError, InputError  # noqa: E402
 from adamant.model.layout import SLOT_LABELS  # noqa: E402
 from adamant.model.posture import FILE, Posture  # noqa: E402
 from adamant.model.version_order import compare  # noqa: E402
-from adamant.node import efivars, record  # noqa: E402
+from adamant.node import efivars, firmware_keys, record  # noqa: E402
 from adamant.node.config import wanted  # noqa: E402
 from adamant.node.reading import boot_id, read_line, read_release  # noqa: E402
 from adamant.node.update import entries, preflight, state, trust  # noqa: E402
@@ -188,6 +188,13 @@ class Update:
         others = [entry for entry in entries.order(esp.entries()) if entry != running and not entry.failed]
         if running is None or not others:
             raise BusyError("rollback-nothing", "there is no other release on this machine to go back to")
+        revoked = firmware_keys.revoked(self._host.root)
+        if revoked and pe.authenticode(esp.read(others[0])) in revoked:
+            raise BusyError(
+                "release-revoked",
+                f"{others[0].version} was revoked: the firmware of this machine does not start it",
+                hint="go on to a newer release",
+            )
         esp.rename(running, running._replace(left=0, done=entries.TRIES))
         return self._done(f"the next boot starts {others[0].version}", 0, 0)
 

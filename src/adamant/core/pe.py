@@ -8,16 +8,15 @@ Format: Microsoft PE/COFF, revision 11, as UEFI 2.10 section 2.1.1 uses it (PE32
 import hashlib
 import struct
 from dataclasses import dataclass
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import pkcs7
+from typing import TYPE_CHECKING
 
 from adamant.core import limits
 from adamant.core.source import Source
 from adamant.model.digest import Sha256
 from adamant.model.errors import VerificationError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _COFF = struct.Struct("<HHIIIHH")
 _SECTION = struct.Struct("<8sIIIIIIHHI")
@@ -191,6 +190,11 @@ def _authenticode(source: Source, layout: _Layout) -> bytes:
 
 
 def _signature(source: Source, blob: bytes, digest: bytes) -> Signature:
+    # Machines have no such library, and need the digest alone.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import pkcs7  # noqa: PLC0415
+
     try:
         signers = pkcs7.load_der_pkcs7_certificates(_der(blob))
         signer = _leaf(signers)
@@ -213,7 +217,7 @@ def _der(blob: bytes) -> bytes:
     return blob
 
 
-def _leaf(certificates: list[x509.Certificate]) -> x509.Certificate:
+def _leaf(certificates: "list[x509.Certificate]") -> "x509.Certificate":
     """The one that issued none of the others."""
     issuers = {certificate.issuer for certificate in certificates if certificate.issuer != certificate.subject}
     return next((c for c in certificates if c.subject not in issuers), certificates[0])

@@ -1,0 +1,123 @@
+"""An owner's keys on real firmware (OVMF with SMM): enrolled at the first boot, rotated, and a release revoked.
+
+One machine, whose firmware begins in setup mode. Release 1 is signed by the first key, and brings the second one to the
+machine; release 2 is signed by that one, and brings the revocation of release 1.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adamant.core import places, proc
+from adamant.image import gpt
+from adamant.image.project import read_lock, read_project
+from adamant.machine import console
+from adamant.machine.console import Line
+from adamant.machine.machine import Machines, Status, Stopped
+from adamant.machine.qemu import DISK
+from adamant.packages import tools
+from tests.image.conftest import adamant
+from tests.vm.conftest import SECONDS, node
+from tests.vm.fleet import Fleet, running, runs
+
+
+def keys(*arguments: str | Path) -> list[Path]:
+    """What `adamant keys` wrote."""
+    return [Path(name) for name in json.loads(adamant("keys", *arguments, "--json").stdout)["written"]]
+
+
+def sections(pair: str, variables: str, updates: list[str]) -> str:
+    paths = json.dumps([f"keys/updates/{name}" for name in updates])
+    return (
+        f"signing:\n  secureBoot: {{key: keys/{pair}.key, certificate: keys/{pair}.crt}}\n"
+        f"secureBoot: {{enroll: keys/{variables}, updates: {paths}}}\n"
+    )
+
+
+def change(folder: Path, variable: str) -> str:
+    """Name of the one change of a variable."""
+    (found,) = (folder / "keys" / "updates").glob(f"*-{variable}-append.auth")
+    return found.name
+
+
+def prepare(folder: Path) -> str:
+    keys("init", folder / "keys")
+    keys("rotate", folder / "keys")
+    return sections("secure-boot", "variables", [change(folder, "db")])
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with running(tmp_path_factory.mktemp("owned"), "guarded", "--setup-mode", prepare=prepare) as made:
+        yield made
+
+
+def firmware() -> tuple[str, list[str], int]:
+    """What the machine says: the state, where which certificate is, how many programs are revoked."""
+    (boot,) = node("get", "boot")["resources"]
+    actual: dict[str, Any] = boot["actual"]
+    found = [f"{key['variable']}: {key['name']}" for key in actual.get("secure_boot_keys", [])]
+    return actual["secure_boot"], found, int(actual.get("secure_boot_revoked", 0))
+
+
+def until(wanted: tuple[str, list[str], int]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while (found := firmware()) != wanted:
+        assert time.monotonic() < deadline, (found, adamant("node", "logs", "adamant-secure-boot", check=False).stdout)
+        time.sleep(2)
+
+
+OWNER = ["PK: adamant platform key", "KEK: adamant key exchange key", "db: adamant Secure Boot"]
+SECOND = "db: adamant Secure Boot 2"
+
+
+def test_a_machine_in_setup_mode_enrols_the_images_keys_and_takes_a_second_one(fleet: Fleet) -> None:
+    log = Machines(places.state() / "machines").get("fleet").console_log
+    text = log.read_text(errors="replace")
+    assert "nrolling secure boot keys" in text
+    assert text.count("Linux version") <= 1, "nothing ran before the keys were there"
+    until(("enabled", [*OWNER, SECOND], 0))
+    assert "is made" in adamant("node", "logs", "adamant-secure-boot").stdout
+
+
+def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fleet: Fleet) -> None:
+    keys("revoke", fleet.folder / "keys", fleet.folder / "out" / "fleet_1_amd64")
+    updates = [change(fleet.folder, "db"), change(fleet.folder, "dbx")]
+    fleet.publish(fleet.define("2", extra=sections("secure-boot-2", "variables-2", updates)))
+    fleet.upgrade(expect=6)
+    assert firmware()[2] == 0
+    adamant("node", "reboot")
+    assert runs() == "2"
+    until(("enabled", [*OWNER, SECOND], 1))
+    refused = adamant("node", "rollback", check=False)
+    assert refused.returncode == 5
+    assert "release-revoked" in refused.stderr
+
+
+def test_firmware_does_not_start_the_revoked_release_any_more(fleet: Fleet) -> None:
+    machines = Machines(places.state() / "machines")
+    assert machines.stop("fleet", 120) is Stopped.SHUT_DOWN
+    machine = machines.get("fleet")
+    disk = machine.folder / DISK
+    with disk.open("rb") as file:
+        table = gpt.decode(gpt.read_at(file.fileno()), disk.stat().st_size)
+    esp = next(part for part in table.partitions if part.label == "esp")
+    programs = tools.open_tools(read_lock(read_project(fleet.folder)).tools, places.cache())
+    at = f"{disk}@@{esp.offset}"
+    leave = programs.argv("mdel", "-i", at, "::EFI/Linux/fleet_2.efi")
+    proc.run("leave release 1 alone on the ESP", leave, environment={"MTOOLSRC": "/dev/null"})
+    machines.start("fleet", programs, places.cache())
+    seen: list[str] = []
+    for found in console.Watcher(machine.console_log).follow(
+        lambda: machines.get("fleet").status is Status.RUNNING, SECONDS
+    ):
+        if isinstance(found, Line):
+            seen.append(found.text)
+            if "ccess denied" in found.text:
+                break
+    assert any("ccess denied" in line for line in seen), "\n".join(seen[-40:])
+    assert not any("Linux version" in line for line in seen)
