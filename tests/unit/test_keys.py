@@ -23,6 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     previous = os.umask(0)
     try:
         keys.make_keys(made, "adamant", NOW)
+        keys.make_policy_key(made)
     finally:
         os.umask(previous)
     return made
