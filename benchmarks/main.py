@@ -1,5 +1,6 @@
 """`benchmarks/run`: which rows, how many rounds, in which form. Figures go to standard output, progress to error."""
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ import click
 
 from adamant.core import places
 from adamant.model.errors import AdamantError
+from adamant.model.posture import Posture
 from benchmarks import report
 from benchmarks.adamant import Adamant
 from benchmarks.bench import Bench
@@ -32,6 +34,11 @@ ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "agent-memory": agent.memory,
 }
 
+ONE_BY_ONE: Mapping[str, Callable[[Bench], Result]] = {
+    f"postures-{posture}": functools.partial(postures.row, postures=(posture,)) for posture in Posture
+}
+"""Parts of a row that takes long, which run when they are named."""
+
 _FORMS = {None: report.text, "json": report.as_json, "markdown": report.markdown}
 
 
@@ -39,7 +46,7 @@ _FORMS = {None: report.text, "json": report.as_json, "markdown": report.markdown
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: sudo benchmarks/run first unchanged --rounds 3",
 )
-@click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)))
+@click.argument("rows", nargs=-1, type=click.Choice([*ROWS, *ONE_BY_ONE]))
 @click.option("--rounds", default=3, show_default=True, help="Samples of each side of a timed row.")
 @click.option("--lock", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Build this lock.")
 @click.option("--only-adamant", is_flag=True, help="Measure our side only: needs no root.")
@@ -48,8 +55,8 @@ _FORMS = {None: report.text, "json": report.as_json, "markdown": report.markdown
 def command(rows: tuple[str, ...], rounds: int, lock: Path | None, only_adamant: bool, form: str | None) -> None:
     """Run Adamant and mkosi side by side and compare them.
 
-    ROWS are all unless named. mkosi runs in a Debian tree of its own and needs root, mmdebstrap and about 5 GB below
-    the cache folder (ADAMANT_CACHE); the first run downloads.
+    ROWS are all unless named, but for parts of one. mkosi runs in a Debian tree of its own and needs root, mmdebstrap
+    and about 5 GB below the cache folder (ADAMANT_CACHE); the first run downloads.
     """
     home = places.cache() / "benchmarks"
     say = _say
@@ -67,7 +74,7 @@ def command(rows: tuple[str, ...], rounds: int, lock: Path | None, only_adamant:
     results = []
     for name in rows or ROWS:
         say(f"row {name}")
-        results.append(ROWS[name](bench))
+        results.append({**ROWS, **ONE_BY_ONE}[name](bench))
     click.echo(_FORMS[form](under, results), nl=False)
 
 
