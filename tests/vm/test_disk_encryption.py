@@ -57,7 +57,8 @@ def partition(fleet: Fleet, label: str) -> bytes:
 def check(name: str) -> dict[str, str]:
     """A health check of the machine."""
     checks = json.loads(adamant("node", "health", "--json", check=False).stdout)["checks"]
-    return next(found for found in checks if found["name"] == name)
+    named: dict[str, str] = next(found for found in checks if found["name"] == name)
+    return named
 
 
 @pytest.fixture(scope="module")
