@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adamant.api import encryption_pb2 as pb
+from adamant.cli.node.encryption import lines
 from adamant.model.errors import AdamantError, InputError
 from adamant.node import encrypting
 from adamant.node.reset import wipe
@@ -44,3 +45,20 @@ def test_what_can_be_no_public_key_reaches_no_task(tmp_path: Path, key: bytes) -
 def test_a_reset_of_var_leaves_its_encryption(tmp_path: Path) -> None:
     assert wipe.var_device(tmp_path) == tmp_path / "dev/disk/by-partlabel/var"
     assert wipe.var_device(with_the_word(tmp_path)) == tmp_path / "dev/mapper/var"
+
+
+def test_a_person_is_told_what_opens_each_volume() -> None:
+    answer = pb.EncryptionResponse(
+        volumes=[
+            pb.EncryptedVolume(
+                name="state",
+                cipher="aes-xts-plain64",
+                tpm_keys=[pb.TpmKey(public_key="ab" * 32, signed_registers=[11])],
+                recovery_keys=1,
+            )
+        ]
+    )
+    heads, row = lines(answer.volumes)
+    assert heads.split("  ")[0] == "VOLUME"
+    assert "PCR 11, signed by abababababababab…" in row
+    assert "yes" in row

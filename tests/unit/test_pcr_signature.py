@@ -52,7 +52,10 @@ def test_it_is_what_systemd_measure_made_of_the_same() -> None:
 def bound(key: rsa.RSAPrivateKey, text: bytes | None, **sections: bytes) -> bytes:
     """A UKI that brings the public key of `key` and `text` as the signature."""
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return maker.uki("ab" * 32, pcrpkey=public, **({} if text is None else {"pcrsig": text}), **sections)
+    brought = {"pcrpkey": public, **sections}
+    if text is not None:
+        brought["pcrsig"] = text
+    return maker.uki("ab" * 32, "1", **brought)
 
 
 def signed(key: rsa.RSAPrivateKey) -> bytes:

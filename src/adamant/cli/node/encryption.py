@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from adamant.cli.node import reach
+from adamant.cli.node.table import aligned
 from adamant.cli.options import json_option
 from adamant.core import files, limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adamant.api.encryption_pb2 import EncryptedVolume, TpmKey
 
 
@@ -26,13 +29,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_facts(volume) for volume in found]))
         return
-    rows = [("VOLUME", "CIPHER", "TPM", "RECOVERY KEY", "OTHER KEYS")]
-    for volume in found:
-        bound = ", ".join(_bound(key) for key in volume.tpm_keys) or "no"
-        rows.append(
-            (volume.name, volume.cipher, bound, "yes" if volume.recovery_keys else "none", str(volume.other_keys))
-        )
-    click.echo("\n".join(reach.table(rows)))
+    click.echo("\n".join(lines(found)))
 
 
 @click.command("recovery-key", epilog="Example: adamant node recovery-key > recovery-key.txt")
@@ -89,6 +86,16 @@ def _facts(volume: "EncryptedVolume") -> dict[str, object]:
         "recovery_keys": volume.recovery_keys,
         "other_keys": volume.other_keys,
     }
+
+
+def lines(volumes: "Sequence[EncryptedVolume]") -> list[str]:
+    """What opens each volume, as a table for a person."""
+    rows = [("VOLUME", "CIPHER", "TPM", "RECOVERY KEY", "OTHER KEYS")]
+    for volume in volumes:
+        bound = "; ".join(_bound(key) for key in volume.tpm_keys) or "no"
+        recovery = "yes" if volume.recovery_keys else "none"
+        rows.append((volume.name, volume.cipher, bound, recovery, str(volume.other_keys)))
+    return aligned(rows, [False, False, False, False, True])
 
 
 def _bound(key: "TpmKey") -> str:
