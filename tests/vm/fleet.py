@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from adamant.core import places
+from adamant.image import project
+from adamant.machine import up
 from adamant.machine.machine import Machines
+from adamant.packages import tools
 from adamant.release.serving import make_server
 from tests.image.conftest import Example, adamant, build
 from tests.vm.conftest import SECONDS, node
@@ -48,6 +51,14 @@ class Fleet:
     def publish(self, made: Example, *options: str) -> None:
         """Publish a release."""
         adamant("repo", "publish", self.home / "repo", made.output, "--keys", self.home / "keys", *options)
+
+    def cut_power(self) -> None:
+        """Take the power from the machine at once, give it back, and wait until it is healthy."""
+        machines = Machines(places.state() / "machines")
+        machines.stop("fleet", 0)
+        locked = project.read_lock(project.read_project(self.folder))
+        tree = tools.open_tools(locked.tools, places.cache())
+        up.start(machines, "fleet", tree, places.cache(), lambda _phase: None, SECONDS)
 
     def upgrade(self, *options: str, expect: int, export: Path | None = None) -> dict[str, Any]:
         """The last word of `adamant node upgrade`, from the repository or from an export."""

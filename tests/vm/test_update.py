@@ -62,13 +62,15 @@ def test_an_update_fetches_what_the_estimate_said_and_is_found_good(fleet: Fleet
     assert "patch" in staged["message"]
     whole = (fleet.folder / "out" / "fleet_2_amd64" / "usr.erofs").stat().st_size
     assert staged["fetched"] < whole // 5, "the delta is no delta"
-    adamant("node", "reboot")
-    assert runs() == "2"
+    fleet.cut_power()
+    assert runs() == "2", "what was staged was not on the disk"
     assert kernel() != before, "the security update has a kernel"
     deadline = time.monotonic() + SECONDS
     while "this release was found good" not in adamant("node", "logs", "adamant-healthy").stdout:
         assert time.monotonic() < deadline, "nobody found the release good"
         time.sleep(2)
+    fleet.cut_power()
+    assert runs() == "2", "a release that was found good was lost"
     assert fleet.upgrade("--estimate", expect=5)["error"]["reference"] == "no-update"
 
 

@@ -1,7 +1,9 @@
 """The folder of UKIs on the EFI system partition, which is mounted at /efi for as long as somebody needs it.
 
 A file gets its name only when it is whole and on the disk: it is written under a name that is none of an entry, synced,
-and renamed. FAT has no journal, so each step is synced before the next.
+and renamed. FAT has no journal, so each step is synced before the next. And a file's size and place are part of its
+name's entry: Linux writes a new name with neither (vfat_add_entry), and adds them when it writes the file's inode. So a
+file is synced after it was renamed too, and before its folder: else power that goes then leaves an empty file.
 """
 
 import errno
@@ -77,8 +79,7 @@ class EspFolder:
                         out.write(chunk)
                     out.flush()
                     os.fsync(out.fileno())
-                temporary.rename(self._folder / entry.name)
-                files.sync_folder(self._folder)
+                self._rename(temporary, entry.name)
         finally:
             with suppress(OSError):  # what stays is removed before the next update
                 temporary.unlink(missing_ok=True)
@@ -86,8 +87,13 @@ class EspFolder:
     def rename(self, old: Entry, new: Entry) -> None:
         """Give an entry another counter: the one change of what boots."""
         with _writing(f"rename {old.name}"):
-            self._path(old).rename(self._folder / new.name)
-            files.sync_folder(self._folder)
+            self._rename(self._path(old), new.name)
+
+    def _rename(self, old: Path, name: str) -> None:
+        new = old.rename(self._folder / name)
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+        files.sync_folder(self._folder)
 
     def tidy(self) -> None:
         """Remove what an update that was cut left."""
