@@ -1,6 +1,7 @@
 """The machine's own screen: it tells what it should, in a form that harms no terminal, and does not flood a log."""
 
 import os
+import select
 import re
 import termios
 import time
@@ -166,11 +167,11 @@ def machine(tmp_path: Path) -> Iterator[tuple[Path, int, int]]:
 
 
 def said(master: int) -> bytes:
-    os.set_blocking(master, False)
-    try:
-        return os.read(master, 1 << 16).replace(b"\r\n", b"\n")
-    except BlockingIOError:
-        return b""
+    """What the terminal got: the kernel hands it over a little later, and in parts when the computer is busy."""
+    found = b""
+    while select.select([master], [], [], 0.2)[0]:
+        found += os.read(master, 1 << 16)
+    return found.replace(b"\r\n", b"\n")
 
 
 def test_a_serial_console_is_told_once_and_again_only_when_something_changed_and_not_often(
