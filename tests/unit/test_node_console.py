@@ -1,8 +1,8 @@
 """The machine's own screen: it tells what it should, in a form that harms no terminal, and does not flood a log."""
 
 import os
-import select
 import re
+import select
 import termios
 import time
 from collections.abc import Iterator
