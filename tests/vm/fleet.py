@@ -14,6 +14,7 @@ from adamant.image import project
 from adamant.machine import up
 from adamant.machine.machine import Machines
 from adamant.packages import tools
+from adamant.packages.tools import ToolsTree
 from adamant.release.serving import make_server
 from tests.image.conftest import Example, adamant, build
 from tests.vm.conftest import SECONDS, node
@@ -54,11 +55,18 @@ class Fleet:
 
     def cut_power(self) -> None:
         """Take the power from the machine at once, give it back, and wait until it is healthy."""
+        Machines(places.state() / "machines").stop("fleet", 0)
+        self.power_on()
+
+    def power_on(self) -> None:
+        """Give the machine its power, and wait until it is healthy."""
         machines = Machines(places.state() / "machines")
-        machines.stop("fleet", 0)
+        up.start(machines, "fleet", self.tools(), places.cache(), lambda _phase: None, SECONDS)
+
+    def tools(self) -> ToolsTree:
+        """The tools that its releases are built with, which run the machine."""
         locked = project.read_lock(project.read_project(self.folder))
-        tree = tools.open_tools(locked.tools, places.cache())
-        up.start(machines, "fleet", tree, places.cache(), lambda _phase: None, SECONDS)
+        return tools.open_tools(locked.tools, places.cache())
 
     def upgrade(self, *options: str, expect: int, export: Path | None = None) -> dict[str, Any]:
         """The last word of `adamant node upgrade`, from the repository or from an export."""

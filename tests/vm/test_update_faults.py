@@ -17,11 +17,9 @@ import pytest
 import adamant as adamant_package
 from adamant.core import places
 from adamant.core.source import open_source
-from adamant.image import gpt, project
-from adamant.machine import up
+from adamant.image import gpt
 from adamant.machine.machine import Machines, Stopped
 from adamant.machine.qemu import DISK
-from adamant.packages import tools
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
 from tests.vm.fleet import Fleet, boot_id, running, runs
@@ -145,17 +143,11 @@ def test_a_slot_that_rots_before_its_first_boot_ends_on_the_old_one(
         out.seek(slot.offset + 8192)
         out.write(random.Random(6).randbytes(256 << 10))
     begun = time.monotonic()
-    _start(fleet)
+    machines.start("fleet", fleet.tools(), places.cache())
     seconds = _back("6", before, begun)
     assert fleet.upgrade("--version", "6", "--estimate", expect=5)["error"]["reference"] == "release-failed-here"
     with capsys.disabled():
         print(f"\nrotten slot: back after {seconds:.0f} s")
-
-
-def _start(fleet: Fleet) -> None:
-    machines = Machines(places.state() / "machines")
-    locked = project.read_lock(project.read_project(fleet.folder))
-    machines.start("fleet", tools.open_tools(locked.tools, places.cache()), places.cache())
 
 
 CUTS = 20
@@ -167,8 +159,6 @@ def test_power_that_goes_at_any_moment_of_an_update_leaves_a_machine_that_boots_
     """Releases 10 and on, one after the other: QEMU is killed while each is staged, or boots for the first time."""
     chance = random.Random(time.time())
     machines = Machines(places.state() / "machines")
-    locked = project.read_lock(project.read_project(fleet.folder))
-    tree = tools.open_tools(locked.tools, places.cache())
     version = runs()
     for number in range(CUTS):
         wanted = str(10 + number)
@@ -179,7 +169,7 @@ def test_power_that_goes_at_any_moment_of_an_update_leaves_a_machine_that_boots_
         said = adamant("node", "upgrade", "--repository", fleet.base, "--json", check=False)
         adamant("node", "reboot", "--no-wait", check=False)
         cutting.join()
-        up.start(machines, "fleet", tree, places.cache(), lambda _phase: None, SECONDS)
+        fleet.power_on()
         found = runs()
         assert found in {version, wanted}, f"cut {number} after {after:.1f} s: {said.stdout}{said.stderr}{_told()}"
         if found != wanted:
