@@ -29,6 +29,7 @@ class Inbox:
 
     def __init__(self, source: int) -> None:
         self._source = source
+        self._ending: int | None = None
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         os.set_blocking(self._woken, False)
@@ -48,9 +49,20 @@ class Inbox:
         """The file descriptor for signal.set_wakeup_fd."""
         return self._waker
 
+    def end(self, number: int, _frame: types.FrameType | None) -> None:
+        """Handle a signal that ends the program: `wait` raises it. Raised just anywhere, a finalizer may swallow it."""
+        self._ending = number
+
     def wait(self, seconds: float) -> bytes | None:
-        """What was typed within `seconds`; nothing when it was woken or time is over; None at the end of the input."""
+        """What was typed within `seconds`; nothing when it was woken or time is over; None at the end of the input.
+
+        Raises KeyboardInterrupt or SystemExit once a signal has ended the program.
+        """
         ready, _, _ = select.select([self._source, self._woken], [], [], seconds)
+        if self._ending == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._ending is not None:
+            raise SystemExit(128 + self._ending)
         if self._woken in ready:
             with suppress(BlockingIOError):
                 os.read(self._woken, _READ)
@@ -61,15 +73,12 @@ class Inbox:
 
 @contextmanager
 def inbox() -> Iterator[Inbox]:
-    """An inbox for standard input, whose keys come at once and are not shown. SIGTERM and SIGHUP end it as an error."""
+    """An inbox for standard input, whose keys come at once and are not shown. Signals that end the program end it."""
     source = sys.stdin.fileno()
     before = termios.tcgetattr(source)
     box = Inbox(source)
 
-    def end(number: int, _frame: types.FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    handlers = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {n: signal.signal(n, box.end) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     handlers[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, lambda *_: None)  # only to be woken
     woken = signal.set_wakeup_fd(box.signals(), warn_on_full_buffer=False)
     try:
