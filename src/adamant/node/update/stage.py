@@ -12,6 +12,7 @@ costs what was fetched of it, and the delta brings the rest.
 Done again after an interruption, it finds what is there by its hashes: no block is fetched twice.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -168,7 +169,7 @@ class Staging:
     def _tree(self) -> tuple[bytes, Tree]:
         """The new verity tree, as the root hash says."""
         file = self._release.verity
-        return fetch_tree(self._release, self._active_tree(), lambda at, size: self._fetch(file, at, size))
+        return fetch_tree(self._release, self._active_tree, lambda at, size: self._fetch(file, at, size))
 
     def _fits(self) -> None:
         """Nothing of a release that does not fit is fetched; the tree, which says the same, is checked against it."""
@@ -201,8 +202,9 @@ class Staging:
 
     def plan(self, tree: Tree, present: bytearray) -> Plan:
         """Where what is not present comes from."""
-        return delta.plan(tree, [self._active_tree()], present)
+        return delta.plan(tree, [self._active_tree], present)
 
+    @functools.cached_property
     def _active_tree(self) -> Tree:
         return read_tree(source(self._active.label, self._active.tree))
 
@@ -213,7 +215,7 @@ class Staging:
         self.way = _way(plan)
         if not self._patches or not plan.requests:
             return None
-        active = self._active_tree()
+        active = self._active_tree
         mine = [p for p in self._patches if p.base_root_hash == active.root_hash]
         if not mine:
             self._no_patch("none is from the running release")
@@ -259,7 +261,7 @@ class Staging:
         section, why = patched.head.section, ""
         if section is None:
             return why
-        active, active_tree = source(self._active.label, self._active.data), self._active_tree()
+        active, active_tree = source(self._active.label, self._active.data), self._active_tree
         for group in patched.groups:
             try:
                 known = modules.reference(group, active, active_tree)
