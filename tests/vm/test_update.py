@@ -55,6 +55,8 @@ def test_an_update_fetches_what_the_estimate_said_and_is_found_good(fleet: Fleet
     estimate = fleet.upgrade("--estimate", expect=0)
     export = fleet.home / "fleet-2.tar"
     adamant("repo", "export", fleet.home / "repo", "fleet", "2", "--out", export)
+    sent = fleet.upgrade("--estimate", expect=0, export=export)
+    assert (sent["fetched"], sent["requests"]) == (estimate["fetched"], estimate["requests"])
     assert runs() == "1"
     before = kernel()
     staged = fleet.upgrade(expect=6, export=export)
