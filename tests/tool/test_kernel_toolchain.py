@@ -32,8 +32,8 @@ pytestmark = [
     pytest.mark.skipif(this_arch() is not Arch.AMD64, reason="kernels are built on their own architecture"),
 ]
 
-DATA = Path(project.__file__).parent / "data"
-MODULE = Path(__file__).parent / "kernel_module"
+DATA = Path(project.__file__).parent / "data" / "recipe"
+MODULE = Path(__file__).parents[1] / "vm" / "kernel" / "greeting"
 KEY = """
 openssl req -new -nodes -utf8 -sha512 -days 1 -batch -x509 -subj /CN=test -newkey ec \\
     -pkeyopt ec_paramgen_curve:secp384r1 -outform PEM -out /key/key.pem -keyout /key/key.pem 2>/dev/null

@@ -13,11 +13,13 @@ import pytest
 
 from adamant.core import places
 from adamant.image import project
+from adamant.kernel.artifact import Kernel
 from adamant.machine import console
 from adamant.machine.machine import Machines
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from tests.image.conftest import Example, adamant, build
+from tests.vm import kept_kernel
 
 SECONDS = 400.0
 """How long a boot may take: machines are shared, and an emulated one has no clock of its own to trust."""
@@ -74,6 +76,12 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
     yield Probed(example, tree, machines)
     for machine in machines.list():
         machines.delete(machine.name, force=True)
+
+
+@pytest.fixture(scope="session")
+def own_kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
+    """A kernel of one's own, with the module adamant_greeting."""
+    return kept_kernel.kernel(tmp_path_factory.mktemp("own-kernel"))
 
 
 def pytest_configure() -> None:

@@ -1,7 +1,7 @@
-"""A kernel of one's own from its source to a booted machine: nobody can add a module to it, and containers run.
+"""A kernel of one's own on a booted machine: nobody can add a module to it, and its own one from outside loads.
 
-The kernel takes half an hour and more, so these are run by hand: `scripts/test -m long tests/vm/test_own_kernel.py -s`.
-It is kept on a shelf of its own in the cache, so a second run with the same sources boots what the first one built.
+The kernel is the kept one (kept_kernel.py). What needs a build of its own is run by hand:
+`scripts/test -m long tests/vm/test_own_kernel.py -s`.
 """
 
 import json
@@ -11,14 +11,13 @@ import signal
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from adamant.core import places
 from adamant.image.project import read_lock, read_project
-from adamant.kernel import artifact, shelf, signature
+from adamant.kernel import artifact, signature
 from adamant.kernel.artifact import Kernel
 from adamant.machine import console
 from adamant.machine.console import Line
@@ -28,20 +27,8 @@ from adamant.model.kernel.artifact import CERTIFICATE, CONFIG, MODULES, VMLINUZ
 from adamant.packages import tools
 from tests.image.conftest import COMMAND, Example, adamant, build
 from tests.unit.kernel_maker import Signer
+from tests.vm import kept_kernel
 from tests.vm.conftest import SECONDS
-
-pytestmark = pytest.mark.long
-
-MODULE = Path(__file__).parents[1] / "tool" / "kernel_module"
-SMALL = Path(__file__).parent / "kernel" / "small.config"
-KERNEL = """\
-kind: Kernel
-name: lean
-version: "1"
-fragments: [small.config]
-modules:
-  - {name: greeting, source: greeting}
-"""
 
 IMAGE = """\
 kind: Image
@@ -49,7 +36,7 @@ name: owned
 version: "1"
 profile: dev
 packages: [containerd, runc, python3]
-kernel: {own: lean}
+kernel: {own: @KERNEL@}
 files:
   - {path: /usr/lib/probe/probe.py, source: probe.py}
   - {path: /usr/lib/probe/foreign, source: foreign}
@@ -90,34 +77,8 @@ say("release", os.uname().release)
 say("end")
 """
 
-ENV = {"ADAMANT_STATE": str(places.cache() / "test-kernels")}
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A kernel's definition with its lock."""
-    home = tmp_path_factory.mktemp("kernel")
-    (home / "kernel.yaml").write_text(KERNEL)
-    shutil.copy(SMALL, home)
-    shutil.copytree(MODULE, home / "greeting")
-    adamant("kernel", "lock", home, environment=ENV)
-    return home
-
-
-@pytest.fixture(scope="module")
-def kernel(folder: Path) -> Iterator[Kernel]:
-    """The kernel, by the command that a person uses."""
-    argv = [*COMMAND, "kernel", "build", str(folder), "--json"]
-    done = subprocess.run(argv, env={**os.environ, **ENV}, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)
-    print(f"\nbuilt in {found['seconds']} s, reused: {found['reused']}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ADAMANT_STATE", ENV["ADAMANT_STATE"])
-        yield shelf.of_this_computer().find(found["digest"])
-
-
-def own_module(kernel: Kernel, home: Path) -> bytes:
+def own_module(kernel: Kernel) -> bytes:
     with tarfile.open(kernel.path(MODULES)) as archive:
         name = next(n for n in archive.getnames() if n.endswith("/adamant_greeting.ko"))
         source = archive.extractfile(name)
@@ -125,7 +86,8 @@ def own_module(kernel: Kernel, home: Path) -> bytes:
         return source.read()
 
 
-def test_every_module_is_signed_and_no_key_is_left(kernel: Kernel) -> None:
+def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
+    kernel = own_kernel
     checked = artifact.verify(kernel)
     assert checked.problems == ()
     assert checked.modules == len(kernel.manifest.modules) > 10
@@ -136,16 +98,15 @@ def test_every_module_is_signed_and_no_key_is_left(kernel: Kernel) -> None:
     print(f"\nvmlinuz {vmlinuz}, {checked.modules} modules, {kernel.path(MODULES).stat().st_size} bytes")
 
 
-def test_a_build_that_is_interrupted_leaves_nothing(folder: Path, kernel: Kernel, tmp_path: Path) -> None:
-    text = (folder / "kernel.yaml").read_text().replace("name: lean", "name: halted")
-    (tmp_path / "kernel.yaml").write_text(text)
-    shutil.copytree(folder / "greeting", tmp_path / "greeting")
-    shutil.copy(folder / "small.config", tmp_path)
-    shutil.copy(folder / "kernel.lock", tmp_path)
+@pytest.mark.long
+def test_a_build_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "kernel"
+    shutil.copytree(kept_kernel.FOLDER, home, ignore=shutil.ignore_patterns("kept"))
     environment = {**os.environ, "ADAMANT_STATE": str(tmp_path / "state")}
+    adamant("kernel", "lock", home, environment=environment)
     work = places.cache() / "kernels"
     before = set(work.glob(".build.*"))
-    ours = subprocess.Popen([*COMMAND, "kernel", "build", str(tmp_path)], env=environment)
+    ours = subprocess.Popen([*COMMAND, "kernel", "build", str(home)], env=environment)
     while not list(work.glob(".build.*/obj/init/*.o")):
         assert ours.poll() is None
         time.sleep(0.2)
@@ -156,24 +117,24 @@ def test_a_build_that_is_interrupted_leaves_nothing(folder: Path, kernel: Kernel
 
 
 @pytest.fixture(scope="module")
-def image(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Example:
+def image(own_kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Example:
     """An image of the kernel, with modules that it must not load."""
     home = tmp_path_factory.mktemp("owned")
-    ours = own_module(kernel, home)
-    signature.check(ours, signature.certificate_of(kernel.path(CERTIFICATE).read_bytes()))
+    ours = own_module(own_kernel)
+    signature.check(ours, signature.certificate_of(own_kernel.path(CERTIFICATE).read_bytes()))
     plain = signature.read(ours).content
     altered = bytearray(ours)
     altered[plain.index(b"hello")] ^= 1
     for name, data in {"foreign": Signer().sign(plain), "unsigned": plain, "altered": bytes(altered)}.items():
         (home / name).write_bytes(data)
     (home / "probe.py").write_text(PROBE)
-    (home / "adamant.yaml").write_text(IMAGE)
+    (home / "adamant.yaml").write_text(IMAGE.replace("@KERNEL@", str(own_kernel.folder)))
     adamant("lock", "-C", home)
     return build(home)
 
 
 def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(
-    image: Example, kernel: Kernel, tmp_path: Path
+    image: Example, own_kernel: Kernel, tmp_path: Path
 ) -> None:
     machines = Machines(tmp_path / "machines")
     programs = tools.open_tools(read_lock(read_project(image.folder)).tools, places.cache())
@@ -198,12 +159,12 @@ def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(
     assert all(words[2] == "0" for words in said if words[0] == "module"), said
     assert ["enforced", "Y"] in said
     assert ["lockdown", "integrity"] in said
-    assert ["release", kernel.manifest.release] in said
+    assert ["release", own_kernel.manifest.release] in said
 
 
-def test_the_initrd_holds_no_module(image: Example, kernel: Kernel) -> None:
+def test_the_initrd_holds_no_module(image: Example, own_kernel: Kernel) -> None:
     found = json.loads(adamant("inspect", image.output, "--json").stdout)
     sections = found["ukis"][0]["sections"]
     print(f"\ninitrd {sections['.initrd']} bytes")
     assert sections[".initrd"] < 200_000
-    assert found["ukis"][0]["kernel"] == kernel.manifest.release
+    assert found["ukis"][0]["kernel"] == own_kernel.manifest.release

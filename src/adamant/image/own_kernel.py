@@ -14,6 +14,9 @@ from adamant.model.kernel import config
 from adamant.model.kernel.artifact import CONFIG
 from adamant.model.lock import Lock
 
+_BPF_LSM = ("DEBUG_INFO_BTF", "FUNCTION_TRACER")
+"""Without its types no BPF program is fit for a kernel, and without the tracer there is no place to call it from."""
+
 
 def choose(project: Project) -> str | UnsetType:
     """Digest of the kernel that the definition names now, for a new lock. Raises InputError, VerificationError."""
@@ -61,15 +64,16 @@ def open_kernel(project: Project, lock: Lock) -> Kernel | None:
 def require_for(kernel: Kernel, *, restricts_file_systems: bool) -> None:
     """Raise InputError kernel-types-missing when a unit of the image needs what this kernel does not have.
 
-    systemd enforces RestrictFileSystems= by a BPF program that reads the kernel's types, and leaves it out, with a
-    word in its log at most, where there are none (systemd.exec(5)).
+    systemd enforces RestrictFileSystems= by a BPF program that reads the kernel's types and hangs on functions of it,
+    and leaves it out, with a word in its log at most, where it cannot (systemd.exec(5)).
     """
     options = config.parse(kernel.path(CONFIG).read_text(errors="replace"), CONFIG).options
-    if restricts_file_systems and options.get("DEBUG_INFO_BTF", "n") != "y":
+    lacking = [option for option in _BPF_LSM if options.get(option, "n") != "y"]
+    if restricts_file_systems and lacking:
         raise InputError(
             "kernel-types-missing",
-            f"a unit sets RestrictFileSystems=, and {kernel.manifest.release} was built without its types (BTF)",
-            hint="take the setting out of the unit, or use a kernel of Debian's: kernel.flavour",
+            f"a unit sets RestrictFileSystems=, and {kernel.manifest.release} was built without {', '.join(lacking)}",
+            hint="take the setting out of the unit, use a kernel of Debian's, or one whose fragment turns it on",
         )
 
 

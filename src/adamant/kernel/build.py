@@ -31,7 +31,7 @@ from adamant.model.lock import encode, packages_identity
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 
-_RECIPE = "kernel/data"
+_RECIPE = "kernel/data/recipe"
 _FORMAT = 1
 """Changes when the same inputs would give another kernel, besides what lies in the recipe's folder: a new version of
 Adamant alone is no reason for another key."""
@@ -98,6 +98,11 @@ def build(
     return BuiltKernel(kernel, False, time.monotonic() - begin)
 
 
+def inputs_of(found: KernelProject, lock: KernelLock, cache: Path) -> Identity:
+    """Identity of all that a kernel of the definition and the lock is made of. Raises InputError."""
+    return _Chain(found, lock, cache, events.silent, 1).inputs
+
+
 class _Chain:
     """One build under way."""
 
@@ -134,7 +139,8 @@ class _Chain:
         for name in ("src", "obj", "out", "modules", "recipe"):
             (work / name).mkdir()
         for name in ("configure.sh", "compile.sh", "holds.pl", "search.pl"):
-            (work / "recipe" / name).write_text(resources.files("adamant.kernel").joinpath("data", name).read_text())
+            text = resources.files("adamant.kernel").joinpath("data/recipe", name).read_text()
+            (work / "recipe" / name).write_text(text)
         with events.timed(self._watch, "kernel config", "it is made before each build"):
             self._configure(work, tree)
         for module in self._kernel.modules:

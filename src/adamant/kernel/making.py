@@ -15,7 +15,7 @@ from adamant.model.errors import AdamantError, InputError
 
 STEP = "kernel"
 _KEY_LEAKED = 3
-"""Exit code of data/search.pl."""
+"""Exit code of data/recipe/search.pl."""
 
 
 def run(purpose: str, argv: list[str], progress: Progress, watch: events.Watch = events.silent) -> None:

@@ -79,7 +79,7 @@ def fragments(project: KernelProject) -> list[Fragment]:
 def own_config(arch: Arch) -> Fragment:
     """Adamant's own config for an architecture."""
     name = f"{arch.value}.config"
-    return config.parse(resources.files("adamant.kernel").joinpath("data", name).read_text(), name)
+    return config.parse(resources.files("adamant.kernel").joinpath("data/recipe", name).read_text(), name)
 
 
 def template(name: str) -> str:
