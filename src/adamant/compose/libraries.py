@@ -17,6 +17,7 @@ OPENED: dict[str, str] = {
     "libgcc_s.so.*": "the C library opens it when a thread ends",
     "libidn2.so.*": "the C library opens it for names beyond ASCII",
     "libnss_*.so.*": "the C library opens them by the names in nsswitch.conf",
+    "libtss2-tcti-device.so.*": "systemd composes the name of the way to the TPM",
     "libzstd.so.*": "the agent opens it for patches to releases",
 }
 """Libraries that no file says it opens, by patterns of their names, and who does."""
