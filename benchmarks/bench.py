@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from adamant.kernel.artifact import Kernel
 from adamant.model.lock import Lock
 from benchmarks.adamant import Adamant
 from benchmarks.measure import Series, seconds
@@ -25,7 +26,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One run of the benchmark. `mkosi` is None when only our side is measured; `scratch` is emptied by each user."""
+    """One run of the benchmark. `mkosi` is None when only our side is measured; `scratch` is emptied by each user.
+
+    `kernel` is a kernel of one's own, for the row of that name and for the sealed posture.
+    """
 
     adamant: Adamant
     mkosi: Mkosi | None
@@ -33,6 +37,7 @@ class Bench:
     rounds: int
     scratch: Path
     say: Callable[[str], None]
+    kernel: Kernel | None = None
 
     def alternate(self, what: str, ours: Work, theirs: Callable[[Mkosi], Work]) -> tuple[Series, Series | None]:
         """Seconds of both sides, in turn, so that a busy moment of the machine hits both."""

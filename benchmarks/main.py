@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from adamant.core import places
+from adamant.kernel import shelf
 from adamant.model.errors import AdamantError
 from adamant.model.posture import Posture
 from benchmarks import report
@@ -16,7 +17,7 @@ from benchmarks.bench import Bench
 from benchmarks.conditions import conditions
 from benchmarks.mkosi import Mkosi
 from benchmarks.result import Result
-from benchmarks.rows import agent, boot, build, footprint, identical, postures, size, update
+from benchmarks.rows import agent, boot, build, footprint, identical, kernel, postures, size, update
 
 ROWS: Mapping[str, Callable[[Bench], Result]] = {
     "first": build.first,
@@ -35,9 +36,10 @@ ROWS: Mapping[str, Callable[[Bench], Result]] = {
 }
 
 ONE_BY_ONE: Mapping[str, Callable[[Bench], Result]] = {
-    f"postures-{posture}": functools.partial(postures.row, postures=(posture,)) for posture in Posture
+    **{f"postures-{posture}": functools.partial(postures.row, postures=(posture,)) for posture in Posture},
+    "kernel": kernel.row,
 }
-"""Parts of a row that takes long, which run when they are named."""
+"""Parts of a row that takes long, and rows that need something, which run when they are named."""
 
 _FORMS = {None: report.text, "json": report.as_json, "markdown": report.markdown}
 
@@ -49,16 +51,20 @@ _FORMS = {None: report.text, "json": report.as_json, "markdown": report.markdown
 @click.argument("rows", nargs=-1, type=click.Choice([*ROWS, *ONE_BY_ONE]))
 @click.option("--rounds", default=3, show_default=True, help="Samples of each side of a timed row.")
 @click.option("--lock", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Build this lock.")
+@click.option("--kernel", "own", metavar="KERNEL", help="A kernel of your own, for kernel and sealed.")
 @click.option("--only-adamant", is_flag=True, help="Measure our side only: needs no root.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print the page docs/benchmarks.md.")
-def command(rows: tuple[str, ...], rounds: int, lock: Path | None, only_adamant: bool, form: str | None) -> None:
+def command(
+    rows: tuple[str, ...], rounds: int, lock: Path | None, own: str | None, only_adamant: bool, form: str | None
+) -> None:
     """Run Adamant and mkosi side by side and compare them.
 
     ROWS are all unless named, but for parts of one. mkosi runs in a Debian tree of its own and needs root, mmdebstrap
     and about 5 GB below the cache folder (ADAMANT_CACHE); the first run downloads.
     """
     home = places.cache() / "benchmarks"
+    kernel_of_ones_own = shelf.of_this_computer().find(own) if own else None
     say = _say
     adamant = Adamant(home)
     say("setting up adamant")
@@ -69,7 +75,7 @@ def command(rows: tuple[str, ...], rounds: int, lock: Path | None, only_adamant:
     version = rival.prepare() if rival is not None else ""
     scratch = home / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    bench = Bench(adamant, rival, locked, rounds, scratch, say)
+    bench = Bench(adamant, rival, locked, rounds, scratch, say, kernel_of_ones_own)
     under = conditions(locked, version)
     results = []
     for name in rows or ROWS:

@@ -68,3 +68,8 @@ class Result:
     def met(self) -> bool | None:
         """Whether the aim is reached; None when it takes a rival that did not run."""
         return self.aim.met(self.ours.median, self.ratio)
+
+
+def megabytes(size: float) -> str:
+    """A size in words: 1 MB is a million bytes."""
+    return f"{size / 1e6:.1f} MB"

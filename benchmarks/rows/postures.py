@@ -19,7 +19,7 @@ from adamant.reading import listing
 from benchmarks import place
 from benchmarks.bench import Bench
 from benchmarks.measure import Series
-from benchmarks.result import Aim, Result, Table, Unit
+from benchmarks.result import Aim, Result, Table, Unit, megabytes
 
 _REST_SECONDS = 20.0
 """From healthy to rest: what a boot puts off has been done by then."""
@@ -48,8 +48,8 @@ def _column(bench: Bench, posture: Posture) -> dict[str, str]:
         found = list(listing.list_image(image).items())
     programs = [one for path, one in found if one.kind is Kind.FILE and one.mode & 0o111 and ".so" not in path]
     column = {
-        "usr image, release": _mb((made / "usr.erofs").stat().st_size),
-        "UKI": _mb(next(made.glob("*.efi")).stat().st_size),
+        "usr image, release": megabytes((made / "usr.erofs").stat().st_size),
+        "UKI": megabytes(next(made.glob("*.efi")).stat().st_size),
         "programs": str(len(programs)),
         "set-user-id and set-group-id files": str(
             sum(bool(one.mode & (stat.S_ISUID | stat.S_ISGID)) for one in programs)
@@ -78,11 +78,18 @@ def _lock(bench: Bench, posture: Posture) -> None:
     folder = _folder(bench, posture)
     shutil.rmtree(folder, ignore_errors=True)
     bench.adamant.copy_definition(folder)
-    bench.adamant.run("lock", "-C", folder, "--set", f"posture={posture}")
+    words = [word for setting in _settings(bench, posture) for word in ("--set", setting)]
+    bench.adamant.run("lock", "-C", folder, *words)
 
 
 def _build(bench: Bench, posture: Posture) -> Path:
-    return bench.adamant.build("release", _folder(bench, posture), settings=(f"posture={posture}",))
+    return bench.adamant.build("release", _folder(bench, posture), settings=_settings(bench, posture))
+
+
+def _settings(bench: Bench, posture: Posture) -> tuple[str, ...]:
+    """A sealed machine has a kernel of one's own, where there is one."""
+    own = bench.kernel if posture is Posture.SEALED else None
+    return (f"posture={posture}", *([f"kernel.own={own.folder}"] if own else []))
 
 
 def _at_rest(node: client.Node) -> dict[str, str]:
@@ -92,7 +99,7 @@ def _at_rest(node: client.Node) -> dict[str, str]:
     return {
         "packages": str(len(_actual(node, "packages"))),
         "processes at rest, kernel threads apart": str(len(processes)),
-        "memory in use at rest": _mb(memory["total_bytes"] - memory["available_bytes"]),
+        "memory in use at rest": megabytes(memory["total_bytes"] - memory["available_bytes"]),
         "TCP ports that others reach": str(
             len({each.rpartition(":")[2] for each in local if not each.startswith(_LOOPBACK)})
         ),
@@ -101,7 +108,3 @@ def _at_rest(node: client.Node) -> dict[str, str]:
 
 def _actual(node: client.Node, kind: str) -> list[dict[str, Any]]:
     return [one.actual for one in node.get(kind).resources if one.actual is not None]
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

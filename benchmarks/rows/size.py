@@ -11,7 +11,7 @@ from adamant.packages import fetch, layer, tools
 from benchmarks.bench import Bench
 from benchmarks.measure import Series
 from benchmarks.mkosi import Options
-from benchmarks.result import Aim, Result, Table, Unit
+from benchmarks.result import Aim, Result, Table, Unit, megabytes
 
 _SQUASHFS: Mapping[str, tuple[str, ...]] = {
     "gzip, mksquashfs's default": (),
@@ -56,12 +56,12 @@ def row(bench: Bench) -> Result:
             }
             how = min(_SQUASHFS, key=lambda h: sizes["mkosi", h])
             rival = (f"mkosi's /usr as squashfs ({how})", float(sizes["mkosi", how]))
-            notes = [f"{whose}'s /usr as squashfs ({h}): {_mb(size)}" for (whose, h), size in sizes.items()]
+            notes = [f"{whose}'s /usr as squashfs ({h}): {megabytes(size)}" for (whose, h), size in sizes.items()]
         contents = {whose: _sizes(path) for whose, path in trees.items()}
         tables = [_by_folder(contents), _by_package(contents, _owners(bench))]
         shutil.rmtree(tree)
     for whose, found in contents.items():
-        notes.append(f"{whose}'s /usr before compression: {_mb(sum(found.values()))} in {len(found)} files")
+        notes.append(f"{whose}'s /usr before compression: {megabytes(sum(found.values()))} in {len(found)} files")
     return Result(
         "size",
         "usr image, release profile",
@@ -80,7 +80,7 @@ def _squashfs(bench: Bench, whose: str, tree: Path, out: Path, arguments: tuple[
     bench.mkosi.squashfs(tree, out, arguments)
     size = out.stat().st_size
     out.unlink()
-    bench.say(f"size: {whose}'s tree as squashfs {' '.join(arguments) or '(gzip)'}: {_mb(size)}")
+    bench.say(f"size: {whose}'s tree as squashfs {' '.join(arguments) or '(gzip)'}: {megabytes(size)}")
     return size
 
 
@@ -129,12 +129,10 @@ def _by_package(contents: Mapping[str, Mapping[str, int]], owners: Mapping[str, 
 def _table(title: str, what: str, sums: Mapping[str, Counter[str]], most: int) -> Table:
     """The largest of `sums`, with a column for each side and a last row for the rest."""
     names = sorted(set().union(*sums.values()), key=lambda n: (-max(s[n] for s in sums.values()), n))
-    rows = [(name, *(_mb(s[name]) for s in sums.values())) for name in names[:most]]
+    rows = [(name, *(megabytes(s[name]) for s in sums.values())) for name in names[:most]]
     if names[most:]:
-        rows.append((f"the other {len(names) - most}", *(_mb(sum(s[n] for n in names[most:])) for s in sums.values())))
-    rows.append(("sum", *(_mb(s.total()) for s in sums.values())))
+        rows.append(
+            (f"the other {len(names) - most}", *(megabytes(sum(s[n] for n in names[most:])) for s in sums.values()))
+        )
+    rows.append(("sum", *(megabytes(s.total()) for s in sums.values())))
     return Table(title, (what, *sums), tuple(rows))
-
-
-def _mb(size: float) -> str:
-    return f"{size / 1e6:.1f} MB"
