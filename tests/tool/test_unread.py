@@ -1,5 +1,6 @@
 """What a sealed image keeps of Debian's packages: the agent's Python starts, and libraries are found."""
 
+import ast
 import fnmatch
 from pathlib import Path
 
@@ -81,6 +82,20 @@ def test_every_module_of_the_agent_can_be_imported(tree: ToolsTree, root: Path, 
     names = [imports.module_name(path) for path in ours]
     assert {module for module, _ in house.PROGRAMS.values()} | {kind.module for kind in KINDS.values()} <= set(names)
     program = f"import importlib\nfor name in {names!r}:\n    importlib.import_module(name)\nprint('all')"
+    assert python(tree, root, lock, program) == "all\n"
+
+
+def test_what_the_agent_imports_only_in_a_call_can_be_imported(tree: ToolsTree, root: Path, lock: Lock) -> None:
+    named = {
+        node.module
+        for source in house.agent_files()
+        for function in ast.walk(ast.parse(entries.read(source)))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith("cryptography")
+    }  # with cryptography builders and clients check signatures: no machine has it
+    assert any(name.startswith("tuf.") for name in named)
+    program = f"import importlib\nfor name in {sorted(named)!r}:\n    importlib.import_module(name)\nprint('all')"
     assert python(tree, root, lock, program) == "all\n"
 
 
@@ -175,3 +190,15 @@ def test_a_module_that_cannot_start_without_one_that_is_cut_is_told(
     with pytest.raises(AdamantError, match=r"imports json") as caught:
         imports.unread(merged, (), tree, Store(tmp_path))
     assert caught.value.reference == "python-cut"
+
+
+def test_a_module_that_the_agent_needs_and_that_is_not_there_is_told(
+    layers: list[Layer], tree: ToolsTree, tmp_path: Path
+) -> None:
+    merged = {e.path: e for each in layers if "python3" in each.package.name for e in each.entries}
+    merged |= {e.path: e for e in house.agent_files()}
+    del merged["usr/lib/python3/dist-packages/securesystemslib/exceptions.py"]
+    with pytest.raises(AdamantError) as caught:
+        imports.unread(merged, (), tree, Store(tmp_path))
+    assert caught.value.reference == "python-cut"
+    assert "tuf.api.exceptions imports securesystemslib.exceptions, which is not there" in caught.value.context

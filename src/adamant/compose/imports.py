@@ -84,7 +84,7 @@ def unread(tree: Tree, listed: Collection[str], tools: ToolsTree, store: Store) 
     """Paths of the base's Python modules that the agent never imports, sorted: sources, byte code, libraries.
 
     Nothing when the definition lists Python itself. Raises AdamantError (`python-cut`) when a module that stays cannot
-    be imported without one of CUT.
+    be imported without one of CUT, or one that the agent imports cannot without one that is not there.
     """
     if "python3" in listed:
         return []
@@ -92,8 +92,14 @@ def unread(tree: Tree, listed: Collection[str], tools: ToolsTree, store: Store) 
     whole = {entry.path for entry in modules if entry.package in ("", *listed)}
     names = [module_name(entry.path) for entry in modules]
     start = {name for name in names if any(fnmatchcase(name, pattern) for pattern in BY_NAME)}
-    start |= {module_name(path) for path in whole}
-    asked = {"folders": FOLDERS, "paths": [e.path for e in modules], "start": sorted(start), "cut": sorted(CUT)}
+    agent = {module_name(path) for path in whole}
+    asked = {
+        "folders": FOLDERS,
+        "paths": [e.path for e in modules],
+        "start": sorted(start | agent),
+        "agent": sorted(agent),
+        "cut": sorted(CUT),
+    }
     program = resources.files("adamant.compose").joinpath("data/imports.py").read_bytes()
 
     def work(out: Path) -> None:

@@ -108,6 +108,7 @@ which PID 1 starts before its units, are masked in every image (node/house.py)."
 _FOLDERS = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/lib/systemd/", "usr/lib/udev/", "usr/local/")
 _SET_ID = 0o6000
 _EXECUTABLE = 0o111
+_ELF = b"\x7fELF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,10 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
             else:
                 changed.append(replace(entry, mode=entry.mode & ~(_EXECUTABLE | _SET_ID)))
         elif not rules.foreign_programs and of_base and not _is_started(entry):
-            dropped.add(entry.path)
+            if _is_code(entry):
+                dropped.add(entry.path)
+            else:  # no program, whatever its mode says: a package may have made a file of data executable
+                changed.append(replace(entry, mode=entry.mode & ~(_EXECUTABLE | _SET_ID)))
         elif not rules.set_id and entry.mode & _SET_ID:
             changed.append(replace(entry, mode=entry.mode & ~_SET_ID))
     dropped |= entries.links_to(tree, dropped)
@@ -166,6 +170,10 @@ def _programs(tree: Tree) -> Iterator[Entry]:
 
 def _is_script(entry: Entry) -> bool:
     return entry.kind is Kind.FILE and entry.size > 1 and entries.read(entry, head=2) == b"#!"
+
+
+def _is_code(entry: Entry) -> bool:
+    return entry.kind is Kind.HARDLINK or entries.read(entry, head=len(_ELF)) == _ELF
 
 
 def _is_started(entry: Entry) -> bool:
