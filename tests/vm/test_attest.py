@@ -62,7 +62,9 @@ def test_it_is_refused_for_another_question_or_another_key(quote: Path, probed: 
     assert (code, "attestation-key-unknown" in said) == (3, True)
 
 
-def test_another_release_is_told_by_its_section(quote: Path, probed: Probed, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def other(probed: Probed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release that nobody runs: it has another initrd."""
     ours = probed.example.manifest
     assert ours.measured is not None
     sections = tuple(
@@ -72,12 +74,17 @@ def test_another_release_is_told_by_its_section(quote: Path, probed: Probed, tmp
     other = msgspec.structs.replace(
         ours, version="2", measured=msgspec.structs.replace(ours.measured, sections=sections)
     )
-    (tmp_path / "manifest.json").write_bytes(manifest.encode(other))
-    code, said = verify(quote, "--release", tmp_path, "--nonce", NONCE)
+    folder = tmp_path_factory.mktemp("other")
+    (folder / "manifest.json").write_bytes(manifest.encode(other))
+    return folder
+
+
+def test_another_release_is_told_by_its_section(quote: Path, probed: Probed, other: Path) -> None:
+    code, said = verify(quote, "--release", other, "--nonce", NONCE)
     assert code == 3
     assert f"probed 2: .initrd should be {'ab' * 32}" in said
     assert ".linux should" not in said
-    code, said = verify(quote, "--release", tmp_path, "--release", probed.example.output, "--nonce", NONCE)
+    code, said = verify(quote, "--release", other, "--release", probed.example.output, "--nonce", NONCE)
     assert (code, "verified: probed 1" in said) == (0, True)
 
 
@@ -112,3 +119,28 @@ def test_a_key_that_is_not_the_pinned_one_is_refused(machine: Machine, quote: Pa
     adamant(*ask, "--replace-key")
     assert contexts.read().contexts[machine.name].attestation == known
     assert attestation.decode((tmp_path / "new.json").read_bytes()).ak == attestation.decode(quote.read_bytes()).ak
+
+
+def test_a_machine_that_does_not_prove_its_release_gets_no_certificate(
+    machine: Machine, probed: Probed, other: Path
+) -> None:
+    def ask(*words: str | Path) -> tuple[int, str]:
+        done = adamant("node", "-c", machine.name, *words, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def certificates() -> str:
+        return ask("get", "certificates", "--json")[1]
+
+    before = certificates()
+    code, said = ask("prove", "--release", probed.example.output, "--secure-boot")
+    assert (code, "verified: probed 1" in said) == (0, True), said
+    code, said = ask("prove", "--release", other)
+    assert (code, "[release-unknown]" in said, "NOT VERIFIED" in said) == (3, True, True), said
+    code, said = ask("renew", "--release", other)
+    assert (code, "release-unproven" in said) == (3, True), said
+    code, said = ask("renew", "--secure-boot")
+    assert (code, "proof-release-missing" in said) == (2, True), said
+    assert certificates() == before
+    code, said = ask("renew", "--release", probed.example.output)
+    assert (code, "renewed" in said) == (0, True), said
+    assert certificates() != before

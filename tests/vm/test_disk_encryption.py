@@ -1,4 +1,7 @@
-"""An encrypted disk: made by the first boot, opened by the TPM for each release of the key, and by nobody else."""
+"""A sealed machine on a kernel of one's own, whose disk its TPM opens for each release of the key, and nobody else.
+
+The disk is made by the first boot. Each release proves itself, forth and back, and none asks for a key.
+"""
 
 import hashlib
 import json
@@ -12,6 +15,7 @@ import pytest
 from adamant.core import places, proc
 from adamant.core.source import open_source
 from adamant.image import gpt, project
+from adamant.kernel.artifact import Kernel
 from adamant.machine import console
 from adamant.machine import tpm as machine_tpm
 from adamant.machine.machine import Machines
@@ -23,20 +27,29 @@ from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
 from tests.vm.fleet import Fleet, running, runs
 
-EXTRA = "signing:\n  pcr: {{key: {0}/pcr.key, public: {0}/pcr.pub}}\ndisk: {{encryption: tpm}}\n"
+EXTRA = """\
+signing:
+  secureBoot: {{key: {0}/secure-boot.key, certificate: {0}/secure-boot.crt}}
+  pcr: {{key: {0}/pcr.key, public: {0}/pcr.pub}}
+disk: {{encryption: tpm}}
+kernel: {{own: {1}}}
+"""
+
+
+NONCE = "00112233445566778899aabbccddeeff"
 
 
 @pytest.fixture(scope="module")
-def extra(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Lines of a definition with an encrypted disk, and a key for it."""
+def extra(tmp_path_factory: pytest.TempPathFactory, own_kernel: Kernel) -> str:
+    """Lines of a definition with an encrypted disk, a key for it, and a kernel."""
     folder = tmp_path_factory.mktemp("disk-keys") / "keys"
     adamant("keys", "init", folder)
-    return EXTRA.format(folder)
+    return EXTRA.format(folder, own_kernel.folder)
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, extra: str) -> Iterator[Fleet]:
-    with running(tmp_path_factory.mktemp("encrypted"), "guarded", "--tpm", extra=extra) as made:
+    with running(tmp_path_factory.mktemp("encrypted"), "sealed", "--tpm", "--secure-boot", extra=extra) as made:
         yield made
 
 
@@ -59,6 +72,11 @@ def check(name: str) -> dict[str, str]:
     checks = json.loads(adamant("node", "health", "--json", check=False).stdout)["checks"]
     named: dict[str, str] = next(found for found in checks if found["name"] == name)
     return named
+
+
+def modules() -> set[str]:
+    """Names of the modules that the machine's kernel has loaded."""
+    return {one["name"] for one in node("get", "modules")["resources"]}
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +115,36 @@ def test_the_key_of_releases_to_come_is_added_and_the_others_are_dropped(fleet: 
     assert keys() == ours
 
 
-def test_releases_of_the_key_open_it_forth_and_back(fleet: Fleet, extra: str) -> None:
-    fleet.publish(fleet.define("2", files="  - {path: /usr/lib/two, content: two}\n", extra=extra))
+def proven(release: Path) -> str:
+    """What `verify-quote` says of the machine's quote, which must prove `release`."""
+    quote = release.parent / "quote.json"
+    adamant("node", "attest", "--nonce", NONCE, "-o", quote)
+    return adamant("verify-quote", quote, "--release", release, "--nonce", NONCE, "--secure-boot").stdout
+
+
+def test_the_kernels_own_module_from_outside_loads_and_stays(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "machine.yaml").write_text("kind: Machine\nkernel: {modules: [adamant_greeting]}\n")
+    adamant("node", "apply", tmp_path / "machine.yaml")
+    assert node("version")["posture"] == "sealed"
+    assert "adamant_greeting" in modules()
+
+
+def test_releases_of_the_key_open_it_forth_and_back_and_prove_themselves(fleet: Fleet, extra: str) -> None:
+    first = fleet.folder / "out" / "fleet_1_amd64"
+    assert "verified: fleet 1" in proven(first)
+    second = fleet.define("2", files="  - {path: /usr/lib/two, content: two}\n", extra=extra)
+    fleet.publish(second)
     fleet.upgrade(expect=6)
     adamant("node", "reboot")
     assert runs() == "2"
     assert "open by the TPM" in check("disk-encryption")["message"]
+    assert "adamant_greeting" in modules()
+    assert "verified: fleet 2" in proven(second.output)
     adamant("node", "rollback", check=False)
     adamant("node", "reboot")
     assert runs() == "1"
     assert "open by the TPM" in check("disk-encryption")["message"]
+    assert "verified: fleet 1" in proven(first)
 
 
 def test_the_disk_alone_tells_nothing_and_opens_by_the_recovery_key(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from adamant.cli.node import reach
+from adamant.cli.node import asking, reach
 from adamant.cli.options import json_option
-from adamant.cli.verify_quote import HexBytes
+from adamant.cli.proof import HexBytes
 from adamant.core import files
 from adamant.model import tpm
 from adamant.model.errors import ExitCode, InputError
@@ -40,8 +40,7 @@ def command(ctx: click.Context, output: Path, nonce: bytes | None, replace_key: 
     The key is pinned in the context when it is seen first, after the TPM has shown that the key is its own. A machine
     that answers with another key later is refused.
     """
-    from adamant.api import attest, contexts  # noqa: PLC0415 - imports gRPC
-    from adamant.attestation.asking import ask  # noqa: PLC0415
+    from adamant.api import contexts  # noqa: PLC0415 - imports gRPC
     from adamant.model.attestation import encode  # noqa: PLC0415
 
     if str(output) == "-" and sys.stdout.isatty():
@@ -49,14 +48,7 @@ def command(ctx: click.Context, output: Path, nonce: bytes | None, replace_key: 
     nonce = nonce if nonce is not None else os.urandom(tpm.QUALIFYING_SIZE)
     name, context = contexts.find(reach.one(ctx))
     with reach.connect(ctx) as node:
-        asked = ask(
-            lambda wanted: attest.attest(node, wanted),
-            lambda challenge: attest.activate(node, challenge.blob, challenge.secret),
-            nonce,
-            None if replace_key else context.attestation,
-        )
-    if asked.new:
-        contexts.pin(name, asked.key)
+        asked = asking.ask(node, name, None if replace_key else context.attestation, nonce)
     if str(output) == "-":
         click.echo(encode(asked.attestation), nl=False)
     else:

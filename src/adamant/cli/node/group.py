@@ -21,6 +21,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "upgrade": ("adamant.cli.node.upgrade:upgrade", "Stage a release, which the next boot tries"),
     "rollback": ("adamant.cli.node.upgrade:rollback", "Have the next boot start the release before"),
     "attest": ("adamant.cli.node.attest:command", "Have the machine's TPM sign how it was booted"),
+    "prove": ("adamant.cli.node.prove:command", "Have machines prove by their TPM which release they run"),
     "encryption": ("adamant.cli.node.encryption:command", "Say which keys open the machine's encrypted partitions"),
     "recovery-key": ("adamant.cli.node.encryption:recovery_key", "Make recovery keys of them, and show them once"),
     "reseal": ("adamant.cli.node.encryption:reseal", "Bind them to the machine's TPM anew"),

@@ -104,10 +104,22 @@ def ask(
 
     `lines` makes the text of an answer, `code` its exit code. With one machine, its error is raised.
     """
+    return ask_each(ctx, lambda _name, _context, node: question(node), lines, as_json=as_json, code=code)
+
+
+def ask_each(
+    ctx: click.Context,
+    question: "Callable[[str, Context, Node], T]",
+    lines: Callable[[T], Iterable[str]],
+    *,
+    as_json: bool,
+    code: Callable[[T], int] = lambda _answer: int(ExitCode.DONE),
+) -> int:
+    """The same for a question that depends on what this computer knows of each machine: its name and its context."""
     machines = chosen(ctx)
     if len(machines) == 1:
         with _open(*machines[0]) as node:
-            answer = question(node)
+            answer = question(*machines[0], node)
             _warn_of_skew(machines[0][0], node)
         if as_json:
             show_json(answer)
@@ -117,7 +129,7 @@ def ask(
 
     def one(name: str, context: "Context") -> T:
         with _open(name, context) as node:
-            answer = question(node)
+            answer = question(name, context, node)
             _warn_of_skew(name, node)
             return answer
 

@@ -1,0 +1,51 @@
+"""A quote asked of a machine, its key pinned when it is seen first, and judged."""
+
+import os
+from typing import TYPE_CHECKING
+
+from adamant.cli.proof import Wanted
+from adamant.model import tpm
+from adamant.model.errors import VerificationError
+
+if TYPE_CHECKING:
+    from adamant.api.client import Node
+    from adamant.api.contexts import Context
+    from adamant.attestation.asking import Asked
+    from adamant.attestation.judge import Judgement
+
+
+def ask(node: "Node", name: str, pinned: str | None, nonce: bytes) -> "Asked":
+    """A quote of the machine of the context `name`, by the key `pinned`; a key that is new is pinned there now."""
+    from adamant.api import attest, contexts  # noqa: PLC0415 - imports gRPC
+    from adamant.attestation import asking  # noqa: PLC0415
+
+    asked = asking.ask(
+        lambda wanted: attest.attest(node, wanted),
+        lambda challenge: attest.activate(node, challenge.blob, challenge.secret),
+        nonce,
+        pinned,
+    )
+    if asked.new:
+        contexts.pin(name, asked.key)
+    return asked
+
+
+def proof(node: "Node", name: str, context: "Context", wanted: Wanted) -> "Judgement":
+    """What the machine proves now, to a question that nobody knew before. Raises what `ask` and `judge` do."""
+    from adamant.attestation.judge import judge  # noqa: PLC0415 - imports cryptography
+
+    nonce = os.urandom(tpm.QUALIFYING_SIZE)
+    asked = ask(node, name, context.attestation, nonce)
+    return judge(asked.attestation, wanted.expected({asked.key: f"context {name}"}, nonce))
+
+
+def require_proof(node: "Node", name: str, context: "Context", wanted: Wanted) -> None:
+    """Raise VerificationError `release-unproven` unless the machine proves that it runs one of the releases."""
+    found = proof(node, name, context, wanted)
+    if not found.verified:
+        raise VerificationError(
+            "release-unproven",
+            f"{name} does not prove that it runs a release that you name",
+            context="\n".join(f"{each.message} [{each.reference}]" for each in found.problems),
+            hint=f"look at all of it with: adamant node -c {name} prove --release ...",
+        )
