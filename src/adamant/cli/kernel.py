@@ -140,6 +140,41 @@ def verify(kernel: str, as_json: bool) -> int:
     return int(ExitCode.VERIFICATION if checked.problems else ExitCode.DONE)
 
 
+@group.command("publish", epilog="Example: adamant kernel publish my-kernel /srv/kernels")
+@click.argument("kernel")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
+def publish(kernel: str, folder: Path, as_json: bool) -> None:
+    """Put KERNEL into FOLDER, from where others fetch it by its digest: as it is, or through any web server."""
+    from adamant.kernel import travel  # noqa: PLC0415 - imports what speaks HTTP
+
+    found = shelf.of_this_computer().find(kernel)
+    new = travel.publish(found, folder)
+    digest = found.manifest.digest
+    if as_json:
+        click.echo(json.dumps({"digest": digest, "folder": str(folder / digest), "published": new}))
+        return
+    click.echo(f"{'published' if new else 'there already:'} {found.manifest.name} {found.manifest.version} {digest}")
+    click.echo(f"\nOthers take it with:\n\nadamant kernel fetch {folder} {digest}")
+
+
+@group.command("fetch", epilog="Example: adamant kernel fetch https://kernels.example/ 0123...cdef")
+@click.argument("source", metavar="FOLDER|URL")
+@click.argument("digest")
+@json_option
+def fetch(source: str, digest: str, as_json: bool) -> None:
+    """Take the kernel of DIGEST (all 64 characters) from where it was published, and check every byte of it."""
+    from adamant.kernel import travel  # noqa: PLC0415 - imports what speaks HTTP
+
+    with progress(as_json) as watch:
+        found, new = travel.fetch(source, digest, shelf.of_this_computer(), watch)
+    if as_json:
+        click.echo(json.dumps({**_as_object(found), "fetched": new}))
+        return
+    click.echo("fetched and checked:" if new else "there already:")
+    _print(found)
+
+
 @group.command("delete", epilog="Example: adamant kernel delete 0123456789ab")
 @click.argument("kernel")
 @json_option
