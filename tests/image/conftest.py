@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from adamant.core import places
+from adamant.core import files, places
 from adamant.model import manifest
 from adamant.model.manifest import Manifest
 
@@ -61,12 +61,12 @@ def build(folder: Path, *arguments: str, **options: Any) -> Example:
 def require_program(name: str, package: str) -> str:
     """The program `name` of the host, installed from Debian's `package` as root where it is not there."""
     if shutil.which(name) is None and os.geteuid() == 0:
-        print(f"installing {package} with apt-get, for a test")
-        subprocess.run(["apt-get", "update", "-qq"], check=True, capture_output=True)
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
-        subprocess.run(
-            install, check=True, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        )
+        with files.locked(places.cache() / "locks" / "apt-get", "apt-get of the tests"):  # tests run side by side
+            print(f"installing {package} with apt-get, for a test")
+            subprocess.run(["apt-get", "update", "-qq"], check=True, capture_output=True)
+            install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
+            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            subprocess.run(install, check=True, capture_output=True, env=environment)
     found = shutil.which(name)
     assert found is not None, f"this test needs {name}: apt-get install {package}"
     return found

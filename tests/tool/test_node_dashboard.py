@@ -102,6 +102,11 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[M
         machine.stop()
 
 
+def _environment() -> dict[str, str]:
+    """That of the tests, without a size of theirs: the terminal's own counts."""
+    return {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+
+
 class Terminal:
     """A program on a pseudo terminal. `text` is all it wrote, `shown` what stands there now, without colours."""
 
@@ -115,7 +120,7 @@ class Terminal:
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
-            env={**os.environ, "TERM": "xterm-256color"},
+            env={**_environment(), "TERM": "xterm-256color"},
             start_new_session=True,
         )
 

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_every_kind_answers_or_says_why_not(node: Node) -> None:
 def test_this_process_is_among_the_processes(node: Node) -> None:
     me = _get(node, "processes", str(os.getpid()))[str(os.getpid())].actual
     assert me is not None
-    assert "pytest" in me["command"]
+    assert sys.executable in me["command"]
     assert me["parent"] == os.getppid()
     assert me["memory_bytes"] > 1 << 20
     assert abs(me["started_usec"] / 1e6 - NOW.timestamp()) < 86400
