@@ -6,9 +6,12 @@ import pytest
 
 from adamant.api import encryption_pb2 as pb
 from adamant.cli.node.encryption import lines
+from adamant.core import proc
+from adamant.model import luks2
 from adamant.model.errors import AdamantError, InputError
 from adamant.node import encrypting
 from adamant.node.reset import wipe
+from adamant.node.tasks import encryption as task
 
 
 def with_the_word(root: Path) -> Path:
@@ -62,3 +65,22 @@ def test_a_person_is_told_what_opens_each_volume() -> None:
     assert heads.split("  ")[0] == "VOLUME"
     assert "PCR 11, signed by abababababababab…" in row
     assert "yes" in row
+
+
+def test_a_recovery_key_that_cannot_be_made_leaves_none_that_nobody_has_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(purpose: str, argv: list[proc.Argument], **_options: object) -> proc.Result:
+        asked.append([str(word) for word in argv[1:]])
+        if argv[-1] == tmp_path / "dev/disk/by-partlabel/var":
+            raise proc.ProgramFailed("program-failed", purpose, code=1, stderr="the disk is gone", context="")
+        return proc.Result(0, b"a-key", b"")
+
+    monkeypatch.setattr(task, "_look", lambda _device: luks2.Header("aes-xts-plain64", (), 0, 0))
+    monkeypatch.setattr(proc, "run", run)
+    with pytest.raises(AdamantError) as caught:
+        task.work({"act": "recovery-key", "replace": False}, answer=None, root=tmp_path)  # type: ignore[arg-type]
+    assert (caught.value.reference, "a-key" in str(caught.value)) == ("recovery-key-failed", False)
+    assert asked[-1] == ["--wipe-slot=recovery", str(tmp_path / "dev/disk/by-partlabel/state")]

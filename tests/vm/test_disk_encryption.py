@@ -5,6 +5,7 @@ The disk is made by the first boot. Each release proves itself, forth and back, 
 
 import hashlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -127,6 +128,15 @@ def test_the_kernels_own_module_from_outside_loads_and_stays(fleet: Fleet, tmp_p
     adamant("node", "apply", tmp_path / "machine.yaml")
     assert node("version")["posture"] == "sealed"
     assert "adamant_greeting" in modules()
+
+
+def test_a_release_of_another_key_is_refused_before_anything_is_written(
+    fleet: Fleet, extra: str, tmp_path: Path
+) -> None:
+    adamant("keys", "init", tmp_path)
+    fleet.publish(fleet.define("1.5", extra=re.sub(r"\S+/pcr\.", f"{tmp_path}/pcr.", extra)))
+    assert fleet.upgrade(expect=5)["error"]["reference"] == "disk-key-differs"
+    assert fleet.upgrade("--force", expect=5)["error"]["reference"] == "disk-key-differs"
 
 
 def test_releases_of_the_key_open_it_forth_and_back_and_prove_themselves(fleet: Fleet, extra: str) -> None:

@@ -1,14 +1,20 @@
-"""Whether state and var are encrypted: what the image says, and what the kernel has opened. It opens no device."""
+"""Whether state and var are encrypted: what the image says, what the kernel has opened, and for whose releases.
+
+Nothing but `release_keys` opens a device.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from adamant.model import luks2
 from adamant.node.reading import read_line
 
 VOLUMES = ("state", "var")
 """Labels of the partitions, names of what they are opened as, and the last part of where that is mounted."""
 _WORD = "usr/lib/adamant/encryption"
 _BLOCK = "sys/class/block"
+BY_LABEL = "dev/disk/by-partlabel"
+"""Where udev names partitions by their labels."""
 _LUKS2 = "CRYPT-LUKS2-"
 
 
@@ -23,3 +29,13 @@ def opened(root: Path) -> Mapping[str, bool]:
     for folder in (root / _BLOCK).glob("dm-*/dm"):
         found[read_line(folder / "name")] = read_line(folder / "uuid").startswith(_LUKS2)
     return {name: found.get(name, False) for name in VOLUMES}
+
+
+def release_keys(root: Path) -> frozenset[str]:
+    """Digests of the keys (SHA-256 of their PEM) that must have signed a release for its boot to open all volumes."""
+    signers = []
+    for name in VOLUMES:
+        with (root / BY_LABEL / name).open("rb") as source:
+            header = luks2.read(source.read(luks2.HEADER_MOST))
+        signers.append({key.public_key for key in header.tpm_keys if key.signed_registers and key.public_key})
+    return frozenset(set.intersection(*signers))

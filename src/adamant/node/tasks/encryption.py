@@ -14,12 +14,12 @@ import msgspec
 
 from adamant.core import files, limits, proc
 from adamant.model import luks2
-from adamant.model.errors import InputError
-from adamant.node.encryption import VOLUMES
+from adamant.model.errors import AdamantError, InputError
+from adamant.node.encryption import BY_LABEL, VOLUMES
 from adamant.node.tasks.answer import Answer
 
-_BY_LABEL = "dev/disk/by-partlabel"
 _ENROLL = "/usr/bin/systemd-cryptenroll"
+_WIPE_RECOVERY = "--wipe-slot=recovery"
 _UNLOCK = "--unlock-tpm2-device=auto"
 _PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
 """The key of the running release (image/init/extra.c)."""
@@ -27,7 +27,7 @@ _PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
 
 def work(request: Mapping[str, Any], answer: Answer, root: Path = Path("/")) -> Mapping[str, Any]:
     """Do what is asked for, on one volume after the other."""
-    devices = {name: root / _BY_LABEL / name for name in VOLUMES}
+    devices = {name: root / BY_LABEL / name for name in VOLUMES}
     if request["act"] == "look":
         found = {name: msgspec.to_builtins(_look(device)) for name, device in devices.items()}
         answer.send(json.dumps(found).encode())
@@ -51,11 +51,22 @@ def _recovery_keys(devices: Mapping[str, Path], *, replace: bool) -> dict[str, s
             "the recovery keys of this machine were shown before, and are kept nowhere",
             hint="adamant node recovery-key --replace makes new ones; the old ones open nothing then",
         )
-    wipe = ["--wipe-slot=recovery"] if replace else []
-    found = {}
+    wipe = [_WIPE_RECOVERY] if replace else []
+    found: dict[str, str] = {}
     for name, device in devices.items():
         argv: list[proc.Argument] = [_ENROLL, _UNLOCK, "--recovery-key", *wipe, device]
-        done = proc.run(f"make a recovery key of {name}", argv, seconds=limits.ENCRYPTION_SECONDS)
+        try:
+            done = proc.run(f"make a recovery key of {name}", argv, seconds=limits.ENCRYPTION_SECONDS)
+        except proc.ProgramFailed as error:
+            # nobody has read those that were made before: without them, the next call is as the first
+            for made in found:
+                proc.run(f"drop the one of {made}", [_ENROLL, _WIPE_RECOVERY, devices[made]], check=False)
+            raise AdamantError(
+                "recovery-key-failed",
+                f"no recovery key of {name} could be made, so this machine has told none",
+                context=error.stderr,
+                hint="the TPM opens the disks as before; call it again" + (" with --replace" if replace else ""),
+            ) from error
         found[name] = done.stdout.decode("ascii").strip()
     return found
 

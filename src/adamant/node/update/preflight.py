@@ -3,13 +3,15 @@
 "No update" always says why (rivals' agents say it when their disk is full, and people search for days).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from adamant.model.errors import BusyError
 from adamant.node.update.entries import Entry
 from adamant.release.index import Release
 
+_DISK_KEY = ".pcrpkey"
+"""The section of a UKI with the key that signs what a TPM measures of it (UAPI.5)."""
 _SPARE = 1 << 20
 """Bytes that stay free on the ESP."""
 
@@ -26,6 +28,8 @@ class Facts(NamedTuple):
     """A config is on trial."""
     failed: Sequence[str] = ()
     """Versions that were tried on this machine and not found good."""
+    disk_keys: Collection[str] | None = None
+    """Digests of the keys whose releases open the machine's disks; None where they are not encrypted."""
 
 
 def check(facts: Facts, release: Release, *, force: bool) -> None:
@@ -51,6 +55,14 @@ def check(facts: Facts, release: Release, *, force: bool) -> None:
             "release-failed-here",
             f"{release.version} was tried on this machine and not found good",
             hint="adamant node logs --boot -1 says why; --force tries it again",
+        )
+    signer = next((part.sha256 for part in release.uki.parts if part.name == _DISK_KEY), "")
+    if facts.disk_keys is not None and signer not in facts.disk_keys:
+        raise BusyError(
+            "disk-key-differs",
+            f"this machine's disks would stay shut: {release.version} is signed "
+            + ("with another key for encrypted disks" if signer else "with no key for encrypted disks"),
+            hint="have them open for its key first: adamant node reseal --public-key pcr.pub",
         )
     if facts.free < release.uki.size + _SPARE:
         raise BusyError(

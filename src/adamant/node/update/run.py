@@ -25,7 +25,7 @@ from adamant.model.errors import AdamantError, BusyError, InputError  # noqa: E4
 from adamant.model.layout import SLOT_LABELS  # noqa: E402
 from adamant.model.posture import FILE, Posture  # noqa: E402
 from adamant.model.version_order import compare  # noqa: E402
-from adamant.node import efivars, firmware_keys, record  # noqa: E402
+from adamant.node import efivars, encryption, firmware_keys, record  # noqa: E402
 from adamant.node.config import wanted  # noqa: E402
 from adamant.node.reading import boot_id, read_line, read_release  # noqa: E402
 from adamant.node.update import entries, preflight, state, trust  # noqa: E402
@@ -127,7 +127,8 @@ class Update:
         running = host.entry()
         kept = self._note_failed()
         free = esp.free(entries.others(esp.entries(), running) if running else ())
-        facts = preflight.Facts(running, free, trial=host.trial(), failed=kept.failed)
+        disk_keys = encryption.release_keys(host.root) if encryption.wanted(host.root) else None
+        facts = preflight.Facts(running, free, trial=host.trial(), failed=kept.failed, disk_keys=disk_keys)
         preflight.check(facts, release, force=self._request.force)
         assert running is not None  # preflight refused without one
         if self._is_staged(release, kept, esp.entries()):
