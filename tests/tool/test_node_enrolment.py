@@ -359,7 +359,11 @@ def _relay(target: str) -> Iterator[tuple[str, list[bytes]]]:
             with contextlib.suppress(OSError):
                 while True:
                     near, _ = listening.accept()
-                    far = socket.create_connection(client.parse_address(target))
+                    try:
+                        far = socket.create_connection(client.parse_address(target))
+                    except ConnectionRefusedError:  # it goes over from maintenance to serving
+                        near.close()
+                        continue
                     for pair in ((near, far), (far, near)):
                         threading.Thread(target=carry, args=pair, daemon=True).start()
 
