@@ -16,7 +16,15 @@ UNIT = "adamant-update.service"
 POLL_SECONDS = 0.5
 """Between two looks at how far an update is."""
 _STATES = frozenset(
-    {"no-update", "version-not-newer", "boot-on-trial", "config-on-trial", "esp-full", "release-failed-here"}
+    {
+        "no-update",
+        "version-not-newer",
+        "boot-on-trial",
+        "config-on-trial",
+        "esp-full",
+        "release-failed-here",
+        "disk-key-differs",
+    }
     | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked", "clock-behind", "release-revoked"}
 )
 """References of errors that say that the state of things forbids it now."""
