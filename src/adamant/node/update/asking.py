@@ -17,15 +17,20 @@ POLL_SECONDS = 0.5
 """Between two looks at how far an update is."""
 _STATES = frozenset(
     {
-        "no-update",
-        "version-not-newer",
+        "boot-entry-missing",
         "boot-on-trial",
+        "clock-behind",
         "config-on-trial",
-        "esp-full",
-        "release-failed-here",
         "disk-key-differs",
+        "esp-full",
+        "locked",
+        "no-update",
+        "release-failed-here",
+        "release-revoked",
+        "release-withdrawn",
+        "rollback-nothing",
+        "version-not-newer",
     }
-    | {"release-withdrawn", "boot-entry-missing", "rollback-nothing", "locked", "clock-behind", "release-revoked"}
 )
 """References of errors that say that the state of things forbids it now."""
 _asking = threading.Lock()
