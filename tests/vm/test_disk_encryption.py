@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from adamant.core import places, proc
-from adamant.core.source import open_source
+from adamant.core.source import Source, open_source
 from adamant.image import gpt, project
 from adamant.kernel.artifact import Kernel
-from adamant.machine import console
+from adamant.machine import console, up
 from adamant.machine import tpm as machine_tpm
-from adamant.machine.machine import Machines
+from adamant.machine.machine import CERTIFICATE, Machines, Options
 from adamant.machine.qemu import DISK
 from adamant.model import luks2
+from adamant.model.arch import Arch
+from adamant.model.layout import SECTOR
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from tests.image.conftest import adamant
@@ -185,3 +187,45 @@ def test_with_another_tpm_it_stays_shut_and_the_machine_says_why(fleet: Fleet, t
         said = "\n".join(console.tail(machine.console_log))
     assert "systemd-cryptsetup" in said
     assert "Received TPM Error" in said
+
+
+def named(disk: Source, label: str) -> bool:
+    """Whether the first copy of the partition table (entries from LBA 2, UEFI 2.10, 5.3) names a partition so."""
+    return f"{label}\0".encode("utf-16-le") in disk.exactly(2 * SECTOR, 128 * 128)
+
+
+@pytest.mark.long
+def test_power_that_goes_while_the_first_boot_makes_the_volumes_leaves_no_half_ones(
+    fleet: Fleet, tree: ToolsTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """QEMU is killed as soon as the disk, read from outside, has a header of LUKS2 where state will be.
+
+    The fleet's own disk tells the place.
+    """
+    machines = Machines(places.state() / "machines")
+    machines.stop("fleet", 0)
+    folder = machines.get("fleet").folder
+    with open_source(folder / DISK) as disk:
+        table = gpt.decode(disk.read, disk.size)
+        place = next(part.offset for part in table.partitions if part.label == "state")
+    options = Options(Arch.AMD64, certificate=(folder / CERTIFICATE).read_bytes(), tpm=True)
+    machine = up.create(machines, "cut", fleet.folder / "out" / "fleet_1_amd64" / "disk.raw", options)
+    try:
+        with open_source(machine.folder / DISK) as disk:
+            machines.start("cut", tree, places.cache())
+            begin = time.monotonic()
+            while disk.exactly(place, len(luks2.MAGIC)) != luks2.MAGIC:
+                assert time.monotonic() < begin + SECONDS, console.tail(machine.console_log)
+                time.sleep(0.01)
+            machines.stop("cut", 0)
+            with capsys.disabled():
+                print(f"\ncut after {time.monotonic() - begin:.1f} s")
+            assert not named(disk, "state"), "the cut came too late to show anything"
+        up.start(machines, "cut", tree, places.cache(), lambda _phase: None, SECONDS)
+        volumes = node("-c", "cut", "encryption")
+        assert [volume["name"] for volume in volumes] == ["state", "var"]
+        for volume in volumes:
+            (key,) = volume["tpm_keys"]
+            assert (key["signed_registers"], volume["recovery_keys"], volume["other_keys"]) == ([11], 0, 0)
+    finally:
+        machines.delete("cut", force=True)
