@@ -1,7 +1,6 @@
 """What commands that want a proof by a TPM ask for, and how they show what it comes to."""
 
 import functools
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from adamant.attestation.judge import Expected, Judgement
 
 _MANIFEST = "manifest.json"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -116,11 +114,6 @@ def released(path: Path) -> Manifest:
             hint="it was built by an older Adamant: build the release again, which gives the same bytes",
         )
     return found
-
-
-def is_fingerprint(text: str) -> bool:
-    """Whether a text is the fingerprint of a key."""
-    return _DIGEST.fullmatch(text) is not None
 
 
 def lines(judgement: "Judgement") -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import IO
 from adamant.core import events, files, limits
 from adamant.kernel import artifact
 from adamant.kernel.artifact import Kernel
-from adamant.kernel.shelf import Shelf
+from adamant.kernel.shelf import Shelf, is_digest
 from adamant.model.errors import InputError, UnreachableError, VerificationError
 from adamant.model.kernel.artifact import FILES, MANIFEST, KernelFile, KernelManifest, decode
 
@@ -52,7 +52,7 @@ def fetch(source: str, digest: str, shelf: Shelf, watch: events.Watch = events.s
     Raises InputError (kernel-digest, kernel-missing), UnreachableError (kernel-unreachable), or VerificationError
     (kernel-other, kernel-file-changed, and those of `artifact.verify`).
     """
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+    if len(digest) != 64 or not is_digest(digest):
         raise InputError(
             "kernel-digest",
             f"{digest[:80]!r} is no digest of a kernel",
