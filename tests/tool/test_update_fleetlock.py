@@ -96,6 +96,9 @@ def raw() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
                 connection.recv(65536)
                 try:
                     serve(connection)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):  # closing on a request that is not read yet would be a reset
+                        pass
                 except OSError:
                     return  # the client has gone
 
