@@ -340,6 +340,23 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "users:\n- {name: joe, passwordHash: 12345}",
+        "containers: [{name: a, image: x.io/a, environment: {TOKEN: 12345}}]",
+        "files: [{path: /etc/app/key, secret: 12345}]",
+        "files: [{path: /etc/app/key, secret: {file: '12345'}}]",
+        "registries: [{host: r.lan, auth: {username: u, password: 12345}}]",
+        "registries: [{host: r.lan, auth: {username: u, password: [12345]}}]",
+    ],
+)
+def test_a_secret_that_does_not_fit_is_not_told(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(f"kind: Machine\n{text}".encode(), "machine.yaml")
+    assert "12345" not in repr(caught.value) + str(caught.value) + caught.value.hint
+
+
 @given(st.binary(max_size=300) | JSON.map(msgspec.json.encode))
 def test_bytes_that_are_no_config_are_an_error(data: bytes) -> None:
     try:
@@ -412,7 +429,7 @@ def test_any_value_for_any_key_is_a_config_or_an_error(key: str, value: Any) -> 
     [
         ("kernel:\n  sysctls:\n    vm.a: '1'\n    vm.b: 2\n    vm.c: 3", "line 5: 2 at kernel.sysctls.vm.b", "quotes"),
         ("kernel:\n  sysctls:\n    vm.a: '1'\n    vm/b: '2'", "line 5: 'vm/b' at kernel.sysctls.vm/b", "matches"),
-        ("containers:\n- name: a\n  image: x.io/a\n  environment:\n    PORT: 80", "line 6: 80 at", "quotes"),
+        ("containers:\n- name: a\n  image: x.io/a\n  environment:\n    A: 80", "line 6: the value is", "quotes"),
         ("network:\n  interfaces:\n  - {name: a, mtu: 9}", "line 4: Expected", "a number from 576 up to 65536"),
     ],
 )

@@ -22,7 +22,7 @@ def root(tmp_path: Path) -> Path:
         "state/adamant/identity",
         "run/credentials/x",
         "run/adamant/containers",
-        "var",
+        "var/lib/containerd",
     ):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "usr/lib/os-release").write_text("ID=adamant\n")
@@ -70,6 +70,9 @@ def test_what_is_no_plain_absolute_path_is_refused(root: Path, path: str) -> Non
         "/run/credentials/x/y",
         "/etc/shadow",
         "/run/adamant/containers/a.env",
+        "/run/adamant/etc/app/key",
+        "/run/containerd/io.containerd.runtime.v2.task/adamant/web/config.json",
+        "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db",
     ],
 )
 def test_what_is_secret_by_its_place_is_not_given(root: Path, path: str) -> None:
@@ -112,6 +115,24 @@ def test_a_private_key_is_not_given_wherever_it_lies(root: Path) -> None:
         with pytest.raises(AdamantError) as caught:
             read(root, path, offset)
         assert caught.value.reference == "file-refused"
+
+
+def test_a_file_that_its_owner_alone_may_read_is_not_given(root: Path) -> None:
+    (root / "etc/app").mkdir()
+    for name, mode in (("key", 0o600), ("run", 0o700), ("shared", 0o640)):
+        (root / "etc/app" / name).write_text("swordfish")
+        (root / "etc/app" / name).chmod(mode)
+    (root / "var/link").symlink_to("/etc/app/key")
+    for path in ("/etc/app/key", "/etc/app/run", "/var/link"):
+        with pytest.raises(AdamantError, match="its owner alone may read it"):
+            read(root, path)
+    assert read(root, "/etc/app/shared") == b"swordfish"
+    found = listed(root, "/etc/app")
+    assert [entry.path for entry in found.values() if entry.refused] == ["/etc/app/key", "/etc/app/run"]
+    (root / "proc").mkdir()
+    (root / "proc/slabinfo").write_text("slabinfo - version: 2.1\n")
+    (root / "proc/slabinfo").chmod(0o400)
+    assert read(root, "/proc/slabinfo")
 
 
 def test_nothing_but_files_is_opened(root: Path) -> None:

@@ -204,10 +204,7 @@ containers:
         *lines
     }
     assert json.loads(old.files["run/adamant/containers/web.json"].data)["memory"] == 64 << 20
-    assert [str(action) for action in plan.make((), old, new).actions] == [
-        "daemon-reload",
-        "restart adamant-container@web.service",
-    ]
+    assert [str(action) for action in plan.make((), old, new).actions] == ["restart adamant-container@web.service"]
     assert [str(action) for action in plan.make((), old, NOTHING).actions] == [
         "stop adamant-container@web.service",
         "stop adamant-volume@data.service",
@@ -235,6 +232,33 @@ def test_a_container_that_nobody_starts_again_may_end_and_not_fail(
     assert (not found.reason) == well
     (forgotten,) = (one for one in status.look(host, made, []) if one.kind == "unit")
     assert (not forgotten.reason) == (restart != "always")
+
+
+SECRETS = """
+users: [{name: joe, passwordHash: $6$abc$WORDWORDWORDWORD}]
+registries: [{host: reg.lan, auth: {username: u, password: WORD}}]
+containers: [{name: web, image: reg.lan/web:1, environment: {TOKEN: WORD}}]
+hostContainers: {containers: [{name: agent, image: "reg.lan/agent:1", environment: {TOKEN: WORD}}]}
+files: [{path: /etc/app/key, mode: "0600", secret: WORD}]
+"""
+
+
+def test_nothing_that_others_may_read_is_made_of_a_secret(root: Path) -> None:
+    (root / "usr/lib/adamant/posture").write_text("open\n")  # it has users, and host containers too
+    one, other = (_render(root, SECRETS.replace("WORD", word)).files for word in ("hush", "hash"))
+    made_of_it = {path for path in one if one[path] != other[path]}
+    assert len(made_of_it) == 6, "a user has two names"
+    assert [path for path in made_of_it if one[path].mode & 0o077] == []
+
+
+def test_a_secret_is_taken_from_the_credential_that_the_config_names(root: Path) -> None:
+    text = "files: [{path: /etc/app/key, mode: '0600', secret: {credential: app.key}}]"
+    with pytest.raises(InputError) as caught:
+        _render(root, text)
+    assert caught.value.reference == "secret-missing"
+    (root / "run/credentials/@system").mkdir(parents=True)
+    (root / "run/credentials/@system/app.key").write_text("swordfish\n")
+    assert _render(root, text).files["run/adamant/etc/app/key"] == File(b"swordfish", 0o600)
 
 
 HOST_CONTAINERS = """

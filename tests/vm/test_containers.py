@@ -4,6 +4,7 @@ The registry is a real one on this computer, which the machine reaches as 10.0.2
 """
 
 import json
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +22,16 @@ SCRIPT = (
 )
 
 
+SECRETS = ("hush-hush", "swordfish-swordfish")
+
+
 def config(port: int, *, word: str, **more: Any) -> str:
     """A machine config, as JSON (which is YAML)."""
     container = {
         "name": "web",
         "image": "reg.lan/lib/busybox:1",
         "command": ["sh", "-c", SCRIPT],
-        "environment": {"TOKEN": "hush"},
+        "environment": {"TOKEN": SECRETS[0]},
         "memory": "64M",
         "mounts": [{"source": "/var/mnt/data/www", "target": "/data"}],
     }
@@ -43,7 +47,10 @@ def config(port: int, *, word: str, **more: Any) -> str:
             },
             "registries": [{"host": "reg.lan", "mirrors": [f"http://10.0.2.2:{port}"], "fallback": False}],
             "volumes": [{"name": "data", "disk": {"serial": "disk-1"}}],
-            "files": [{"path": "/etc/app/word", "content": word}],
+            "files": [
+                {"path": "/etc/app/word", "content": word},
+                {"path": "/etc/app/key", "mode": "0600", "secret": SECRETS[1]},
+            ],
             "containers": [container],
             "health": [{"name": "web", "container": "web"}],
             **more,
@@ -84,7 +91,7 @@ def test_the_first_boot_brings_all_of_it(machine: str) -> None:
     assert (found["name"], found["actual"]["state"]) == ("adamant/web", "running")
     said = _log("adamant-container@web")
     assert "serving" in said
-    assert "hush" not in said
+    assert SECRETS[0] not in said
     mounts = {one["name"]: one["actual"] for one in node("-c", machine, "get", "mounts")["resources"]}
     assert mounts["/var/mnt/data"]["type"] == "ext4"
     assert "with a new ext4" in _log("adamant-volume@data")
@@ -92,6 +99,26 @@ def test_the_first_boot_brings_all_of_it(machine: str) -> None:
     addresses = adamant("node", "-c", machine, "get", "addresses").stdout
     assert "192.0.2.7/24" in addresses
     assert "198.51.100.1/24" in addresses
+
+
+def test_a_secret_of_the_config_is_in_no_file_that_is_given_and_in_no_bundle(machine: str, tmp_path: Path) -> None:
+    for path in (
+        "/etc/app/key",
+        "/run/adamant/etc/app/key",
+        "/run/containerd/io.containerd.runtime.v2.task/adamant/web/config.json",
+        "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db",
+    ):
+        refused = adamant("node", "-c", machine, "cat", path, check=False)
+        assert "file-refused" in refused.stderr, refused.stdout + refused.stderr
+    adamant("node", "-c", machine, "support", "-o", tmp_path / "support.tar.gz")
+    with tarfile.open(tmp_path / "support.tar.gz") as archive:
+        parts = {one.name: archive.extractfile(one).read() for one in archive if one.isfile()}  # type: ignore[union-attr]
+    assert len(parts) > 40
+    shown = adamant("node", "-c", machine, "config", "show").stdout
+    assert "(secret)" in shown
+    for secret in SECRETS:
+        assert secret not in shown
+        assert [name for name, data in parts.items() if secret.encode() in data] == []
 
 
 def test_a_container_is_started_once_and_told_to_end_when_the_machine_restarts(machine: str) -> None:

@@ -19,6 +19,9 @@ from adamant.model.errors import InputError
 
 T = TypeVar("T")
 
+UNTOLD = "untold"
+"""Set in what a type says of itself (msgspec.Meta, extra), it keeps a value that does not fit out of the error."""
+
 _DEPTH = 32
 _AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
@@ -250,7 +253,8 @@ def _explain(message: str, kind: type[Any], name: str, located: Located) -> Inpu
         hint = f"did you mean {near[0]}? {hint}" if near else hint
     elif _takes_text(shape):
         if isinstance(value, bool | int | float):
-            what = f"{value!r} is read as a {type(value).__name__} here, and a text is wanted"
+            shown = "the value" if _untold(_annotated_at(path, kind)) else repr(value)
+            what = f"{shown} is read as a {type(value).__name__} here, and a text is wanted"
             hint = f"put it in quotes; {hint}".removesuffix("; ")
         elif isinstance(value, str):
             what = f"{value[:80]!r} is not allowed"
@@ -268,6 +272,13 @@ def _takes_text(shape: inspect.Type | None) -> bool:
     if isinstance(shape, inspect.UnionType):
         return any(_takes_text(_bare(one)) for one in shape.types)
     return isinstance(shape, inspect.StrType | inspect.EnumType)
+
+
+def _untold(shape: inspect.Type | None) -> bool:
+    """Whether a value of the type is never told."""
+    if isinstance(shape, inspect.Metadata):
+        return bool(shape.extra and shape.extra.get(UNTOLD)) or _untold(shape.type)
+    return isinstance(shape, inspect.UnionType) and any(_untold(one) for one in shape.types)
 
 
 def _resolve(message: str, path: str, kind: type[Any], document: Any) -> tuple[str, Any]:

@@ -2,7 +2,8 @@
 
 What holds: no path leads past a symbolic link to where the policy would have said no, since each step is opened from
 the folder before it without following links, and links are resolved here; nothing but a regular file is opened for
-reading, so no pipe waits and no device acts; and what is secret by its place or by its contents is not given.
+reading, so no pipe waits and no device acts; and what is secret by its place, by its mode or by its contents is not
+given.
 """
 
 import os
@@ -25,10 +26,14 @@ SECRET: dict[str, str] = {
     "/etc/shadow": "hashes of passwords",
     "/etc/shadow-": "hashes of passwords",
     "/proc/kcore": "the memory of the kernel",
+    "/run/adamant/config": "digests of files of the config, secrets among them",
     "/run/adamant/containerd": "passwords of registries",
     "/run/adamant/containers": "variables of containers, secrets among them",
+    "/run/adamant/etc": "files of the config, secrets among them: what is to be read is below /etc",
     "/run/adamant/host-containers": "variables of containers, secrets among them",
+    "/run/containerd": "variables of containers, secrets among them",
     "/run/credentials": "credentials of services",
+    "/run/host-containerd": "variables of containers, secrets among them",
     "/run/host/credentials": "credentials of the machine",
     "/run/secrets": "secrets",
     "/run/userdb": "hashes of passwords",
@@ -37,11 +42,17 @@ SECRET: dict[str, str] = {
     "/state/secrets": "secrets",
     "/sys/firmware/dmi": "holds credentials that the machine was started with",
     "/sys/firmware/qemu_fw_cfg": "holds credentials that the machine was started with",
+    "/var/lib/containerd/io.containerd.metadata.v1.bolt": "variables of containers, secrets among them",
+    "/var/lib/host-containerd/io.containerd.metadata.v1.bolt": "variables of containers, secrets among them",
+    "/var/lib/kubelet/pki": "keys of Kubernetes",
+    "/var/lib/kubelet/pods": "volumes of pods, secrets among them",
     "/var/lib/systemd/credential.secret": "the key of encrypted credentials",
     "/var/lib/systemd/random-seed": "seeds the random numbers of the next boot",
 }
 """What is never given, with the reason: each place and all that is below it."""
 
+_OF_KERNEL = ("/proc/", "/sys/")
+"""Here a mode that leaves out everybody but root says that a file is of no use to others, not that it is secret."""
 _OF_PROCESS = "environ|mem|maps|smaps|auxv|stack|syscall|fd|root|cwd"
 _PROCESS = re.compile(rf"/proc/([0-9]+|self|thread-self)/(task/[0-9]+/)?({_OF_PROCESS})")
 _KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -69,6 +80,12 @@ def secret(path: str) -> str:
     return "the memory or environment of a process" if _PROCESS.match(path) else ""
 
 
+def _private(path: str, found: os.stat_result) -> str:
+    """Why a file is not given whose owner alone may read it, as secrets of a config are; empty when it may be."""
+    alone = stat.S_ISREG(found.st_mode) and not found.st_mode & 0o077
+    return "its owner alone may read it" if alone and not path.startswith(_OF_KERNEL) else ""
+
+
 def _absolute(path: str) -> list[str]:
     if not path.startswith("/") or "\0" in path or len(path) > limits.PATH_LENGTH:
         raise InputError("path-not-absolute", f"not an absolute path: {path[:120]!r}")
@@ -93,7 +110,7 @@ def _open(root: Path, path: str) -> Iterator[_Place]:
                     os.close(fds.pop())
                 continue
             here = "/" + "/".join([*walked, part])
-            _allow(here)
+            _refuse(here, secret(here))
             fd = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fds[-1])
             if not stat.S_ISLNK(os.fstat(fd).st_mode):
                 fds.append(fd)
@@ -117,8 +134,7 @@ def _open(root: Path, path: str) -> Iterator[_Place]:
             os.close(fd)
 
 
-def _allow(path: str) -> None:
-    why = secret(path)
+def _refuse(path: str, why: str) -> None:
     if why:
         raise AdamantError("file-refused", f"{path} is not given: {why}")
 
@@ -127,8 +143,10 @@ def read(request: pb.ReadRequest, root: Path) -> Iterator[pb.Chunk]:
     """The answer to Read."""
     left = min(request.length or limits.FILE_READ, limits.FILE_READ)
     with _open(root, request.path) as place:
-        if not stat.S_ISREG(os.fstat(place.fd).st_mode):
+        there = os.fstat(place.fd)
+        if not stat.S_ISREG(there.st_mode):
             raise InputError("file-not-regular", f"{request.path} is no regular file", hint="adamant node ls shows it")
+        _refuse(place.path, _private(place.path, there))
         # The file itself is opened, whatever its name means by now.
         fd = os.open(f"/proc/self/fd/{place.fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb", buffering=0) as source:  # noqa: PTH123 - there is no path
@@ -202,7 +220,7 @@ def _entry(path: str, found: os.stat_result, target: str) -> pb.FileEntry:
         size=found.st_size,
         modified_usec=found.st_mtime_ns // 1000,
         target=_plain(target),
-        refused=secret(path),
+        refused=secret(path) or _private(path, found),
     )
 
 

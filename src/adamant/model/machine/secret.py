@@ -4,6 +4,7 @@ from typing import Annotated, Any, get_args
 
 from msgspec import Meta, Struct
 
+from adamant.model.document import UNTOLD
 from adamant.model.errors import InputError
 
 MASK = "(secret)"
@@ -30,7 +31,7 @@ class SecretAt(Struct, frozen=True, forbid_unknown_fields=True):
     """A file on the state partition that holds the secret and nothing else."""
 
 
-Secret = Annotated[str, Meta(min_length=1, max_length=65536)] | SecretAt
+Secret = Annotated[str, Meta(min_length=1, max_length=65536, extra={UNTOLD: True})] | SecretAt
 """A secret: the text itself, or where it lies."""
 
 

@@ -1,11 +1,11 @@
 """Containers of a machine config, of either kind: for each the spec, its variables, and lines for its unit.
 
-The lines name the spec's digest, so that the unit is started again when the spec changes.
+Everybody may read the lines. So they hold nothing that is made of the variables: a digest of a short secret is the
+secret.
 """
 
 from collections.abc import Callable, Sequence
 
-from adamant.model.digest import sha256
 from adamant.model.errors import InputError
 from adamant.model.machine.document import AnyContainer, Container, ContainerNetwork, HostContainer, Restart, Sight
 from adamant.model.machine.measures import bytes_of
@@ -30,12 +30,10 @@ def files(containers: Sequence[AnyContainer], reveal: Callable[[Secret], str], w
             f"{name}={_line(reveal(value), f'$.{where}[{index}].environment.{name}')}\n"
             for name, value in sorted(container.environment.items())
         ).encode()
-        data = spec.encode(_spec(container, variables=bool(variables)))
-        made[runtime.spec(container.name)] = File(data, 0o600)
+        made[runtime.spec(container.name)] = File(spec.encode(_spec(container, variables=bool(variables))), 0o600)
         if variables:
             made[runtime.variables(container.name)] = File(variables, 0o600)
-        lines = _unit(container, runtime, sha256(data + variables))
-        made[f"{UNITS}/{spec.unit(container.name)}.d/50-adamant-config.conf"] = File(lines.encode())
+        made[f"{UNITS}/{spec.unit(container.name)}.d/50-adamant-config.conf"] = File(_unit(container, runtime).encode())
     return made
 
 
@@ -80,8 +78,8 @@ def _line(value: str, path: str) -> str:
     return value
 
 
-def _unit(container: AnyContainer, runtime: Runtime, digest: str) -> str:
-    lines = [f"# Of the spec {digest}", "[Unit]", f"Description=Container {container.name}"]
+def _unit(container: AnyContainer, runtime: Runtime) -> str:
+    lines = ["[Unit]", f"Description=Container {container.name}"]
     of_mounts = {unit for mount in container.mounts if (unit := volumes.unit_of(mount.source))}
     for unit in (runtime.unit, *sorted(of_mounts)):
         lines += [f"Requires={unit}", f"After={unit}"]

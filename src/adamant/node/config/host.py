@@ -175,7 +175,7 @@ class Host:
             return _Manifest()  # it lies in RAM beside the files: after a reboot neither is there
 
     def _write_manifest(self, manifest: _Manifest) -> None:
-        self._write(MANIFEST, msgspec.json.encode(manifest), 0o644)
+        self._write(MANIFEST, msgspec.json.encode(manifest), 0o600)  # a digest of a short secret is the secret
 
     def _remember(self, sysctls: Mapping[str, str]) -> None:
         """Keep what kernel variables are before they are first set."""

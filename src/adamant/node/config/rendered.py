@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from adamant.model.machine.areas import AREAS
+from adamant.node.containers import spec
+from adamant.node.containers.runtime import RUNTIMES
 from adamant.node.systemd import Verb
 
 
@@ -117,6 +119,12 @@ def _unit_of(path: str) -> str:
     return name.removesuffix(".d")
 
 
+def _reader(path: str) -> str:
+    """The unit of the container whose spec or variables the file is; empty for another file."""
+    folder, name = str(PurePosixPath(path).parent), PurePosixPath(path).stem
+    return spec.unit(name) if any(folder == runtime.specs for runtime in RUNTIMES.values()) else ""
+
+
 def _turn(unit: str) -> tuple[bool, str]:
     """Volumes come before those who use them, who would be started twice otherwise."""
     return not unit.startswith("adamant-volume@"), unit
@@ -159,6 +167,7 @@ def actions(before: Running, new: Rendered, differing: Changes, *, etc_now: bool
             found.append(Action("restart", action.unit) if again else action)
     if etc_now and any(path.startswith(f"{ETC}/") for path in paths):
         found.append(Action("restart", "adamant-etc.service"))
+    units |= {unit for path in paths if (unit := _reader(path))}
     # A unit of the image is started again when a drop-in of it changes; one that is only a file of ours is not.
     of_image = {unit for unit in units if f"{UNITS}/{unit}" not in {*new.files, *differing.removed}} - set(stopped)
     found += [Action("restart", unit) for unit in sorted((units & new.started) | of_image, key=_turn)]
