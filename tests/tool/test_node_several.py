@@ -148,6 +148,34 @@ def test_the_exit_code_is_the_worst(running: dict[str, Machine], capsys: pytest.
     assert _run(capsys, "node", "--all", "health")[0] == 1
 
 
+def test_machines_are_waited_for_until_all_is_well(
+    running: dict[str, Machine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    running["a"].overall = pb.CHECK_STATE_FAILING
+
+    def mend() -> None:
+        running["a"].overall = pb.CHECK_STATE_OK
+
+    timer = threading.Timer(1, mend)
+    timer.start()
+    code, out, err = _run(capsys, "node", "--all", "health", "--wait", "2m", "--json")
+    timer.join()
+    assert code == 0, err
+    assert {json.loads(line)["answer"]["overall"] for line in out.splitlines()} == {"ok"}
+
+
+def test_who_is_waited_for_in_vain_is_told_of_as_it_is(
+    running: dict[str, Machine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    running["a"].overall = pb.CHECK_STATE_FAILING
+    assert _run(capsys, "node", "-c", "a", "health", "--wait", "3s")[0] == 1
+    contexts.put("b", Context("127.0.0.1:1", "ca.crt", "mary.crt", "mary.key"))
+    assert _run(capsys, "node", "-c", "b", "health", "--wait", "3s")[0] == 4
+    code, _, err = _run(capsys, "node", "health", "--wait", "soon")
+    assert code == 2
+    assert "write 90s, 2m or 1h" in err
+
+
 @pytest.mark.usefixtures("running")
 def test_streams_of_several_machines_come_together(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(capsys, "node", "--all", "events")

@@ -1,12 +1,34 @@
-"""Options that several commands share: where the definition is, overrides, JSON."""
+"""Options that several commands share: where the definition is, overrides, JSON, times."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+if TYPE_CHECKING:
+    _IntType = click.ParamType[int]
+else:
+    _IntType = click.ParamType
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class Duration(_IntType):
+    """`90`, `90s`, `2m` or `1h`, as seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the time that a person wrote."""
+        match = re.fullmatch(r"([0-9]{1,6})([smh]?)", str(value))
+        if match is None or int(match[1]) == 0:
+            self.fail(f"{value!r} is no time: write 90s, 2m or 1h", parameter, ctx)
+        return int(match[1]) * _SECONDS[match[2]]
 
 
 def json_option(function: F) -> F:

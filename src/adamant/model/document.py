@@ -15,12 +15,9 @@ import msgspec
 import yaml
 from msgspec import inspect
 
-from adamant.model.errors import InputError
+from adamant.model.errors import UNTOLD, InputError
 
 T = TypeVar("T")
-
-UNTOLD = "untold"
-"""Set in what a type says of itself (msgspec.Meta, extra), it keeps a value that does not fit out of the error."""
 
 _DEPTH = 32
 _AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`(?P<path>\$[^`]*)`)?$", re.DOTALL)

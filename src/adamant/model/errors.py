@@ -8,6 +8,9 @@ them; only the command line turns them into text and an exit code.
 from enum import IntEnum
 from typing import ClassVar
 
+UNTOLD = "untold"
+"""Set in what a type says of itself (msgspec.Meta, extra), it keeps a value that does not fit out of the error."""
+
 
 class ExitCode(IntEnum):
     """Exit codes of every command (docs/design.md, Commands)."""

@@ -1,6 +1,5 @@
 """`adamant node apply`, `diff`, `unset` and `confirm`: what changes a config, and what shows it first."""
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,36 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adamant.cli.node import reach
-from adamant.cli.options import json_option
+from adamant.cli.options import Duration, json_option
 from adamant.model.errors import ExitCode
 
 if TYPE_CHECKING:
     from adamant.api.client import Node
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
-if TYPE_CHECKING:
-    _IntType = click.ParamType[int]
-else:
-    _IntType = click.ParamType
-
-
-class _Duration(_IntType):
-    """`90`, `90s`, `2m` or `1h`, as seconds."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = re.fullmatch(r"([0-9]{1,6})([smh]?)", str(value))
-        if match is None or int(match[1]) == 0:
-            self.fail(f"{value!r} is no time: write 90s, 2m or 1h", parameter, ctx)
-        return int(match[1]) * _UNITS[match[2]]
-
-
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 try_option = click.option(
-    "--try", "trial", type=_Duration(), metavar="TIME", help="Go back after TIME unless it is confirmed: 90s, 2m."
+    "--try", "trial", type=Duration(), metavar="TIME", help="Go back after TIME unless it is confirmed: 90s, 2m."
 )
 at_boot_option = click.option("--at-boot", is_flag=True, help="Take it at the next boot.")
 

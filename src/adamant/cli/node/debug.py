@@ -3,7 +3,6 @@
 import contextlib
 import os
 import queue
-import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,11 +12,9 @@ from typing import Any
 import click
 
 from adamant.cli.node import reach, terminal
+from adamant.cli.options import Duration
 from adamant.core import limits
 from adamant.model.errors import InputError
-
-_TIME = re.compile(r"([0-9]{1,6})([smh]?)")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 _EPILOG = """\b
 Examples:
@@ -25,13 +22,6 @@ Examples:
   adamant node debug --image-archive tools.tar               the same with an image that you send
   adamant node debug --image-archive tools.tar -- ps aux     one command; its exit code is this one's
 """
-
-
-def _seconds(_ctx: click.Context, _parameter: click.Parameter, text: str) -> int:
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise click.BadParameter("write a number with s, m or h, such as 30m")
-    return int(match[1]) * _UNITS[match[2]]
 
 
 @click.command("debug", epilog=_EPILOG)
@@ -46,8 +36,8 @@ def _seconds(_ctx: click.Context, _parameter: click.Parameter, text: str) -> int
     "seconds",
     default="1h",
     show_default=True,
+    type=Duration(),
     metavar="TIME",
-    callback=_seconds,
     help="When it ends, at the latest: 90s, 30m or 2h.",
 )
 @click.argument("words", nargs=-1, metavar="[IMAGE] [-- COMMAND...]")

@@ -1,22 +1,52 @@
 """`adamant node health`."""
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adamant.cli.node import reach
-from adamant.cli.options import json_option
-from adamant.model.errors import ExitCode
+from adamant.cli.options import Duration, json_option
+from adamant.model.errors import ExitCode, UnreachableError
+
+if TYPE_CHECKING:
+    from adamant.api.client import Node
+
+_AGAIN = 2.0
+"""Seconds between two looks at a machine that is waited for."""
 
 _COLOURS = {"ok": "green", "waiting": "yellow", "failing": "red"}
 
 
-@click.command("health", epilog="Example: adamant node health")
+_EPILOG = """\b
+Examples:
+  adamant node health
+  adamant node health --wait 2m    after a boot or a change: until every check holds, two minutes at most
+"""
+
+
+@click.command("health", epilog=_EPILOG)
+@click.option("--wait", "seconds", type=Duration(), metavar="TIME", help="Wait until every check holds: 90s, 2m.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> int:
+def command(ctx: click.Context, seconds: int | None, as_json: bool) -> int:
     """Run every health check. Exit code 1 when one fails."""
-    return reach.ask(ctx, lambda node: node.health(), _lines, as_json=as_json, code=_code)
+    deadline = time.monotonic() + (seconds or 0)
+    return reach.ask(ctx, lambda node: _health(node, deadline), _lines, as_json=as_json, code=_code)
+
+
+def _health(node: "Node", deadline: float) -> Any:
+    """What the machine says when all is well, or the last that it says, or does not, before the deadline."""
+    while True:
+        late = time.monotonic() + _AGAIN >= deadline
+        try:
+            answer = node.health()
+            if late or not _code(answer):
+                return answer
+        except UnreachableError:
+            if late:
+                raise
+        time.sleep(_AGAIN)
 
 
 def _lines(answer: Any) -> list[str]:

@@ -4,8 +4,7 @@ from typing import Annotated, Any, get_args
 
 from msgspec import Meta, Struct
 
-from adamant.model.document import UNTOLD
-from adamant.model.errors import InputError
+from adamant.model.errors import UNTOLD, InputError
 
 MASK = "(secret)"
 """What stands for a secret in every output, log and bundle."""
