@@ -46,6 +46,7 @@ units:
       [Install]
       WantedBy=multi-user.target
   - name: stumbles.service
+    enable: false
     content: |
       [Service]
       ExecStart=/usr/bin/python3 /usr/lib/probe/stumbles.py
