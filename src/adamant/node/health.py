@@ -271,7 +271,7 @@ class Health:
         clock: Callable[[], float] = time.time,
         ends: Callable[[], int | str | None] = lambda: None,
         more: Callable[[], Sequence[Check]] = tuple,
-        changed: Callable[[Check, pb.CheckState | None], None] = lambda _check, _before: None,
+        changed: "Callable[[Check, pb.CheckState | None], None]" = lambda _check, _before: None,
     ) -> None:
         """`more` makes checks besides those that every machine has.
 

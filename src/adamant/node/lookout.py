@@ -29,10 +29,10 @@ FIRST_SECONDS = 15.0
 """From serving to the first look."""
 
 
-def telling(events: Events) -> Callable[[Check, CheckState | None], None]:
+def telling(events: Events) -> "Callable[[Check, CheckState | None], None]":
     """What publishes that a check has another state than before (None: it was never made)."""
 
-    def tell(check: Check, before: CheckState | None) -> None:
+    def tell(check: Check, before: "CheckState | None") -> None:
         if before is None and check.state != FAILING:
             return  # a machine that starts is no news, but one that is found broken is
         fields = {
