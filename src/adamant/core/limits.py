@@ -282,8 +282,6 @@ NETLINK_SIZE = 16 << 20
 CONTAINERD_SECONDS = 5.0
 CONTAINERD_SIZE = 16 << 20
 """One answer of containerd."""
-NAMES_SECONDS = 3.0
-"""What completion waits for a node."""
 # Boot.
 
 POWER_BUTTON_SECONDS = 5.0
