@@ -4,7 +4,6 @@
 What still starts is waiting, not failing; but what must hold before the first service runs, is never waiting.
 """
 
-import math
 import os
 import threading
 import time
@@ -294,7 +293,7 @@ class Health:
 
     def age(self) -> float:
         """Seconds since somebody asked; without end when nobody has."""
-        return math.inf if self._answered is None else time.monotonic() - self._answered
+        return float("inf") if self._answered is None else time.monotonic() - self._answered
 
     def _remember(self, check: Check) -> pb.HealthCheck:
         with self._lock:
