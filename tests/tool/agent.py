@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -23,15 +24,21 @@ def free_port() -> int:
 
 
 class Agent:
-    """The agent with the state folder `state`, and with the credentials in `credentials` when that is given."""
+    """The agent with the state folder `state`, and with the credentials in `credentials` when that is given.
 
-    def __init__(self, folder: Path, *, credentials: Path | None = None, port: int = 0) -> None:
+    `inside` stands before its command, to have it run elsewhere.
+    """
+
+    def __init__(
+        self, folder: Path, *, credentials: Path | None = None, port: int = 0, inside: Sequence[str] = ()
+    ) -> None:
         require_program("openssl", "openssl")  # on a machine, the image has it
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
         self.log = folder / "agent.log"
         self.address = f"127.0.0.1:{port or free_port()}"
         self._credentials = credentials
+        self._inside = inside
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
@@ -43,7 +50,7 @@ class Agent:
         self._begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "adamant.node.agent", *arguments], env=environment, stderr=out
+                [*self._inside, sys.executable, "-m", "adamant.node.agent", *arguments], env=environment, stderr=out
             )
 
     def __enter__(self) -> "Agent":

@@ -557,3 +557,15 @@ def test_the_agent_takes_no_other_arguments(tmp_path: Path, arguments: list[str]
     agent = _agent(tmp_path, *arguments)
     agent.communicate(timeout=60)
     assert agent.returncode == 2
+
+
+def test_the_agent_can_be_loaded_with_the_protobuf_of_a_machine() -> None:
+    """Debian's cannot write `pb.State | None`: an annotation that is evaluated would end the agent at its start."""
+    program = (
+        "from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper\n"
+        "for name in ('__or__', '__ror__'):\n"
+        "    if name in vars(EnumTypeWrapper): delattr(EnumTypeWrapper, name)\n"
+        "import adamant.node.agent, adamant.node.resources.answers, adamant.node.probes\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

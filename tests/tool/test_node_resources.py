@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,10 +22,14 @@ from adamant.api.pki import Credentials
 from adamant.api.resources import Change, Resource
 from adamant.cli import main
 from adamant.model.errors import AdamantError, InputError
-from adamant.node import server
+from adamant.node import crash, files, server
 from adamant.node.calls import Call
+from adamant.node.config.service import Service
 from adamant.node.events import Events
+from adamant.node.reading import BOOT_ID
 from adamant.node.resources import answers, found
+from tests.tool.following import Lines
+from tests.unit.config_machine import Machine
 
 NOW = datetime.datetime.now(datetime.UTC)
 CA = pki.make_authority("cluster", NOW)
@@ -38,8 +43,29 @@ def _credentials(role: Role) -> Credentials:
     return Credentials(CA.certificate, pair.certificate, pair.key)
 
 
+DOCUMENT = b'{"kind":"Machine","hostname":"one","kernel":{"sysctls":{"vm.swappiness":"10"}}}'
+CRASHED = "4f2a" * 8
+
+
+def _state(root: Path) -> Path:
+    """A state partition with two generations of a config and the record of a crash, as an agent leaves it; its `/`."""
+    agent = Machine(root).agent()
+    agent.resume()
+    agent.apply(b'{"kind":"Machine"}', "mary")
+    agent.apply(DOCUMENT, "mary")
+    boot = root / BOOT_ID
+    boot.parent.mkdir(parents=True)
+    boot.write_text("bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb\n")  # that of the machine above
+    (root / "proc/uptime").write_text("600.00 1000.00\n")
+    crash.mark(root / "state", CRASHED)
+    crash.Crashes(root / "state").collect(root, lambda _boot, _kernel: "1700000001.000002 m1 kernel: hello\n")
+    return root
+
+
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = _state(tmp_path_factory.mktemp("root"))
+    config = Service(root, Events(), lambda: None)
     health = pb.HealthResponse(checks=[pb.HealthCheck(name="x", state=pb.CHECK_STATE_OK)])
     shown = answers.Resources(
         found.Sources(Path("/"), pb.BootResponse, lambda: health, lambda: {"node": SERVER.certificate})
@@ -53,6 +79,10 @@ def address() -> Iterator[str]:
         "Kinds": lambda _request, _call: shown.kinds(),
         "Get": lambda request, _call: shown.get(request),
         "Watch": lambda request, call: shown.watch(request, call.alive),
+        "Config": config.config,
+        "ConfigHistory": config.history,
+        "Crashes": lambda _request, _call: crash.list_(root / "state"),
+        "List": lambda request, _call: files.list_(request, Path("/")),
     }
     running, port = server.start(handlers, Events(), "127.0.0.1:0", CA.certificate, SERVER.certificate, SERVER.key)
     yield f"127.0.0.1:{port}"
@@ -206,6 +236,14 @@ def test_processes_are_shown_in_the_order_that_is_asked_for(capsys: pytest.Captu
         (["node", "get"], "memo", "memory"),
         (["node", "get", "memory"], "me", "memory"),
         (["node", "-c", "here", "get", "links"], "l", "lo"),
+        (["node", "capture"], "l", "lo"),
+        (["node", "config", "show"], "", "2"),
+        (["node", "-c", "here", "config", "revert"], "1", "1"),
+        (["node", "unset"], "kernel.", "kernel.sysctls[vm.swappiness]"),
+        (["node", "unset", "hostname"], "ker", "kernel"),
+        (["node", "crashes", "show"], "4f", CRASHED),
+        (["node", "ls"], "/us", "/usr/"),
+        (["node", "cat"], "/etc/host", "/etc/hosts"),
     ],
 )
 @pytest.mark.usefixtures("context")
@@ -216,8 +254,89 @@ def test_completion_asks_the_node(words: list[str], incomplete: str, expected: s
     assert all(value.startswith(incomplete) for value in found)
 
 
-def test_completion_without_a_node_is_silent(context: str, capsys: pytest.CaptureFixture[str]) -> None:
-    contexts.put(context, Context("127.0.0.1:9", "ca.crt", "mary.crt", "mary.key"))
+@pytest.mark.usefixtures("context")
+def test_what_stands_on_the_line_is_not_offered_again() -> None:
     completion = ShellComplete(main.root, {}, "adamant", "_ADAMANT_COMPLETE")
-    assert completion.get_completions(["node", "get"], "memo") == []
+    assert [item.value for item in completion.get_completions(["node", "unset", "hostname"], "host")] == []
+    assert [item.value for item in completion.get_completions(["node", "get", "links", "lo"], "lo")] == []
+
+
+ASKING = [
+    ["get"],
+    ["get", "links"],
+    ["logs"],
+    *(["service", action] for action in ("start", "stop", "restart", "reload")),
+    ["capture"],
+    ["config", "show"],
+    ["config", "revert"],
+    ["unset"],
+    ["crashes", "show"],
+    ["ls"],
+    ["cat"],
+]
+
+
+@pytest.mark.parametrize("trouble", ["no-node", "no-keys", "broken-config", "no-context"])
+@pytest.mark.parametrize("words", ASKING, ids=" ".join)
+def test_completion_without_a_node_is_silent(
+    words: list[str], trouble: str, context: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "config"
+    if trouble == "no-node":
+        contexts.put(context, Context("127.0.0.1:9", "ca.crt", "mary.crt", "mary.key"))
+    elif trouble == "no-keys":
+        (home / "mary.key").write_bytes(b"\xff")
+    elif trouble == "broken-config":
+        (home / "config.yaml").write_bytes(b"\xff: [")
+    else:
+        (home / "config.yaml").unlink()
+    completion = ShellComplete(main.root, {}, "adamant", "_ADAMANT_COMPLETE")
+    assert completion.get_completions(["node", *words], "") == []
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("context")
+def test_completion_of_a_node_that_says_nothing_gives_up() -> None:
+    """A port that takes connections and never answers: a person who presses Tab is not held for longer than its cap."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        contexts.put("here", Context(f"127.0.0.1:{port}", "ca.crt", "mary.crt", "mary.key"))
+        completion = ShellComplete(main.root, {}, "adamant", "_ADAMANT_COMPLETE")
+        found: list[object] = []
+        thread = threading.Thread(target=lambda: found.append(completion.get_completions(["node", "logs"], "")))
+        thread.start()
+        thread.join(60)
+        assert found == [[]]
+
+
+FORMS = {
+    "table": ("NAME ", "added    {}  ", "removed  {}"),
+    "yaml": ("---", "---\nchange: added\nname: {}\n", "---\nchange: removed\nname: {}\n"),
+    "json": (
+        '{{"kind":"sockets","change":"added"',
+        '{{"kind":"sockets","change":"added","resource":{{"name":"{}"',
+        '{{"kind":"sockets","change":"removed","resource":{{"name":"{}"',
+    ),
+}
+"""What a watch of sockets begins with, and how it tells of one that came and of one that went."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.usefixtures("context")
+def test_a_watch_by_the_command_shows_all_and_then_what_changes(form: str) -> None:
+    command = [sys.executable, "-m", "adamant.cli.main", "node", "get", "sockets", "-w", "-o", form]
+    begin, added, removed = FORMS[form]
+    with Lines(command) as watching:
+        watching.find(lambda line: line.startswith(begin.format()))
+        with socket.create_server(("127.0.0.1", 0)) as new:
+            name = f"tcp:127.0.0.1:{new.getsockname()[1]}"
+            watching.find(lambda _line: added.format(name) in watching.text())
+            assert removed.format(name) not in watching.text()
+        watching.find(lambda _line: removed.format(name) in watching.text())
+
+
+@pytest.mark.usefixtures("context")
+def test_a_watch_of_a_kind_that_there_is_not_ends_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(capsys, "get", "memmory", "-w")
+    assert (code, out) == (2, "")
+    assert "did you mean memory?" in err

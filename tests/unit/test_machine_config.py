@@ -1,5 +1,6 @@
 """The machine config: what is valid, what is told of what is not, secrets, paths, and what a change does."""
 
+import json
 import string
 from typing import Any
 
@@ -283,6 +284,16 @@ def test_unset_takes_away_what_stands_at_a_path(path: str, left: str | None) -> 
         return
     gone = paths.unset(machine(), path)
     assert {change.path for change in paths.changes(machine(), gone)} == {left}
+
+
+def test_each_key_that_is_offered_is_one_that_the_config_sets() -> None:
+    whole = machine(WHOLE)
+    offered = list(paths.keys_of(json.loads(wire.to_wire(whole))))
+    assert {"hostname", "kernel", "kernel.sysctls", "volumes[data]", "volumes[data].disk"} <= set(offered)
+    assert "kind" not in offered
+    assert len(offered) == len(set(offered)) > 20
+    for path in offered:
+        paths.get(whole, path)  # raises for what is not set
 
 
 def test_each_path_of_a_change_can_be_asked_for_and_unset() -> None:

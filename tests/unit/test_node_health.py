@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from adamant.api import node_pb2 as pb
-from adamant.node import encryption, health, mounts
+from adamant.api.events_pb2 import EVENT_KIND_HEALTH
+from adamant.node import encryption, health, lookout, mounts
+from adamant.node.events import Events
 from adamant.node.health import FAILING, OK, WAITING, Check, Facts
 from adamant.node.mounts import Mount
 from adamant.node.systemd import Unit
@@ -226,6 +228,41 @@ def test_a_check_says_since_when_it_has_its_state(tmp_path: Path) -> None:
     changed = {c.name: c.since_usec for c in watched.answer().checks}
     assert changed["root-read-only"] > first["root-read-only"]
     assert changed["network"] == first["network"]
+
+
+def test_a_check_that_changes_its_state_is_an_event_and_one_that_keeps_it_is_none(tmp_path: Path) -> None:
+    events = Events()
+    more = [Check("config:web", OK, "answers 200")]
+    watched = health.Health(tmp_path, more=lambda: list(more), changed=lookout.telling(events))
+
+    def told() -> list[dict[str, str]]:
+        found = events.follow(0, [EVENT_KIND_HEALTH], 0, wait=False, alive=lambda: True)
+        return [dict(event.fields) for event in found if event.fields["check"] == "config:web"]
+
+    watched.answer()
+    assert told() == [], "a check that is ok at first is no news"
+    more[0] = Check("config:web", FAILING, "answers 500")
+    watched.answer()
+    more[0] = Check("config:web", FAILING, "answers 503")
+    watched.answer()
+    more[0] = Check("config:web", OK, "answers 200")
+    watched.answer()
+    failing = {"check": "config:web", "state": "failing", "before": "ok", "message": "answers 500"}
+    assert told() == [failing, {**failing, "state": "ok", "before": "failing", "message": "answers 200"}]
+
+
+def test_a_check_that_fails_at_the_first_look_is_an_event(tmp_path: Path) -> None:
+    events = Events()
+    health.Health(tmp_path, changed=lookout.telling(events)).answer()  # nothing is mounted there
+    (told,) = [event for event in events.follow(0, [], 0, wait=False, alive=lambda: True) if "root-r" in event.message]
+    assert (told.fields["state"], told.fields["before"]) == ("failing", "")
+
+
+def test_health_knows_how_long_ago_somebody_asked(tmp_path: Path) -> None:
+    watched = health.Health(tmp_path)
+    assert watched.age() == float("inf")
+    watched.answer()
+    assert 0 <= watched.age() < 3600
 
 
 def test_facts_of_a_machine_are_read_from_its_files(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What collectors make of the kernel's and the system's words, and that no words can break them."""
 
 import contextlib
+import hashlib
 import socket
 import struct
 from pathlib import Path
@@ -15,6 +16,7 @@ from adamant.api import resources_pb2
 from adamant.core import limits
 from adamant.model import sysctl
 from adamant.model.errors import AdamantError, InputError
+from adamant.node.config.journal import Mode
 from adamant.node.containerd import containers_pb2, images_pb2, tasks_pb2
 from adamant.node.containers.runtime import HOST, WORKLOAD
 from adamant.node.mounts import Mount
@@ -29,6 +31,7 @@ from adamant.node.resources import (
     cpu,
     disks,
     extensions,
+    generations,
     kernel_arguments,
     keyed,
     masking,
@@ -51,6 +54,7 @@ from adamant.node.resources.found import Found, Sources
 from adamant.node.resources.registry import KINDS
 from adamant.node.resources.services import Details
 from adamant.node.systemd import Unit
+from tests.unit.config_machine import NEW, OLD, Machine, document
 
 
 def _sources(root: Path, *names: str) -> Sources:
@@ -869,3 +873,40 @@ def test_a_watcher_is_told_the_kind_once(tmp_path: Path) -> None:
         "memory",
     )
     assert (second.change, second.HasField("resource"), second.HasField("kind")) == (pb.CHANGE_READY, False, False)
+
+
+def _generations(root: Path) -> dict[int, tuple[Any, Any, str]]:
+    """What is of each generation, what should be, and why it is not so."""
+    return {int(item.name): (item.actual, item.desired, item.reason) for item in generations.collect(_sources(root))}
+
+
+def test_generations_say_which_runs_and_which_should(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    agent = machine.agent()
+    agent.resume()
+    assert _generations(tmp_path) == {}
+    agent.apply(OLD, "mary")
+    agent.apply(NEW, "peter")
+    found = _generations(tmp_path)
+    assert set(found) == {1, 2}
+    old, desired, reason = found[1]
+    assert (old.by, old.why, old.running, old.good, desired, reason) == ("mary", "apply", False, False, None, "")
+    new, desired, reason = found[2]
+    assert (new.by, new.running, new.good, new.next, reason) == ("peter", True, True, False, "")
+    assert new.created_usec == 1_500_000
+    assert new.sha256 == hashlib.sha256(NEW).hexdigest() != old.sha256
+    assert (desired.number, desired.running) == (2, True)
+
+    trial = agent.apply(document(network={"a.network": "trial"}), "mary", mode=Mode.TRY, seconds=60).generation
+    found = _generations(tmp_path)
+    assert found[2][1] is None, "while another one is on trial, it need not run"
+    assert (found[2][0].good, found[trial][0].good) == (True, False)
+    assert (found[trial][1].number, found[trial][1].running) == (trial, True)
+    assert bool(found[trial][2]) is not found[trial][0].running
+    agent.confirm("mary")
+    assert [number for number, (actual, _, _) in _generations(tmp_path).items() if actual.good] == [trial]
+
+    staged = agent.apply(OLD, "mary", mode=Mode.BOOT).generation
+    found = _generations(tmp_path)
+    assert (found[staged][0].next, found[staged][0].running, found[staged][1]) == (True, False, None)
+    assert found[trial][1].running, "what waits for the next boot is not wanted in this one"

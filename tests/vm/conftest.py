@@ -32,6 +32,7 @@ profile: dev
 packages: [containerd, runc, python3]
 files:
   - {path: /usr/lib/probe/probe.py, source: probe.py}
+  - {path: /usr/lib/probe/stumbles.py, source: stumbles.py}
 units:
   - name: probe.service
     content: |
@@ -44,6 +45,12 @@ units:
       StandardError=journal+console
       [Install]
       WantedBy=multi-user.target
+  - name: stumbles.service
+    enable: false
+    content: |
+      [Service]
+      ExecStart=/usr/bin/python3 /usr/lib/probe/stumbles.py
+      Restart=always
 signing:
   secureBoot: {key: keys/secure-boot.key, certificate: keys/secure-boot.crt}
 """
@@ -67,7 +74,8 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
     folder = home / "image"
     folder.mkdir()
     (folder / "adamant.yaml").write_text(DEFINITION)
-    shutil.copy(Path(__file__).parent / "probe" / "probe.py", folder)
+    for name in ("probe.py", "stumbles.py"):
+        shutil.copy(Path(__file__).parent / "probe" / name, folder)
     adamant("keys", "init", folder / "keys")
     adamant("lock", "-C", folder)
     example = build(folder)

@@ -71,6 +71,22 @@ def test_a_service_that_there_is_not_and_one_that_is_protected_are_told_apart(ma
     assert protected.returncode == ExitCode.BUSY
 
 
+def test_a_service_that_crashes_by_itself_is_an_event_and_so_is_that_it_is_back(machine: Machine) -> None:
+    on("service", "start", "stumbles")
+    deadline = time.monotonic() + SECONDS
+    while True:
+        said = adamant("node", "-c", NAME, "events", "--kind", "service", "--json").stdout.splitlines()
+        told = [event["fields"] for event in map(json.loads, said)]
+        by_itself = [f for f in told if f["unit"] == "stumbles.service" and "client" not in f]
+        if len(by_itself) > 1:
+            break
+        assert time.monotonic() < deadline, f"what was told: {told}"
+        time.sleep(2)
+    assert [fields["state"] for fields in by_itself] == ["failed", "active"]
+    assert by_itself[0]["result"] == "exit-code"
+    on("service", "stop", "stumbles")
+
+
 @pytest.mark.parametrize("role", [Role.READER, Role.UPDATER])
 def test_a_smaller_role_cannot_act(machine: Machine, role: Role) -> None:
     folder = places.config() / "roles"

@@ -20,6 +20,9 @@ _NAMES = {
     "initrd": "making the initrd",
     "uki": "making the UKI",
     "disk": "making the disk image",
+    "begin": "preparing the update",
+    "compare": "comparing with what the machine has",
+    "write": "writing the release",
 }
 
 

@@ -234,6 +234,8 @@ HEALTH_PROBES = 8
 """Checks of a machine config that run at once."""
 HEALTH_PROBE_SECONDS = 5.0
 """What one of them may take, whatever it says: a client waits ten for all."""
+LOOKOUT_SECONDS = 30.0
+"""How often the agent makes the health checks when nobody asks for them."""
 HEALTHY_SECONDS = 300.0
 """How long a release on trial may take to become healthy."""
 
@@ -280,8 +282,6 @@ NETLINK_SIZE = 16 << 20
 CONTAINERD_SECONDS = 5.0
 CONTAINERD_SIZE = 16 << 20
 """One answer of containerd."""
-NAMES_SECONDS = 3.0
-"""What completion waits for a node."""
 # Boot.
 
 POWER_BUTTON_SECONDS = 5.0

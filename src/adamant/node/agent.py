@@ -29,6 +29,7 @@ from adamant.node.events import Events
 from adamant.node.handlers import Machine, Revoked, certificate_names, configured, table
 from adamant.node.health import Health
 from adamant.node.identity import Keys, Store
+from adamant.node.lookout import Lookout, telling
 from adamant.node.renewal import Renewal
 from adamant.node.renewal import handlers as renewing
 from adamant.node.screen import Screen
@@ -106,7 +107,12 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     renewal: Renewal | None = None
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     configuring = Configuring(root, events, passed=bool(folder) and (Path(folder) / CONFIG).exists())
-    health = Health(root, ends=lambda: renewal.ends() if renewal else None, more=configured(configuring, root))
+    health = Health(
+        root,
+        ends=lambda: renewal.ends() if renewal else None,
+        more=configured(configuring, root),
+        changed=telling(events),
+    )
     screen = Screen(root, health.answer) if console else None
 
     def waits(key: str, port: int) -> None:
@@ -139,6 +145,7 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
     if screen:
         screen.say(renewal.key, f"port {port}, from another computer: adamant node -c CONTEXT health", _CONSOLE_SECONDS)
     configuring.start(updating.changed)
+    Lookout(events, health, ended).start()
     threading.Thread(target=_crashes, args=(root, state, events, ended), name="crashes", daemon=True).start()
     ended.wait()
     notify("STOPPING=1")

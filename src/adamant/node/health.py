@@ -270,19 +270,30 @@ class Health:
         clock: Callable[[], float] = time.time,
         ends: Callable[[], int | str | None] = lambda: None,
         more: Callable[[], Sequence[Check]] = tuple,
+        changed: "Callable[[Check, pb.CheckState | None], None]" = lambda _check, _before: None,
     ) -> None:
-        """`more` makes checks besides those that every machine has."""
+        """`more` makes checks besides those that every machine has.
+
+        `changed` is told of each check whose state is another one, with the state before: None at the first time.
+        """
         self._root = root
         self._ends = ends
         self._more = more
         self._clock = clock
+        self._changed = changed
+        self._answered: float | None = None
         self._since: dict[str, tuple[pb.CheckState, int]] = {}
         self._lock = threading.Lock()
 
     def answer(self) -> pb.HealthResponse:
         """The answer to Health: every check, run now."""
         checks = [*judge(look(self._root, self._clock, self._ends)), *self._more()]
+        self._answered = time.monotonic()
         return pb.HealthResponse(overall=overall(checks), checks=[self._remember(check) for check in checks])
+
+    def age(self) -> float:
+        """Seconds since somebody asked; without end when nobody has."""
+        return float("inf") if self._answered is None else time.monotonic() - self._answered
 
     def _remember(self, check: Check) -> pb.HealthCheck:
         with self._lock:
@@ -290,4 +301,5 @@ class Health:
             if state != check.state:
                 since = int(self._clock() * 1_000_000)
                 self._since[check.name] = (check.state, since)
+                self._changed(check, state)  # under the lock, so that changes are told in their order
         return pb.HealthCheck(name=check.name, state=check.state, message=check.message, since_usec=since)

@@ -6,11 +6,12 @@ serves before it.
 """
 
 import os
+import re
 import socket
 import struct
 import time
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from adamant.core import limits
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 SOCKET = "/run/systemd/private"
 NAME = "org.freedesktop.systemd1"
 _MANAGER = "/org/freedesktop/systemd1"
+_UNITS = f"{_MANAGER}/unit/"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
+_ESCAPED = re.compile(r"_([0-9a-f]{2})")
 
 
 _JOB_SECONDS = 0.1
@@ -161,6 +164,36 @@ class Systemd:
         if not body:
             raise AdamantError("systemd-silent", "systemd does not list its units")
         return [Unit(name=u[0], load=u[2], active=u[3], sub=u[4], path=u[6], description=u[1]) for u in body[0]]
+
+    def changes(self, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Names of units whose state changes within `seconds`, each with the properties that PID 1 tells of.
+
+        They are those of org.freedesktop.systemd1.Unit and `Result`, the last one that was told of that unit. PID 1
+        sends them to whoever is connected to its own socket, without being asked to. The connection must be for nothing
+        else: who waits for an answer drops what comes before it.
+        """
+        from jeepney import HeaderFields  # noqa: PLC0415
+
+        end = time.monotonic() + seconds
+        results: dict[str, Any] = {}
+        while (left := end - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                message = self._receive()
+            except TimeoutError:
+                return
+            except (OSError, ValueError, LookupError, struct.error) as error:
+                raise AdamantError("systemd-silent", f"systemd tells nothing more: {error}") from error
+            fields = message.header.fields
+            path = fields.get(HeaderFields.path, "")
+            if fields.get(HeaderFields.member) != "PropertiesChanged" or not path.startswith(_UNITS):
+                continue
+            unit = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), path.removeprefix(_UNITS))
+            values = {name: value for name, (_, value) in message.body[1].items()}
+            if message.body[0] == f"{NAME}.Unit":
+                yield unit, {**values, **({"Result": results.pop(unit)} if unit in results else {})}
+            elif "Result" in values:  # of the unit's own type, which is told first
+                results[unit] = values["Result"]
 
     def act(self, verb: Verb, unit: str) -> None:
         """Start, stop, restart or reload a unit, and wait until that is done.

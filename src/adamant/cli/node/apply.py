@@ -1,6 +1,7 @@
 """`adamant node apply`, `diff`, `unset` and `confirm`: what changes a config, and what shows it first."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,23 @@ def diff(ctx: click.Context, file: Path, as_json: bool) -> int:
     return change(ctx, config.document_change(read_document(file)), True, None, False, as_json)
 
 
+def _complete_key(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Keys that the machine's config sets, and the sections that they are in."""
+    given = ctx.params.get("keys") or ()
+
+    def keys(node: "Node") -> Iterator[str]:
+        import json  # noqa: PLC0415
+
+        from adamant.model.machine.paths import keys_of  # noqa: PLC0415 - the types of documents
+
+        document = node.config(0).document
+        return (key for key in keys_of(json.loads(document) if document else {}) if key not in given)
+
+    return reach.complete(ctx, keys, incomplete)
+
+
 @click.command("unset", epilog="Example: adamant node unset kernel.sysctls --try 2m")
-@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...", shell_complete=_complete_key)
 @dry_run_option
 @try_option
 @at_boot_option

@@ -20,7 +20,7 @@ Examples:
 
 
 @click.command("capture", epilog=_EPILOG)
-@click.argument("interface")
+@click.argument("interface", shell_complete=reach.complete_names("links"))
 @click.option("-o", "--output", type=click.File("wb"), default="-", help="Where to; - is standard output.")
 @click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="From or to this address; may be repeated.")
 @click.option("--port", "ports", multiple=True, type=click.IntRange(1, 65535), help="From or to this port.")

@@ -11,13 +11,19 @@ from adamant.cli.options import json_option
 from adamant.model.errors import ExitCode
 
 
+def _complete_generation(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    return reach.complete(
+        ctx, lambda node: (str(made.number) for made in node.config_history().generations), incomplete
+    )
+
+
 @click.group("config", epilog="Example: adamant node config history")
 def group() -> None:
     """Show the config of the machine and its generations, and go back to one."""
 
 
 @group.command("show", epilog="Example: adamant node config show 3")
-@click.argument("generation", type=click.IntRange(min=1), required=False)
+@click.argument("generation", type=click.IntRange(min=1), required=False, shell_complete=_complete_generation)
 @json_option
 @click.pass_context
 def show(ctx: click.Context, generation: int | None, as_json: bool) -> int:
@@ -65,7 +71,7 @@ def _history(answer: Any) -> list[str]:
 
 
 @group.command("revert", epilog="Example: adamant node config revert 3 --try 2m")
-@click.argument("generation", type=click.IntRange(min=1))
+@click.argument("generation", type=click.IntRange(min=1), shell_complete=_complete_generation)
 @dry_run_option
 @try_option
 @at_boot_option

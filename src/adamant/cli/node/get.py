@@ -31,36 +31,16 @@ Examples:
 """
 
 
-def _asked(ctx: click.Context) -> "Node":
-    """A connection for completion: to the first machine that is meant, with little patience.
-
-    Nothing ran the group then, so its options are read here.
-    """
-    from adamant.api import client, contexts  # noqa: PLC0415 - gRPC is slow to import
-    from adamant.core import limits  # noqa: PLC0415
-
-    given = ctx.parent.params if ctx.parent else {}
-    names = [name for part in given.get("named") or () for name in part.split(",") if name]
-    context = contexts.find(names[0] if names else None)[1]
-    return client.connect(context.address, contexts.credentials(context), limits.NAMES_SECONDS)
-
-
 def _complete_kinds(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    try:
-        with _asked(ctx) as node:
-            return [kind.name for kind in node.kinds() if kind.name.startswith(incomplete)]
-    except Exception:  # a shell that completes shows no errors
-        return []
+    return reach.complete(ctx, lambda node: (kind.name for kind in node.kinds()), incomplete)
 
 
 def _complete_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     given = ctx.params.get("names") or ()
-    try:
-        with _asked(ctx) as node:
-            found = node.get(ctx.params.get("kind") or "").resources
-        return [item.name for item in found if item.name.startswith(incomplete) and item.name not in given]
-    except Exception:
-        return []
+    kind = ctx.params.get("kind") or ""
+    return reach.complete(
+        ctx, lambda node: (item.name for item in node.get(kind).resources if item.name not in given), incomplete
+    )
 
 
 @click.command("get", epilog=_EPILOG)

@@ -31,29 +31,22 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int:
-    """Microseconds since the Unix epoch of "2h" (ago), "2026-11-28" or "2026-11-28 09:30[:15]" (UTC)."""
+    """Microseconds since the Unix epoch of "2h" (ago), "2026-11-28" or "2026-11-28 09:30[:15]" (UTC); 0 for None.
+
+    What lies before the epoch is its first microsecond: no journal is older.
+    """
     if value is None:
         return 0
-    match = re.fullmatch(r"([0-9]+)([smhd])", value)
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", value)
     if match:
-        return int((time.time() - int(match[1]) * _UNITS[match[2]]) * 1_000_000)
+        return max(1, int((time.time() - int(match[1]) * _UNITS[match[2]]) * 1_000_000))  # 0 would be no time at all
     try:
         when = datetime.fromisoformat(value)
     except ValueError as error:
         raise InputError(
             "time-malformed", f"not a time: {value[:80]!r}", hint='write 30m, 2h, 1d, or "2026-11-28 09:30" (UTC)'
         ) from error
-    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1_000_000)
-
-
-def _complete_unit(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    return reach.complete(ctx, lambda node: [e.path.rpartition("/")[2] for e in _unit_files(node)], incomplete)
-
-
-def _unit_files(node: Any) -> Any:
-    from adamant.api.logs import list_files  # noqa: PLC0415
-
-    return (e for e in list_files(node, "/usr/lib/systemd/system") if e.path.endswith((".service", ".mount", ".timer")))
+    return max(1, int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1_000_000))
 
 
 def _which(function: F) -> F:
@@ -75,7 +68,7 @@ def _which(function: F) -> F:
 
 
 @click.command("logs", epilog=_EPILOG)
-@click.argument("units", nargs=-1, shell_complete=_complete_unit)
+@click.argument("units", nargs=-1, shell_complete=reach.complete_names("services"))
 @click.option("--all-boots", is_flag=True, help="Of every boot that is kept.")
 @_which
 @click.pass_context

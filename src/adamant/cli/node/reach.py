@@ -214,16 +214,27 @@ def _follow_several(
 def complete(ctx: click.Context, question: "Callable[[Node], Iterable[str]]", incomplete: str) -> list[str]:
     """Names that the first machine of the command knows and that begin with `incomplete`, for tab completion.
 
-    A machine that does not answer at once has none: a person who presses Tab waits for nothing.
+    A machine that does not answer at once has none: a person who presses Tab waits for nothing, and sees no error.
     """
-    from adamant.api import client, contexts  # noqa: PLC0415
-
     try:
+        from adamant.api import client, contexts  # noqa: PLC0415
+
         _, context = contexts.find(next(iter(_typed(ctx)), None))
         with client.connect(context.address, contexts.credentials(context), limits.COMPLETION_SECONDS) as node:
             return sorted({name for name in question(node) if name.startswith(incomplete)})
-    except AdamantError:
+    except Exception:  # also of files and keys that are broken: their commands say so
         return []
+
+
+def complete_names(
+    kind: str, holds: Callable[[str], bool] = lambda _name: True
+) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What completes the names of the machine's resources of a kind for which `holds`."""
+
+    def names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+        return complete(ctx, lambda node: filter(holds, (item.name for item in node.get(kind).resources)), incomplete)
+
+    return names
 
 
 def _typed(ctx: click.Context) -> Iterable[str]:

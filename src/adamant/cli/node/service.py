@@ -14,6 +14,9 @@ Examples:
 """
 
 
+_UNITS = reach.complete_names("services", lambda name: name.endswith((".service", ".socket", ".timer")))
+
+
 @click.group("service", epilog=_EPILOG)
 def group() -> None:
     """Start, stop, restart or reload a service of the machine, until the next boot."""
@@ -21,7 +24,7 @@ def group() -> None:
 
 def _command(action: str, does: str) -> click.Command:
     @click.command(action, help=does, epilog=f"Example: adamant node service {action} containerd")
-    @click.argument("unit")
+    @click.argument("unit", shell_complete=_UNITS)
     @json_option
     @click.pass_context
     def command(ctx: click.Context, unit: str, as_json: bool) -> int:

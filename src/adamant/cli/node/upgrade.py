@@ -1,6 +1,7 @@
 """`adamant node upgrade` and `adamant node rollback`."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 from adamant.cli.node import reach
 from adamant.cli.options import json_option
 from adamant.cli.progress import human_size
+from adamant.cli.progress import progress as shown_progress
+from adamant.core.events import Advanced, Finished, Started, Watch
 from adamant.model.errors import ExitCode
 
 _EPILOG = """\b
@@ -64,19 +67,34 @@ def rollback(ctx: click.Context, as_json: bool) -> int:
 
 
 def _run(ctx: click.Context, request: Any, export: Path | None = None, *, as_json: bool) -> None:
-    shown = ""
-    with reach.connect(ctx) as node:
+    # Bars take both streams for themselves while they are shown: where one goes elsewhere, there are plain lines.
+    bars = not as_json and sys.stdout.isatty() and sys.stderr.isatty()
+    step, last = "", None
+    with reach.connect(ctx) as node, shown_progress(as_json=not bars) as watch:
         for progress in node.stream("Upgrade", request) if export is None else _sending(node, request, export):
             if as_json:
                 names = ("step", "done", "total", "version", "finished", "message", "fetched", "requests")
                 click.echo(json.dumps({name: getattr(progress, name) for name in names}))
             elif progress.finished:
-                click.echo(progress.message)
-                if progress.fetched:
-                    click.echo(f"{human_size(progress.fetched)} in {progress.requests} requests")
-            elif progress.step != shown:
-                click.echo(f"{progress.version} {progress.step}".strip())
-                shown = progress.step
+                last = progress
+            else:
+                if progress.step != step:
+                    _next_step(watch, step, progress, bars=bars)
+                    step = progress.step
+                if progress.total:
+                    watch(Advanced(step, progress.done, f"{progress.done * 100 // progress.total} %"))
+    if last is not None:
+        click.echo(last.message)
+        if last.fetched:
+            click.echo(f"{human_size(last.fetched)} in {last.requests} requests")
+
+
+def _next_step(watch: Watch, before: str, progress: Any, *, bars: bool) -> None:
+    if before:
+        watch(Finished(before, False, "", 0))
+    watch(Started(progress.step, progress.total))
+    if not bars:
+        click.echo(f"{progress.version} {progress.step}".strip())
 
 
 def _sending(node: Any, request: Any, export: Path) -> Iterator[Any]:

@@ -72,6 +72,27 @@ def unset(machine: Machine, *taken: str) -> Machine:
     return from_wire(msgspec.json.encode(document))
 
 
+def keys_of(document: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of all that a document in JSON says, as `unset` takes them: each section before what is in it.
+
+    Things in lists go by their names, and by their numbers where they have none.
+    """
+    for key, value in document.items():
+        if key != "kind":
+            yield from _keys("", key, value)
+
+
+def _keys(path: str, key: str, value: Any) -> Iterator[str]:
+    here = _join(path, key)
+    yield here
+    if isinstance(value, Mapping):
+        for inner, held in value.items():
+            yield from _keys(here, inner, held)
+    elif isinstance(value, list):
+        for number, held in enumerate(value):
+            yield from _keys(here, f"[{_name(held) or number}]", held)
+
+
 def _steps(path: str) -> Iterator[tuple[str, str]]:
     """The steps of a path, each with the path up to it."""
     end = 0
