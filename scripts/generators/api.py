@@ -14,6 +14,7 @@ from google.protobuf.descriptor_pb2 import (
     MethodDescriptorProto,
 )
 
+from adamant.core import limits
 from scripts.generators.contract import SCALARS, entry, parse
 
 PAGE = "docs/reference/api.md"
@@ -25,6 +26,48 @@ _PAGE = """\
 gRPC over mutual TLS on one port. The client's certificate says who calls (CN) and with which role (O). A method that
 is not listed needs the role admin. A method marked with * stands in the audit log each time it is called.
 """
+
+_LIMITS = """
+## Limits
+
+| limit | of | who meets it is told |
+|---|---|---|
+| {calls} | calls under way or waiting, by node | `RESOURCE_EXHAUSTED`, by gRPC: `call-limit` in our client |
+| {connection} | calls under way, by connection | nothing: gRPC waits, or fails with `REFUSED_STREAM`: `call-limit` |
+| {streams} | streams open, by node | `call-limit` |
+| {streams_of_client} | streams open, by the name in the certificate | `call-limit` |
+| {debug} | debug sessions, by node | `debug-limit` |
+| {request} bytes | a message to the node | `RESOURCE_EXHAUSTED`, by gRPC: `message-size` |
+| {message} bytes | a message from the node | the same |
+| {silence} s | from the begin of a call to its request, or the first message of a dialogue | `client-silent` |
+| {archive} s | without a piece of a debug session's archive | `client-silent` |
+| {piece} s | without a piece of a release that the node asked for | `origin-failed`, by the update |
+| {stall} s | in which a client takes no message of a stream | `CANCELLED`: no words reach who takes none |
+| {ask} s, then {answer} s | silence of a connection, then until a ping is answered | nobody: it is closed |
+
+A node that waits to be enrolled has {enrolment} calls under way, and waits {enrolment_silence} s for the request of
+each.
+"""
+
+
+def _limits() -> str:
+    return _LIMITS.format(
+        calls=limits.RPC_CALLS,
+        connection=limits.RPC_STREAMS,
+        streams=limits.RPC_STREAMS_OPEN,
+        streams_of_client=limits.RPC_STREAMS_OF_CLIENT,
+        debug=limits.DEBUG_SESSIONS,
+        request=limits.RPC_REQUEST_SIZE,
+        message=limits.RPC_MESSAGE_SIZE,
+        silence=f"{limits.RPC_REQUEST_SECONDS:.0f}",
+        archive=f"{limits.DEBUG_ARCHIVE_SECONDS:.0f}",
+        piece=f"{limits.ORIGIN_SECONDS:.0f}",
+        stall=f"{limits.RPC_STALL_SECONDS:.0f}",
+        ask=f"{limits.KEEPALIVE_SECONDS:.0f}",
+        answer=f"{limits.KEEPALIVE_ANSWER_SECONDS:.0f}",
+        enrolment=limits.ENROLMENT_CALLS,
+        enrolment_silence=f"{limits.ENROLMENT_REQUEST_SECONDS:.0f}",
+    )
 
 
 class Undocumented(Exception):
@@ -58,6 +101,7 @@ def page(files: Sequence[FileDescriptorProto]) -> str:
     parts = [_PAGE]
     for file in files:
         parts += _services(file, _Comments(file))
+    parts.append(_limits())
     for file in files:
         said = _Comments(file)
         for index, message in enumerate(file.message_type):

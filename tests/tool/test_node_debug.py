@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,8 @@ from adamant.api import client, contexts, methods, pki
 from adamant.api import debug_pb2 as pb
 from adamant.api.contexts import Context
 from adamant.api.identity import Role
-from adamant.model.errors import AdamantError
+from adamant.core import limits
+from adamant.model.errors import AdamantError, BusyError
 from adamant.model.lock import Lock
 from adamant.node import server
 from adamant.node.calls import Call
@@ -39,9 +40,11 @@ NODE = pki.issue_node(CA, ["m1"], NOW)
 PROGRAM = """\
 import socket, sys
 from pathlib import Path
+from adamant.core import limits
 from adamant.node.debug import session
 from adamant.node.debug.ctr import Ctr
 folder, name, verb = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+limits.DEBUG_ARCHIVE_SECONDS = float(sys.argv[5])
 ctr = Ctr(name, folder, sys.argv[4], ("--address", str(folder / "containerd.sock")), "native")
 if verb == "run":
     session.run(socket.socket(fileno=0), ctr)
@@ -71,6 +74,7 @@ class Manager:
 
     def __init__(self, containerd: Containerd, root: Path) -> None:
         self._containerd = containerd
+        self.archive_seconds = limits.DEBUG_ARCHIVE_SECONDS
         self.programs: list[subprocess.Popen[bytes]] = []
         path = root / "run/adamant/debug.sock"
         path.parent.mkdir(parents=True)
@@ -81,7 +85,8 @@ class Manager:
         self.threads[0].start()
 
     def _argv(self, name: str, verb: str) -> list[str | Path]:
-        return [sys.executable, "-c", PROGRAM, self._containerd.folder, name, verb, self._containerd.ctr]
+        last = str(self.archive_seconds)
+        return [sys.executable, "-c", PROGRAM, self._containerd.folder, name, verb, self._containerd.ctr, last]
 
     def _accept(self) -> None:
         while True:
@@ -246,6 +251,83 @@ def test_a_session_ends_when_its_time_is_over(machine: Machine, archive: Path) -
     with pytest.raises(AdamantError) as caught:
         list(_begin(machine, archive, *SLEEP, seconds=4))
     assert caught.value.reference == "debug-over"
+    machine.manager.settle()
+    assert left(machine.containerd) == []
+
+
+@contextmanager
+def _sending(machine: Machine, pieces: Iterator[bytes], seconds: int) -> Iterator[Iterator[pb.DebugResponse]]:
+    """The answers to a client that sends `pieces` of an archive, and then nothing."""
+    pair = pki.issue_client(CA, "mary", Role.ADMIN, NOW)
+    ended = threading.Event()
+
+    def requests() -> Iterator[pb.DebugRequest]:
+        yield pb.DebugRequest(start=pb.DebugStart(command=SLEEP, seconds=seconds))
+        for piece in pieces:
+            yield pb.DebugRequest(archive=piece)
+        ended.wait(120)
+
+    with client.connect(machine.address, pki.Credentials(CA.certificate, pair.certificate, pair.key)) as node:
+        try:
+            yield node.stream("Debug", requests())
+        finally:
+            ended.set()
+
+
+def test_a_client_that_sends_no_more_of_its_archive_is_told_and_its_session_ends(
+    machine: Machine, archive: Path
+) -> None:
+    machine.manager.archive_seconds = 3.0
+    begin = archive.read_bytes()[: 1 << 16]
+    with _sending(machine, iter([begin]), seconds=600) as answers, pytest.raises(AdamantError) as caught:
+        list(answers)
+    assert caught.value.reference == "client-silent"
+    assert "within the limit of 3 s" in caught.value.message
+    machine.manager.settle()
+    assert left(machine.containerd) == []
+
+
+def test_a_client_that_sends_its_archive_drop_by_drop_has_no_longer_than_its_time(
+    machine: Machine, archive: Path
+) -> None:
+    def drops() -> Iterator[bytes]:
+        for byte in archive.read_bytes():
+            yield bytes([byte])
+            time.sleep(0.2)
+
+    with _sending(machine, drops(), seconds=4) as answers, pytest.raises(AdamantError) as caught:
+        list(answers)
+    assert caught.value.reference == "debug-over"
+    machine.manager.settle()
+    assert left(machine.containerd) == []
+
+
+def test_a_terminal_that_is_idle_longer_than_an_archive_may_be_goes_on(machine: Machine, archive: Path) -> None:
+    machine.manager.archive_seconds = 3.0
+    argv = [*COMMAND, "node", "-c", "admin", "debug", "--image-archive", str(archive)]
+    master, slave = pty.openpty()
+    running = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        _expect(master, b"# ")
+        time.sleep(3 * machine.manager.archive_seconds)
+        os.write(master, b"exit 5\r")
+        assert running.wait(60) == 5
+    finally:
+        running.kill()
+        running.communicate()
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_session_above_the_cap_is_refused_and_the_limit_named(machine: Machine, archive: Path) -> None:
+    with ExitStack() as stack:
+        for _ in range(limits.DEBUG_SESSIONS):
+            answers = stack.enter_context(closing(_begin(machine, archive, *SLEEP, seconds=600)))  # type: ignore[type-var]
+            assert _until_output(answers) == b"up\n"
+        with pytest.raises(BusyError) as caught:
+            list(_begin(machine, archive, *SLEEP))
+        assert caught.value.reference == "debug-limit"
+        assert f"the limit of {limits.DEBUG_SESSIONS} debug sessions at once" in caught.value.message
     machine.manager.settle()
     assert left(machine.containerd) == []
 

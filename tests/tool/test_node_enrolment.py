@@ -8,6 +8,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from adamant.cli import main
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, UnreachableError, VerificationError
 from adamant.node import key, maintenance
+from adamant.node.events import Events
 from adamant.node.identity import Store
 from tests.tool.agent import Agent
 
@@ -308,11 +310,97 @@ def test_who_comes_second_hears_that_another_was_first(agent: Agent, capsys: pyt
     assert contexts.read().contexts == {}
 
 
+def test_enrolment_stands_in_the_audit_log_by_event_and_line(
+    agent: Agent, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(grpc.RpcError):
+        _call(agent, "Enroll", pb.EnrollRequest(certificate=b"", ca=b""))
+    _done(capsys, *_enroll(agent))
+    agent.serves()
+    with client.connect(agent.address, _credentials(home), seconds=60) as node:
+        found = [(event.kind.value, event.message, event.fields) for event in node.events()]
+    calls = [fields for kind, message, fields in found if (kind, message) == ("call", "Enroll was called")]
+    assert [(fields["method"], fields["outcome"], fields["client"]) for fields in calls] == [
+        ("Enroll", "failed", ""),
+        ("Enroll", "done", ""),
+    ]
+    assert all(fields["peer"].startswith("ipv4:127.0.0.1:") for fields in calls)
+    keys = [fields for kind, message, fields in found if (kind, message) == ("keys", "the machine was enrolled")]
+    assert len(keys) == 1
+    assert keys[0]["peer"] == calls[1]["peer"]
+    ca = fingerprint.show(fingerprint.of(ssl.PEM_cert_to_DER_cert(_credentials(home).ca.decode())))
+    assert keys[0]["ca"] == ca
+    lines = [line for line in agent.said().splitlines() if "enrolled peer" in line or "Enroll was" in line]
+    assert len(lines) == 3
+    assert lines[1] == f"<6>the machine was enrolled peer={calls[1]['peer']} ca={ca}"
+    assert lines[2] == f"<6>Enroll was called client= role= peer={calls[1]['peer']} method=Enroll outcome=done"
+
+
+def test_callers_who_send_no_request_are_ended_and_keep_nobody_from_enrolling(
+    agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        ended.wait(120)
+        yield from ()
+
+    with (
+        Tunnel(*client.parse_address(agent.address), enrolment._anybody()) as tunnel,
+        grpc.insecure_channel(tunnel.target) as channel,
+    ):
+        paths = [method.path for method in methods.ENROLMENT] * (limits.ENROLMENT_CALLS // 2)
+        silent = [channel.stream_stream(path, None, None)(nothing(), timeout=120) for path in paths]
+        for one in silent:
+            with pytest.raises(grpc.RpcError) as caught:
+                list(one)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert f"within the limit of {limits.ENROLMENT_REQUEST_SECONDS:.0f} s" in str(caught.value.details())
+        ended.set()
+    _done(capsys, *_enroll(agent))
+
+
+def test_a_call_above_the_cap_is_refused_and_the_limit_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ENROLMENT_REQUEST_SECONDS", 300.0)
+    running, address, _ = _lying(tmp_path, b"")
+    ended = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        ended.wait(300)
+        yield from ()
+
+    try:
+        with (
+            Tunnel(*client.parse_address(address), enrolment._anybody()) as tunnel,
+            grpc.insecure_channel(tunnel.target) as channel,
+            Tunnel(*client.parse_address(address), enrolment._anybody()) as another,
+            grpc.insecure_channel(another.target) as other,
+            contextlib.ExitStack() as stack,
+        ):
+            path = methods.ENROLMENT[0].path
+            for _ in range(limits.ENROLMENT_CALLS):
+                stack.callback(channel.stream_stream(path, None, None)(nothing()).cancel)
+
+            def ask() -> None:
+                """Until all of them have come."""
+                deadline = time.monotonic() + 60
+                while time.monotonic() < deadline:
+                    enrolment._call(other, "Identify", pb.IdentifyRequest(), address)
+
+            with pytest.raises(BusyError) as caught:
+                ask()
+            assert caught.value.reference == "call-limit"
+            assert f"the limit of {limits.ENROLMENT_CALLS} calls at once" in caught.value.message
+    finally:
+        ended.set()
+        running.stop(None).wait()
+
+
 def _lying(tmp_path: Path, request: bytes) -> tuple[Any, str, str]:
     """A machine whose TLS is honest and whose request is not."""
     own = key.make()
     shown = key.self_signed(own)
-    lie = maintenance.Enrolment(own, request, Store(tmp_path), {})
+    lie = maintenance.Enrolment(own, request, Store(tmp_path), {}, Events())
     running, port = maintenance.serve(lie, shown, own, "127.0.0.1:0")
     der = ssl.PEM_cert_to_DER_cert(shown.decode())
     return running, f"127.0.0.1:{port}", fingerprint.show(pki.key_fingerprint(der))

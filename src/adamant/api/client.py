@@ -1,8 +1,8 @@
 """The client: one connection to one node, typed answers, named errors.
 
 Every call has a deadline. A failure says which of four things it was: nobody answers (`node-unreachable`), one side
-does not take the other's certificate (`certificate-rejected`), the role is too small (`not-authorised`), or the node
-has too much to do (`node-busy`).
+does not take the other's certificate (`certificate-rejected`), the role is too small (`not-authorised`), or a limit is
+reached, which it names (`call-limit`, `message-size`; `node-busy` with gRPC's words where those are all there is).
 """
 
 import os
@@ -219,10 +219,18 @@ class Node:
             return found
         match code:
             case grpc.StatusCode.UNAVAILABLE:
+                if _REFUSED_STREAM in details:
+                    return _call_limit(f"{limits.RPC_STREAMS} calls at once on one connection", where)
                 return explain(self.host, self.port, self._credentials, details)
             case grpc.StatusCode.CANCELLED:
                 # This side cancels nothing that it waits for: an agent that ends does, for calls under way.
-                return UnreachableError("node-unreachable", "the node ended the call: its agent stops", context=where)
+                # A stream that is not taken is ended too, and then no words fit through to this side.
+                return UnreachableError(
+                    "node-unreachable",
+                    "the node ended the call: its agent stops, or this side took nothing for "
+                    f"{limits.RPC_STALL_SECONDS:.0f} s",
+                    context=where,
+                )
             case grpc.StatusCode.DEADLINE_EXCEEDED:
                 return UnreachableError(
                     "node-unreachable", f"the node did not answer within {self._seconds:.0f} s", context=where
@@ -235,7 +243,7 @@ class Node:
                     hint="use the certificate of a role that may call it, or have one made",
                 )
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
-                return BusyError("node-busy", f"the node refused: {details}", context=where, hint="try again later")
+                return refused(details, where)
             case grpc.StatusCode.UNIMPLEMENTED:
                 return AdamantError(
                     "method-unknown",
@@ -245,6 +253,34 @@ class Node:
                 )
             case _:
                 return AdamantError("node-failed", f"the node failed: {details} ({code.name})", context=where)
+
+
+_REFUSED_STREAM = "RST_STREAM with error code 7"
+"""RFC 9113, section 7."""
+_TOO_LARGE = re.compile(r"message larger than max \(([0-9]+) vs\. ([0-9]+)\)")
+
+
+def refused(details: str, where: str, calls: int = limits.RPC_CALLS) -> AdamantError:
+    """The error for a refusal of gRPC itself, on either side, by its words; the agent's own carry theirs (`told`).
+
+    `calls` is how many the other side takes at once.
+    """
+    if "Concurrent RPC limit exceeded" in details:
+        return _call_limit(f"{calls} calls at once on this node", where)
+    too_large = _TOO_LARGE.search(details)
+    if too_large:
+        size, most = too_large.groups()
+        return AdamantError(
+            "message-size",
+            f"a message of {size} bytes is above the limit of {most} bytes",
+            context=where,
+            hint="ask for less at once, or send less",
+        )
+    return BusyError("node-busy", f"the node refused: {details}", context=where, hint="try again later")
+
+
+def _call_limit(limit: str, where: str) -> BusyError:
+    return BusyError("call-limit", f"the limit of {limit} is reached", context=where, hint="try again later")
 
 
 _CLASSES = {

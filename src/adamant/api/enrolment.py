@@ -141,6 +141,8 @@ def _call(channel: grpc.Channel, name: str, request: Any, address: str) -> Any:
             raise InputError(
                 "enrolment-unknown", "what answers there does not enroll", context=where, hint="is the address right?"
             ) from error
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise client.refused(details, where, limits.ENROLMENT_CALLS) from error
         raise UnreachableError(
             "node-unreachable", "the machine broke off the enrolment", context=f"{where}\n{details}", hint="try again"
         ) from error

@@ -41,8 +41,10 @@ STDERR_TAIL = 16 << 10
 RPC_SECONDS = 10.0
 RPC_MESSAGE_SIZE = 4 << 20
 RPC_CALLS = 512
-"""Calls under way or waiting at once on one node; gRPC refuses the next."""
-RPC_CALLS_OF_CLIENT = 256
+"""Calls under way or waiting at once on one node. gRPC itself refuses the next, in words that name no number: the
+client names it."""
+RPC_REQUEST_SECONDS = 30.0
+"""How long a client that has begun a call may take to send its request, or the first message of a dialogue."""
 RPC_STREAMS_OPEN = 24
 """Streams open at once on one node: each holds a thread."""
 RPC_STREAMS_OF_CLIENT = 12
@@ -73,11 +75,17 @@ APT_SOURCES_SIZE = 1 << 20
 RPC_REQUEST_SIZE = 1 << 20
 """A request that a node takes."""
 RPC_STREAMS = 64
-"""Calls under way at once on one connection."""
+"""Calls under way at once on one connection. The client's gRPC keeps the next one back until there is room for it
+(RFC 9113, section 5.1.2), so the node does not hear of it. One that comes in the moment in which another ends may be
+refused by the node's gRPC without a word (REFUSED_STREAM): the client names the limit."""
 RPC_WORKERS = 8
 """Calls that a node works on at the same time, besides open streams; the others wait."""
 HANDSHAKE_SECONDS = 10.0
 """A client's TLS handshake."""
+KEEPALIVE_SECONDS = 60.0
+"""How long a connection may be silent before the node asks whether its client is still there."""
+KEEPALIVE_ANSWER_SECONDS = 20.0
+"""What the client's computer has to answer that; then the connection is closed, and its calls end."""
 DBUS_SECONDS = 5.0
 """An answer of PID 1."""
 PEM_SIZE = 64 << 10
@@ -160,6 +168,9 @@ agent 180 until it serves."""
 ENROLMENT_MESSAGE_SIZE = 256 << 10
 """A message that a node takes while it has no certificate: from anybody."""
 ENROLMENT_CALLS = 8
+"""Calls under way at once on a node that has no certificate; gRPC itself refuses the next."""
+ENROLMENT_REQUEST_SECONDS = 10.0
+"""How long somebody who has begun such a call may take to send its request."""
 ENROLMENT_SECONDS = 60.0
 """From the certificate that a node got until it answers with it."""
 RENEWAL_SECONDS = 120.0
@@ -312,6 +323,8 @@ DEBUG_SECONDS = 3600
 DEBUG_SECONDS_MOST = 12 * 3600
 DEBUG_ARCHIVE_SIZE = 4 << 30
 """An image archive that a client sends."""
+DEBUG_ARCHIVE_SECONDS = 60.0
+"""How long a client that sends an image archive may send nothing of it."""
 DEBUG_PIECE = 256 << 10
 """Bytes of one message of a debug session."""
 DEBUG_WORDS = 256

@@ -1,21 +1,25 @@
 """Calls under way on the API: who makes them, how many there may be, and which of them stall.
 
-A call holds a thread of the agent while it is worked on, and a stream holds one until it ends. So both are counted, in
-all and by client, and a refusal says which limit was met. A stream whose client takes nothing for a while is ended: a
-client that is slow or dead costs the node one thread for that long, and no memory (the next message is made only when
-the one before was taken).
+A call holds a thread of the agent while it is worked on, and a stream holds one until it ends. So streams are counted,
+in all and by client, and a refusal says which limit was met. Calls with one answer are worked on as threads get free;
+how many may wait for one is counted by gRPC, which knows of them before the agent does.
+
+A client may be silent only where that means something. One that has begun a call and sends no request is told so and
+its thread is free again. A stream whose client takes nothing for a while is ended: a client that is slow or dead costs
+the node one thread for that long, and no memory (the next message is made only when the one before was taken).
 """
 
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from adamant.api.identity import Identity
 from adamant.core import limits
-from adamant.model.errors import BusyError
+from adamant.model.errors import AdamantError, BusyError
 
 
 class Call(NamedTuple):
@@ -28,39 +32,58 @@ class Call(NamedTuple):
 
 
 class Gate:
-    """Counts calls under way. Raises BusyError `call-limit`, naming the limit, when one more would be too many."""
+    """Counts streams under way. Raises BusyError `call-limit`, naming the limit, when one more would be too many."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
 
     @contextmanager
-    def passing(self, client: str, *, stream: bool) -> Iterator[None]:
-        """One call of `client`, from its begin to its end."""
-        counted = self._streams if stream else self._calls
+    def passing(self, client: str) -> Iterator[None]:
+        """One stream of `client`, from its begin to its end."""
         with self._lock:
-            self._check(client, stream)
-            counted[client] += 1
+            if self._streams[client] >= limits.RPC_STREAMS_OF_CLIENT:
+                raise _refused(f"{limits.RPC_STREAMS_OF_CLIENT} streams at once by one client")
+            if self._streams.total() >= limits.RPC_STREAMS_OPEN:
+                raise _refused(f"{limits.RPC_STREAMS_OPEN} streams at once on this node")
+            self._streams[client] += 1
         try:
             yield
         finally:
             with self._lock:
-                counted[client] -= 1
-                counted += Counter()  # forget clients without calls
-
-    def _check(self, client: str, stream: bool) -> None:
-        if not stream:
-            if self._calls[client] >= limits.RPC_CALLS_OF_CLIENT:
-                raise _refused(f"{limits.RPC_CALLS_OF_CLIENT} calls at once by one client")
-        elif self._streams[client] >= limits.RPC_STREAMS_OF_CLIENT:
-            raise _refused(f"{limits.RPC_STREAMS_OF_CLIENT} streams at once by one client")
-        elif self._streams.total() >= limits.RPC_STREAMS_OPEN:
-            raise _refused(f"{limits.RPC_STREAMS_OPEN} streams at once on this node")
+                self._streams[client] -= 1
+                self._streams += Counter()  # forget clients without streams
 
 
 def _refused(limit: str) -> BusyError:
     return BusyError("call-limit", f"the limit of {limit} is reached", hint="end some of them, or try again later")
+
+
+class Requests:
+    """Takes the first message of each call from its client, who has `seconds` for it.
+
+    gRPC waits for a message without a limit, in the thread that asks for it. Here that is a thread that only reads:
+    up to `threads` of them, so that as many calls as there may be never wait for each other.
+    """
+
+    def __init__(self, threads: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._readers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="request")
+
+    def first(self, messages: Iterator[bytes]) -> bytes | None:
+        """The first of `messages`; None when the client ends without one. Raises AdamantError `client-silent`.
+
+        The thread that reads is free again once the call has ended.
+        """
+        reading = self._readers.submit(next, messages, None)
+        try:
+            return reading.result(self._seconds)
+        except TimeoutError as error:
+            raise AdamantError(
+                "client-silent",
+                f"the client began the call and sent no request within the limit of {self._seconds:.0f} s",
+                hint="when the connection is slow, try again",
+            ) from error
 
 
 class Watchdog:

@@ -23,6 +23,7 @@ from adamant.api.methods import Method
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError
 from adamant.node import certificate, identity, key, server, version
+from adamant.node.calls import Requests
 from adamant.node.events import Events
 from adamant.node.identity import Keys, Store
 from adamant.node.systemd import notify
@@ -50,9 +51,10 @@ _OPTIONS = (
 class Enrolment:
     """The two methods, and the identity that came of them."""
 
-    def __init__(self, own_key: bytes, request: bytes, store: Store, about: dict[str, str]) -> None:
+    def __init__(self, own_key: bytes, request: bytes, store: Store, about: dict[str, str], events: Events) -> None:
         self._own_key = own_key
         self._store = store
+        self.events = events
         self._answer = pb.IdentifyResponse(request=request, **about)
         self._lock = threading.Lock()
         self.enrolled = threading.Event()
@@ -74,49 +76,55 @@ class Enrolment:
             self._store.enroll(keys)
             self.keys = keys
             self.enrolled.set()
-        ca = certificate.read_pem(request.ca)
-        sys.stderr.write(f"<5>enrolled from {context.peer()} by the CA {fingerprint.show(ca.own)}\n")
+        fields = {"peer": context.peer(), "ca": fingerprint.show(certificate.read_pem(request.ca).own)}
+        self.events.publish(EVENT_KIND_KEYS, "the machine was enrolled", fields)
         return pb.EnrollResponse()
 
 
-def _guarded(
-    handle: Callable[[Any, grpc.ServicerContext], Any],
-) -> Callable[[Any, grpc.ServicerContext], Any]:
-    """`handle`, whose errors become a status as those of the API do."""
-
-    def call(request: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            return handle(request, context)
-        except AdamantError as error:
-            server.abort(context, error)
-
-    return call
-
-
 class _Table(_GenericHandler):
+    """Serves the two methods. Requests are taken, errors told and changes audited as the API does it."""
+
     def __init__(self, enrolment: Enrolment) -> None:
+        self._events = enrolment.events
+        self._requests = Requests(limits.ENROLMENT_CALLS, limits.ENROLMENT_REQUEST_SECONDS)
         handles: dict[str, Callable[[Any, grpc.ServicerContext], Any]] = {
             "Identify": enrolment.identify,
             "Enroll": enrolment.enroll,
         }
-        self._handlers = {method.path: _handler(method, _guarded(handles[method.name])) for method in methods.ENROLMENT}
+        self._handlers = {
+            method.path: grpc.stream_unary_rpc_method_handler(
+                self._guarded(method, handles[method.name]),
+                request_deserializer=None,
+                response_serializer=method.response.SerializeToString,
+            )
+            for method in methods.ENROLMENT
+        }
+
+    def _guarded(
+        self, method: Method, handle: Callable[[Any, grpc.ServicerContext], Any]
+    ) -> Callable[[Any, grpc.ServicerContext], Any]:
+        def call(messages: Any, context: grpc.ServicerContext) -> Any:
+            outcome = "failed"
+            try:
+                answer = handle(server.decode(method, self._requests.first(messages)), context)
+                outcome = "done"
+            except AdamantError as error:
+                server.abort(context, error)
+            finally:
+                if method.changes:
+                    server.audit(self._events, method, None, context.peer(), outcome)
+            return answer
+
+        return call
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._handlers.get(handler_call_details.method)
 
 
-def _handler(method: Method, handle: Callable[[Any, grpc.ServicerContext], Any]) -> Any:
-    return grpc.unary_unary_rpc_method_handler(
-        handle,
-        request_deserializer=method.request.FromString,
-        response_serializer=method.response.SerializeToString,
-    )
-
-
 def serve(enrolment: Enrolment, own_certificate: bytes, own_key: bytes, address: str) -> tuple[grpc.Server, int]:
     """Serve the two methods at `address`. Returns the server and its port. Raises AdamantError `api-port`."""
     running = grpc.server(
-        ThreadPoolExecutor(max_workers=2, thread_name_prefix="enrolment"),
+        ThreadPoolExecutor(max_workers=limits.ENROLMENT_CALLS, thread_name_prefix="enrolment"),
         handlers=[_Table(enrolment)],
         options=_OPTIONS,
         maximum_concurrent_rpcs=limits.ENROLMENT_CALLS,
@@ -145,7 +153,7 @@ def wait(
     store.show(shown)
     told = version.answer(root)
     about = {name: getattr(told, name) for name in ("machine_id", "hostname", "adamant", "image", "image_version")}
-    enrolment = Enrolment(own_key, key.request(own_key), store, about)
+    enrolment = Enrolment(own_key, key.request(own_key), store, about, events)
     running, port = serve(enrolment, own_certificate, own_key, address)
     show(own_fingerprint, port)
     notify(f"READY=1\nSTATUS=Maintenance: waits to be enrolled, key {shown}")
@@ -161,7 +169,6 @@ def wait(
     running.stop(_GRACE_SECONDS).wait()
     if enrolment.keys is not None:
         notify("STATUS=Enrolled")
-        events.publish(EVENT_KIND_KEYS, "the machine was enrolled")
     return enrolment.keys
 
 

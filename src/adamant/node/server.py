@@ -10,7 +10,8 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -21,7 +22,7 @@ from adamant.api.methods import Form, Method
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError, VerificationError
 from adamant.model.version import ADAMANT
-from adamant.node.calls import Call, Gate, Watchdog
+from adamant.node.calls import Call, Gate, Requests, Watchdog
 from adamant.node.events import Events
 from adamant.node.identity import Keys
 
@@ -41,9 +42,14 @@ OPTIONS = (
     ("grpc.max_metadata_size", 16 << 10),
     ("grpc.server_handshake_timeout_ms", int(limits.HANDSHAKE_SECONDS * 1000)),
     ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    # Whether a client's computer is still there is asked also of a connection without calls, which costs a descriptor.
+    ("grpc.keepalive_time_ms", int(limits.KEEPALIVE_SECONDS * 1000)),
+    # The same twice: newer releases of gRPC go by the second, whose default is a minute, and older ones by the first.
+    ("grpc.keepalive_timeout_ms", int(limits.KEEPALIVE_ANSWER_SECONDS * 1000)),
+    ("grpc.http2.ping_timeout_ms", int(limits.KEEPALIVE_ANSWER_SECONDS * 1000)),
+    ("grpc.keepalive_permit_without_calls", 1),
 )
+THREADS = limits.RPC_WORKERS + limits.RPC_STREAMS_OPEN
 
 _VERSION = ((methods.VERSION, ADAMANT),)
 
@@ -64,8 +70,10 @@ def fingerprint(context: grpc.ServicerContext) -> str:
     return hashlib.sha256(binascii.a2b_base64(b"".join(pem.splitlines()[1:-1]))).hexdigest()
 
 
-def _decode(method: Method, data: bytes) -> Any:
-    """The request that a caller's bytes are. Raises InputError `request-unreadable`."""
+def decode(method: Method, data: bytes | None) -> Any:
+    """The request that a caller's bytes are. Raises InputError `request-unreadable`, also where there are none."""
+    if data is None:
+        raise InputError("request-unreadable", f"{method.name} was called without a request")
     try:
         return method.request.FromString(data)
     except Exception as error:  # protobuf raises DecodeError, and others for what is nested too deep
@@ -79,27 +87,30 @@ class _Door:
         self._events = events
         self._revoked = revoked
         self._gate = Gate()
+        self._requests = Requests(THREADS, limits.RPC_REQUEST_SECONDS)
         self._watchdog = Watchdog()
 
     def unary(self, method: Method, handler: Handler) -> Callable[[Any, grpc.ServicerContext], Any]:
         """`handler` behind the door, for a method with one answer."""
 
-        def call(request: Any, context: grpc.ServicerContext) -> Any:
+        def call(messages: Any, context: grpc.ServicerContext) -> Any:
             with self._through(method, context) as made:
-                return handler(_decode(method, request), made)
+                return handler(decode(method, self._requests.first(messages)), made)
 
         return call
 
     def stream(self, method: Method, handler: Handler) -> Callable[[Any, grpc.ServicerContext], Iterator[Any]]:
         """`handler` behind the door, for a method with any number of answers."""
 
-        def read(request: Any) -> Any:
-            if method.form is Form.DIALOGUE:
-                return (_decode(method, data) for data in request)
-            return _decode(method, request)
+        def read(messages: Any) -> Any:
+            first = self._requests.first(messages)
+            if method.form is not Form.DIALOGUE:
+                return decode(method, first)
+            # A dialogue has begun before its handler hears of it; one without a message is one without requests.
+            return (decode(method, data) for data in chain([] if first is None else [first], messages))
 
-        def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-            with self._through(method, context) as made, closing(handler(read(request), made)) as answers:
+        def call(messages: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            with self._through(method, context) as made, closing(handler(read(messages), made)) as answers:
                 key = id(context)
                 try:
                     for answer in answers:
@@ -126,7 +137,7 @@ class _Door:
         context.set_trailing_metadata(_VERSION)
         try:
             self._check_not_revoked(context)
-            with self._gate.passing(who.name, stream=method.form is not Form.UNARY):
+            with nullcontext() if method.form is Form.UNARY else self._gate.passing(who.name):
                 yield made
             outcome = "done"
         except AdamantError as error:
@@ -154,21 +165,25 @@ class _Door:
 
     def _audit(self, method: Method, who: Identity | None, context: grpc.ServicerContext, outcome: str) -> None:
         """A line in the audit log for what changes the node, and for what was refused."""
-        if not method.changes and outcome != "refused":
-            return
-        fields = {
-            "client": who.name if who else "",
-            "role": who.role.value if who else "",
-            "peer": context.peer(),
-            "method": method.name,
-            "outcome": outcome,
-        }
-        self._events.publish(events_pb2.EVENT_KIND_CALL, f"{method.name} was called", fields)
+        if method.changes or outcome == "refused":
+            audit(self._events, method, who, context.peer(), outcome)
+
+
+def audit(events: Events, method: Method, who: Identity | None, peer: str, outcome: str) -> None:
+    """Write a line of the audit log: `who` (None: somebody without a certificate of the cluster) called `method`."""
+    fields = {
+        "client": who.name if who else "",
+        "role": who.role.value if who else "",
+        "peer": peer,
+        "method": method.name,
+        "outcome": outcome,
+    }
+    events.publish(events_pb2.EVENT_KIND_CALL, f"{method.name} was called", fields)
 
 
 def abort(context: grpc.ServicerContext, error: AdamantError) -> None:
     """End a call with an error: its text for every client, and the whole of it for ours."""
-    code = "UNKNOWN"
+    code = "DEADLINE_EXCEEDED" if error.reference == "client-silent" else "UNKNOWN"
     if isinstance(error, VerificationError):
         code = "UNAUTHENTICATED"
     elif isinstance(error, InputError):
@@ -187,9 +202,11 @@ class _Table(_GenericHandler):
     def __init__(self, handlers: Mapping[str, Handler], door: _Door) -> None:
         if set(handlers) != set(methods.BY_NAME):
             raise ValueError(f"handlers and the table of methods differ in {set(handlers) ^ set(methods.BY_NAME)}")
+        # On the wire, one request is a stream of one. As a single one, gRPC would wait for it without a limit, in a
+        # thread of the agent and before the door; as a stream, it is the door that takes it.
         make = {
-            Form.UNARY: (grpc.unary_unary_rpc_method_handler, door.unary),
-            Form.STREAM: (grpc.unary_stream_rpc_method_handler, door.stream),
+            Form.UNARY: (grpc.stream_unary_rpc_method_handler, door.unary),
+            Form.STREAM: (grpc.stream_stream_rpc_method_handler, door.stream),
             Form.DIALOGUE: (grpc.stream_stream_rpc_method_handler, door.stream),
         }
         self._handlers = {
@@ -249,7 +266,7 @@ def start(
     Raises AdamantError `api-port` when the port cannot be had.
     """
     server = grpc.server(
-        ThreadPoolExecutor(max_workers=limits.RPC_WORKERS + limits.RPC_STREAMS_OPEN, thread_name_prefix="call"),
+        ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
         handlers=[_Table(handlers, _Door(events, revoked))],
         options=OPTIONS,
         maximum_concurrent_rpcs=limits.RPC_CALLS,

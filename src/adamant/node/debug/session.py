@@ -7,6 +7,7 @@ killed, systemd runs the removal (ExecStopPost).
 
 import fcntl
 import os
+import select
 import selectors
 import signal
 import socket
@@ -94,7 +95,7 @@ class _Session:
             image = self._ctr.plain.pull(start.image)
         else:
             self._say("importing the archive")
-            image = self._ctr.import_archive(self._feed)
+            image = self._ctr.import_archive(lambda out: self._feed(out, until))
         self._pid_file.unlink(missing_ok=True)
         started = pb.DebugStarted(
             container=self._ctr.session,
@@ -143,16 +144,32 @@ class _Session:
     def _say(self, words: str) -> None:
         self._send(pb.DebugResponse(status=words))
 
-    def _feed(self, out: int) -> None:
-        """Write the client's archive to the file descriptor `out`."""
+    def _feed(self, out: int, until: float) -> None:
+        """Write the client's archive to the file descriptor `out`, as long as it comes."""
         left = limits.DEBUG_ARCHIVE_SIZE
-        while data := self._next().archive:
+        while data := self._piece(until):
             left -= len(data)
             if left < 0:
                 raise BusyError("debug-archive-size", f"the archive is larger than {limits.DEBUG_ARCHIVE_SIZE} bytes")
             view = memoryview(data)
             while view:
                 view = view[os.write(out, view) :]
+
+    def _piece(self, until: float) -> bytes:
+        """The next piece of the archive; empty at its end. Raises `client-silent` and `debug-over`."""
+        waiting = select.poll()
+        waiting.register(self._peer, select.POLLIN)
+        left = until - time.monotonic()
+        came = left > 0 and waiting.poll(min(left, limits.DEBUG_ARCHIVE_SECONDS) * 1000)
+        if time.monotonic() >= until:
+            raise _over()
+        if not came:
+            raise AdamantError(
+                "client-silent",
+                f"the client sent nothing of the archive within the limit of {limits.DEBUG_ARCHIVE_SECONDS:.0f} s",
+                hint="when the connection is slow, try again",
+            )
+        return self._next().archive
 
     def _take_input(self, streams: "_Streams", running: proc.Attached) -> None:
         """Pass on what the client sends, until it is gone."""
@@ -185,9 +202,13 @@ class _Session:
             if self._gone.is_set():
                 raise _Gone
             if time.monotonic() > until:
-                raise AdamantError("debug-over", "the time of the debug session is over", hint="--time gives it more")
+                raise _over()
             if data:
                 self._send(pb.DebugResponse(errors=data) if error else pb.DebugResponse(output=data))
+
+
+def _over() -> AdamantError:
+    return AdamantError("debug-over", "the time of the debug session is over", hint="--time gives it more")
 
 
 class _Streams:
