@@ -46,6 +46,7 @@ from adamant.node.resources import (
     slots,
     sockets,
     sysctls,
+    udev,
 )
 from adamant.node.resources.found import Found, Sources
 from adamant.node.resources.registry import KINDS
@@ -771,7 +772,7 @@ def test_no_text_breaks_a_parser(text: str) -> None:
         lambda content: modules.parse(content, lambda _: "", {}),
         lambda content: sysctl.parse(content, "x"),
         lambda content: sysctl.equal(content, content),
-        disks.properties,
+        udev.properties,
         processes.parse_stat,
         capabilities.parse,
         modules.files,
