@@ -42,8 +42,8 @@ def links(answers: Iterable[bytes]) -> list[Found]:
         names[index] = name
         state = netlink.number(fields.get(16))
         address = fields.get(1, b"") if kind != 772 else b""
-        made_of = netlink.attributes(fields.get(18, b""))
-        kind_name = netlink.text(made_of.get(1))
+        made_as = netlink.attributes(fields.get(18, b""))
+        kind_name = netlink.text(made_as.get(1))
         link = pb.Link(
             index=index,
             type=_TYPES.get(kind, str(kind)),
@@ -52,7 +52,7 @@ def links(answers: Iterable[bytes]) -> list[Found]:
             state=_STATES[state] if state < len(_STATES) else str(state),
             carrier=netlink.number(fields.get(33)) == 1,
             mtu_bytes=netlink.number(fields.get(4)) & _FOREVER,
-            vlan=netlink.number(netlink.attributes(made_of.get(2, b"")).get(1)) & 0xFFF if kind_name == _VLAN else 0,
+            vlan=netlink.number(netlink.attributes(made_as.get(2, b"")).get(1)) & 0xFFF if kind_name == _VLAN else 0,
         )
         counters = fields.get(23, b"")
         if len(counters) >= _STATISTICS.size:
@@ -62,12 +62,14 @@ def links(answers: Iterable[bytes]) -> list[Found]:
             link.errors = min(rx_errors + tx_errors, (1 << 64) - 1)
             link.dropped = min(rx_dropped + tx_dropped, (1 << 64) - 1)
         masters[name] = netlink.number(fields.get(10))
-        if _OTHER_NAMESPACE not in fields:  # there the number is that of another link
+        # In another namespace the number is that of another link; of a veth it is the other end.
+        if _OTHER_NAMESPACE not in fields and kind_name != "veth":
             below[name] = netlink.number(fields.get(5))
         found.append(Found(name, link))
     for item in found:
         item.actual.master = names.get(masters[item.name], "")
-        item.actual.below = names.get(below.get(item.name, 0), "") if below.get(item.name) != item.actual.index else ""
+        lower = below.get(item.name, 0)
+        item.actual.below = names.get(lower, "") if lower != item.actual.index else ""
     return found
 
 
