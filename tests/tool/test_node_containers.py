@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from adamant.api import node_pb2 as pb
 from adamant.model.errors import AdamantError
 from adamant.model.lock import Lock
 from adamant.model.machine import yaml
@@ -22,9 +23,12 @@ from adamant.node.containerd.ctr import Ctr
 from adamant.node.containers import run, spec
 from adamant.node.containers.runtime import HOST, WORKLOAD, Runtime
 from adamant.node.debug.ctr import Ctr as DebugCtr
+from adamant.node.resources import containers as shown
+from adamant.node.resources.found import Found, Sources
 from adamant.node.systemd import Systemd
 from tests.tool import containerd as real
 from tests.tool.containerd import Containerd
+from tests.unit.config_in_force import give
 
 IMAGE = "reg.lan/lib/busybox:1"
 
@@ -160,6 +164,34 @@ def test_a_container_whose_program_was_killed_is_gone_before_the_next_one_starts
     machine.configure(json.dumps({"name": "web", "image": IMAGE, "command": ["echo", "again"]}))
     assert machine.output("web") == (0, "again\n")
     assert machine.ctr.ask("list", "tasks", "ls", "-q") == []
+
+
+def test_what_runs_stands_beside_what_the_config_wants(machine: Machine) -> None:
+    loop = {"name": "web", "image": IMAGE, "command": ["sh", "-c", "echo up; while true; do sleep 1; done"]}
+    late = {"name": "late", "image": "reg.lan/lib/busybox:2"}
+    machine.configure(json.dumps(loop))
+    give(machine.root, f"containers: {json.dumps([loop, late])}\n")
+    socket = machine.root / WORKLOAD.socket
+    socket.parent.mkdir(parents=True)
+    socket.symlink_to(machine.ctr.common[1])
+    sources = Sources(machine.root, pb.BootResponse, pb.HealthResponse)
+
+    def reasons(collect: Callable[[Sources], list[Found]]) -> dict[str, str]:
+        return {item.name: item.reason for item in collect(sources) if item.name.startswith("adamant/")}
+
+    missing = "it does not run: adamant node logs adamant-container@{}.service"
+    assert reasons(shown.collect_containers) == {f"adamant/{n}": missing.format(n) for n in ("web", "late")}
+    with machine.start("web") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"up\n"
+        assert reasons(shown.collect_containers) == {"adamant/web": "", "adamant/late": missing.format("late")}
+        assert reasons(shown.collect_images) == {
+            f"adamant/{IMAGE}": "",
+            "adamant/reg.lan/lib/busybox:2": "it was not pulled",
+        }
+        machine.ctr.kill("web")
+        running.communicate(timeout=60)
+    assert reasons(shown.collect_containers)["adamant/web"] == missing.format("web")
 
 
 def test_an_image_that_no_container_wants_is_removed(machine: Machine) -> None:

@@ -72,6 +72,12 @@ def test_other_kinds_become_facts() -> None:
     assert facts("protections", resource("lockdown", {"state": "none"})) == {"lockdown": "none"}
 
 
+def test_what_should_be_and_is_not_there_is_no_fact() -> None:
+    waiting = Resource("pti", None, {"value": "off"}, "it waits for a reboot")
+    assert facts("kernel-arguments", waiting, resource("ro", {"value": "", "position": 1})) == {"ro": ("",)}
+    assert facts("modules", Resource("nbd", None, {"state": "live"}, "a file asks for it")) == ()
+
+
 def test_what_a_node_leaves_out_is_not_taken_for_good() -> None:
     empty = resource("x", {})
     assert facts("mounts", empty)[0].writable

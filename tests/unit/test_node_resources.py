@@ -49,6 +49,7 @@ from adamant.node.resources import (
     slots,
     sockets,
     sysctls,
+    udev,
 )
 from adamant.node.resources.found import Found, Sources
 from adamant.node.resources.registry import KINDS
@@ -498,6 +499,25 @@ def test_links_have_their_state_and_their_counters() -> None:
     assert found["br0"].kind == "bridge"
 
 
+def test_a_vlan_has_its_number_and_the_link_below_it() -> None:
+    def link(index: int, name: bytes, kind: bytes, *more: bytes) -> bytes:
+        info = _attribute(1, kind + b"\0") + _attribute(2, _attribute(1, struct.pack("=H", 7)))
+        head = struct.pack("=BxHiII", 0, 1, index, 0, 0) + _attribute(3, name + b"\0")
+        return head + _attribute(18 | 0x8000, info) + _attribute(5, struct.pack("=I", 2)) + b"".join(more)
+
+    other = _attribute(37, struct.pack("=I", 0))
+    made = [link(4, b"office", b"vlan"), link(5, b"pod", b"vlan", other), link(6, b"end", b"veth")]
+    found = _by_name(network.links([*LINKS, *made, link(2, b"self", b"sit")]))
+    assert {name: (item.vlan, item.below) for name, item in found.items()} == {
+        "eth0": (0, ""),
+        "br0": (0, ""),
+        "office": (7, "self"),
+        "pod": (7, ""),
+        "end": (0, ""),
+        "self": (0, ""),
+    }
+
+
 def test_addresses_say_whether_they_end() -> None:
     body = (
         struct.pack("=BBBBI", socket.AF_INET, 24, 0, 0, 2)
@@ -775,7 +795,7 @@ def test_no_text_breaks_a_parser(text: str) -> None:
         lambda content: modules.parse(content, lambda _: "", {}),
         lambda content: sysctl.parse(content, "x"),
         lambda content: sysctl.equal(content, content),
-        disks.properties,
+        udev.properties,
         processes.parse_stat,
         capabilities.parse,
         modules.files,

@@ -183,3 +183,23 @@ def test_after_a_reboot_the_machine_is_as_its_config_says(machine: Machine, tmp_
     history = node("config", "history")
     assert history["running"] == history["good"] == history["generations"][0]["number"]
     assert node("health")["overall"] == "ok"
+
+
+def test_what_is_stands_beside_what_the_config_and_the_image_say(machine: Machine, tmp_path: Path) -> None:
+    apply(tmp_path, FIRST + STATIC)
+
+    def get(kind: str) -> Any:
+        return {item["name"]: item for item in node("get", kind)["resources"]}
+
+    link = get("links")["enp0s2"]
+    assert (link["desired"], link["reason"]) == ({"state": "up"}, "")
+    address = get("addresses")["enp0s2/10.0.2.15/24"]
+    assert address["desired"] == {"link": "enp0s2", "address": "10.0.2.15/24", "family": 4}
+    (route,) = [one for one in get("routes").values() if one["desired"]]
+    assert route["desired"]["gateway"] == route["actual"]["gateway"] == "10.0.2.2"
+    clock = get("time")["clock"]
+    assert clock["desired"] == {"servers": ["ntp.example.org"], "synchronized": True}
+    slots = get("slots")
+    assert (slots["usr-a"]["desired"], slots["usr-b"]["desired"]) == ({"running": True, "version": "1"}, None)
+    for kind in ("links", "addresses", "routes", "slots", "modules", "mounts", "disks"):
+        assert {name: item["reason"] for name, item in get(kind).items() if item["reason"]} == {}, kind

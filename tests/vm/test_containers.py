@@ -79,6 +79,15 @@ def _log(unit: str) -> str:
     return adamant("node", "-c", NAME, "logs", unit).stdout
 
 
+def _get(kind: str) -> dict[str, Any]:
+    return {one["name"]: one for one in node("-c", NAME, "get", kind)["resources"]}
+
+
+def _reasons(kind: str) -> dict[str, str]:
+    """Why resources are not as they should be."""
+    return {name: one["reason"] for name, one in _get(kind).items() if one["reason"]}
+
+
 def _await_health() -> None:
     deadline = time.monotonic() + SECONDS
     while (asked := adamant("node", "-c", NAME, "health", check=False)).returncode:
@@ -89,6 +98,14 @@ def _await_health() -> None:
 def test_the_first_boot_brings_all_of_it(machine: str) -> None:
     (found,) = node("-c", machine, "get", "containers")["resources"]
     assert (found["name"], found["actual"]["state"]) == ("adamant/web", "running")
+    image = "reg.lan/lib/busybox:1"
+    assert found["desired"] == {
+        "namespace": "adamant",
+        "image": image,
+        "state": "running",
+        "containerd": "containerd",
+    }
+    assert _get("images")[f"adamant/{image}"]["desired"]
     said = _log("adamant-container@web")
     assert "serving" in said
     assert SECRETS[0] not in said
@@ -99,6 +116,12 @@ def test_the_first_boot_brings_all_of_it(machine: str) -> None:
     addresses = adamant("node", "-c", machine, "get", "addresses").stdout
     assert "192.0.2.7/24" in addresses
     assert "198.51.100.1/24" in addresses
+    assert _get("links")["office"]["desired"] == {"kind": "vlan", "vlan": 7, "below": "enp0s2", "state": "up"}
+    assert _get("addresses")["br0/198.51.100.1/24"]["desired"]
+    assert _get("mounts")["/var/mnt/data"]["desired"] == {"access": "writable"}
+    assert "/var/mnt/data" in {(one["desired"] or {}).get("mounted_at") for one in _get("disks").values()}
+    for kind in ("links", "addresses", "routes", "containers", "images", "disks", "mounts", "modules", "slots"):
+        assert _reasons(kind) == {}, kind
 
 
 def test_a_secret_of_the_config_is_in_no_file_that_is_given_and_in_no_bundle(machine: str, tmp_path: Path) -> None:
@@ -138,6 +161,10 @@ def test_what_the_kernel_and_etc_get_waits_for_a_reboot_and_comes_with_it(
     waiting = {line.partition("needs a reboot: ")[2] for line in applied.stdout.splitlines()[1:]}
     assert waiting == {"/etc/app/word", "/etc/localtime", "/etc/timezone", "kernel arguments"}
     assert adamant("node", "-c", machine, "cat", "/etc/app/word").stdout == "one"
+    assert _get("kernel-arguments")["transparent_hugepage"]["actual"] is None
+    assert _reasons("kernel-arguments") == {"transparent_hugepage": "it waits for a reboot"}
+    assert _reasons("time") == {"clock": "the config asks for zone Europe/Berlin"}
+    assert _get("modules")["nbd"]["desired"] == {"state": "live"}
 
     adamant("node", "-c", machine, "reboot")
     _await_health()
@@ -146,9 +173,23 @@ def test_what_the_kernel_and_etc_get_waits_for_a_reboot_and_comes_with_it(
     assert "transparent_hugepage=never" in adamant("node", "-c", machine, "cat", "/proc/cmdline").stdout
     assert "nbd" in {one["name"] for one in node("-c", machine, "get", "modules")["resources"]}
     assert node("-c", machine, "get", "time")["resources"][0]["actual"]["zone"] == "Europe/Berlin"
+    assert _get("kernel-arguments")["transparent_hugepage"]["desired"] == {"value": "never"}
+    assert _reasons("kernel-arguments") == _reasons("time") == _reasons("modules") == {}
     assert "was-here" in _log("adamant-container@web"), "the disk was not made anew"
     assert "new ext4" not in _log("adamant-volume@data")
     assert "ordering cycle" not in adamant("node", "-c", machine, "dmesg").stdout
+
+
+def test_a_container_that_somebody_stopped_is_missing_until_it_runs_again(machine: str) -> None:
+    adamant("node", "-c", machine, "service", "stop", "adamant-container@web.service")
+    web = _get("containers")["adamant/web"]
+    assert web["actual"] is None
+    assert web["reason"] == "it does not run: adamant node logs adamant-container@web.service"
+    adamant("node", "-c", machine, "service", "start", "adamant-container@web.service")
+    deadline = time.monotonic() + SECONDS
+    while reasons := _reasons("containers"):
+        assert time.monotonic() < deadline, reasons
+        time.sleep(1)
 
 
 def test_a_disk_that_is_not_there_brings_the_config_back(machine: str, port: int, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ class Disk(Message):
     transport: str
     partitions: RepeatedCompositeFieldContainer[Partition]
     file_system: str
-    def __init__(self, *, size_bytes: int | None = ..., model: str | None = ..., serial: str | None = ..., read_only: bool | None = ..., rotational: bool | None = ..., transport: str | None = ..., partitions: Iterable[Partition] | None = ..., file_system: str | None = ...) -> None: ...
+    mounted_at: str
+    def __init__(self, *, size_bytes: int | None = ..., model: str | None = ..., serial: str | None = ..., read_only: bool | None = ..., rotational: bool | None = ..., transport: str | None = ..., partitions: Iterable[Partition] | None = ..., file_system: str | None = ..., mounted_at: str | None = ...) -> None: ...
 
 class Partition(Message):
     name: str
@@ -80,7 +81,9 @@ class Link(Message):
     sent_packets: int
     errors: int
     dropped: int
-    def __init__(self, *, index: int | None = ..., type: str | None = ..., kind: str | None = ..., address: str | None = ..., state: str | None = ..., carrier: bool | None = ..., mtu_bytes: int | None = ..., master: str | None = ..., received_bytes: int | None = ..., sent_bytes: int | None = ..., received_packets: int | None = ..., sent_packets: int | None = ..., errors: int | None = ..., dropped: int | None = ...) -> None: ...
+    vlan: int
+    below: str
+    def __init__(self, *, index: int | None = ..., type: str | None = ..., kind: str | None = ..., address: str | None = ..., state: str | None = ..., carrier: bool | None = ..., mtu_bytes: int | None = ..., master: str | None = ..., received_bytes: int | None = ..., sent_bytes: int | None = ..., received_packets: int | None = ..., sent_packets: int | None = ..., errors: int | None = ..., dropped: int | None = ..., vlan: int | None = ..., below: str | None = ...) -> None: ...
 
 class Address(Message):
     link: str
@@ -117,7 +120,8 @@ class Clock(Message):
     server: str
     status: str
     boot_usec: int
-    def __init__(self, *, time_usec: int | None = ..., zone: str | None = ..., synchronized: bool | None = ..., synchronized_usec: int | None = ..., server: str | None = ..., status: str | None = ..., boot_usec: int | None = ...) -> None: ...
+    servers: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, time_usec: int | None = ..., zone: str | None = ..., synchronized: bool | None = ..., synchronized_usec: int | None = ..., server: str | None = ..., status: str | None = ..., boot_usec: int | None = ..., servers: Iterable[str] | None = ...) -> None: ...
 
 class Container(Message):
     namespace: str

@@ -158,7 +158,8 @@ def _pair(word: str) -> list[str]:
 
 
 def _arguments(found: tuple[Resource, ...]) -> dict[str, tuple[str, ...]]:
-    ordered = sorted(found, key=lambda r: _number(_actual(r), "position"))
+    # One without actual waits for a reboot.
+    ordered = sorted((r for r in found if r.actual is not None), key=lambda r: _number(_actual(r), "position"))
     named = [(r.name.partition("#")[0], _text(_actual(r), "value")) for r in ordered]
     return dict(kernel_line.by_name(f"{name}={value}" if value else name for name, value in named))
 
@@ -221,7 +222,7 @@ MAKERS: Mapping[str, Callable[[tuple[Resource, ...]], Any]] = {
     "certificates": lambda found: tuple(map(_certificate, found)),
     "health": _failing,
     "kernel-arguments": _arguments,
-    "modules": lambda found: tuple(map(_module, found)),
+    "modules": lambda found: tuple(_module(r) for r in found if r.actual is not None),
     "mounts": lambda found: tuple(_mount(r) for r in found if r.actual is not None),
     "packages": len,
     "processes": lambda found: tuple(_process(r) for r in found if not _of_kernel(r)),

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from adamant.api import resources_pb2 as pb
 from adamant.model.errors import AdamantError
+from adamant.model.machine.document import Time
 from adamant.node.reading import read_line
 from adamant.node.resources import processes
+from adamant.node.resources.desired import config
 from adamant.node.resources.found import Found, Sources
 from adamant.node.systemd import Systemd
 
 SYNCHRONISED = "run/systemd/timesync/synchronized"
+NAME = "clock"
 UNIT = "systemd-timesyncd.service"
 _SERVER = re.compile(r"(?:server|synchronization to time server) ([^ ]+)(?: \(([^)]*)\))?", re.IGNORECASE)
 
@@ -37,6 +40,22 @@ def zone(root: Path) -> str:
     except OSError:
         return read_line(root / "etc/timezone") or "UTC"
     return target.partition("zoneinfo/")[2] or "UTC"
+
+
+def judge(clock: pb.Clock, wanted: Time) -> Found:
+    """The resource: the clock as it is, with what the config says of it."""
+    # UTC is what a config says that says nothing; the zone is then the image's.
+    zone = wanted.zone if wanted.zone != "UTC" else ""
+    desired = pb.Clock(zone=zone, servers=wanted.servers, synchronized=bool(wanted.servers))
+    if not desired.ListFields():
+        return Found(NAME, clock)
+    reasons = [f"the config asks for zone {zone}"] if zone and clock.zone != zone else []
+    server, named, _ = clock.server.partition(" (")
+    if wanted.servers and not clock.synchronized:
+        reasons.append("no server has set it")
+    elif wanted.servers and named and server not in wanted.servers:
+        reasons.append(f"{server} sets it, and the config asks for {' '.join(wanted.servers)}")
+    return Found(NAME, clock, desired, "; ".join(reasons))
 
 
 def _status() -> str:
@@ -65,4 +84,4 @@ def collect(sources: Sources) -> list[Found]:
         status=status,
         boot_usec=processes.booted_usec(root),
     )
-    return [Found("clock", clock)]
+    return [judge(clock, config(root).time)]

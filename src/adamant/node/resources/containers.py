@@ -1,18 +1,23 @@
-"""Containers and images, as the containerds of a machine have them, in all of their namespaces.
+"""Containers and images, as a machine's containerds have them in all of their namespaces, and those of the config.
 
 A containerd that is not there has none. One that is there and does not answer is an error, unless nobody asks for it.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from adamant.api import resources_pb2 as pb
+from adamant.model.errors import AdamantError
+from adamant.model.machine.document import AnyContainer, Machine, Restart
 from adamant.node.containerd import containers_pb2, images_pb2, namespaces_pb2, tasks_pb2
 from adamant.node.containerd.connection import Containerd
+from adamant.node.containers import spec
 from adamant.node.containers.runtime import HOST, WORKLOAD, Runtime
 from adamant.node.resources import masking
+from adamant.node.resources.desired import Wanted, beside, config
 from adamant.node.resources.found import Found, Sources
+from adamant.node.systemd import Systemd, Unit
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,76}")
 
@@ -72,6 +77,51 @@ def images(runtime: Runtime, namespace: str, made: Iterable[images_pb2.Image]) -
     ]
 
 
+def _of_config(machine: Machine) -> Iterator[tuple[Runtime, AnyContainer]]:
+    yield from ((WORKLOAD, container) for container in machine.containers)
+    yield from ((HOST, container) for container in machine.host_containers.containers)
+
+
+def wanted_containers(machine: Machine, ended: Collection[str] = ()) -> dict[str, Wanted]:
+    """The containers of the config, but for those whose units have `ended` and were meant to."""
+    made = {}
+    for runtime, one in _of_config(machine):
+        unit = spec.unit(one.name)
+        if one.restart is Restart.ALWAYS or unit not in ended:
+            message = pb.Container(
+                namespace=runtime.namespace, image=one.image, state="running", containerd=runtime.name
+            )
+            made[f"{runtime.namespace}/{one.name}"] = Wanted(message, f"it does not run: adamant node logs {unit}")
+    return made
+
+
+def wanted_images(machine: Machine) -> dict[str, Wanted]:
+    """The images of the containers of the config, with their digest where the config says it."""
+    made = {}
+    for runtime, one in _of_config(machine):
+        digest = one.image.partition("@")[2]
+        message = pb.Image(namespace=runtime.namespace, digest=digest, containerd=runtime.name)
+        made[f"{runtime.namespace}/{one.image}"] = Wanted(message, "it was not pulled")
+    return made
+
+
+def ended(names: Collection[str], units: Sequence[Unit]) -> set[str]:
+    """Which of the units `names` have come to a good end: `units` are those that systemd has not forgotten."""
+    return set(names) - {unit.name for unit in units if unit.active != "inactive"}
+
+
+def _ended(machine: Machine) -> set[str]:
+    """Units of containers that may end, and did; all of these when systemd does not say."""
+    names = [spec.unit(one.name) for _, one in _of_config(machine) if one.restart is not Restart.ALWAYS]
+    if not names:
+        return set()
+    try:
+        with Systemd() as systemd:
+            return ended(names, systemd.units([], names))
+    except AdamantError:
+        return set(names)
+
+
 def _namespaces(containerd: Containerd) -> Iterator[str]:
     if not containerd.there():
         return
@@ -92,7 +142,7 @@ def _asked(sources: Sources) -> Iterator[tuple[Runtime, Containerd, str]]:
 
 
 def collect_containers(sources: Sources) -> list[Found]:
-    """Every container."""
+    """Every container, and those that the config wants."""
     found = []
     for runtime, containerd, name in _asked(sources):
         request, response = containers_pb2.ListContainersRequest(), containers_pb2.ListContainersResponse
@@ -100,13 +150,14 @@ def collect_containers(sources: Sources) -> list[Found]:
         asked = tasks_pb2.ListTasksRequest()
         tasks = containerd.call("tasks.v1.Tasks/List", asked, tasks_pb2.ListTasksResponse, name).tasks
         found += containers(runtime, name, made, tasks)
-    return found
+    machine = config(sources.root)
+    return beside(found, wanted_containers(machine, _ended(machine)))
 
 
 def collect_images(sources: Sources) -> list[Found]:
-    """Every image."""
+    """Every image, and those that the config wants."""
     found = []
     for runtime, containerd, name in _asked(sources):
         request, response = images_pb2.ListImagesRequest(), images_pb2.ListImagesResponse
         found += images(runtime, name, containerd.call("images.v1.Images/List", request, response, name).images)
-    return found
+    return beside(found, wanted_images(config(sources.root)))

@@ -1,36 +1,26 @@
-"""Disks and their partitions: sizes from /sys/block, what is on them from udev's database in /run/udev/data.
+"""Disks and their partitions: sizes from /sys/block, what is on them by udev, and volumes that the config wants there.
 
 No device is opened: what udev found when the device came is told. Sectors of /sys are of 512 bytes whatever the disk's.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adamant.api import resources_pb2 as pb
+from adamant.model.errors import AdamantError
+from adamant.model.machine.document import Volume
 from adamant.node import mounts as table
 from adamant.node.mounts import Mount
 from adamant.node.reading import read_line
-from adamant.node.resources import keyed, space
+from adamant.node.resources import keyed, space, udev
+from adamant.node.resources.desired import Wanted, beside, config
 from adamant.node.resources.found import Found, Sources
+from adamant.node.volumes import spec
+from adamant.node.volumes.disk import find
 
 BLOCK = "sys/block"
-UDEV = "run/udev/data"
 _NOT_DISKS = ("loop", "ram", "zram", "dm-", "md", "nbd", "fd")
-_ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 _TRANSPORTS = {"vd": "virtio", "nvme": "nvme", "mmcblk": "mmc", "sr": "optical", "xvd": "xen"}
-
-
-def properties(content: str) -> dict[str, str]:
-    """Properties in a file of udev's database: its lines `E:NAME=VALUE`, with \\xNN for bytes that are not plain."""
-    lines = (line[2:] for line in content.splitlines() if line.startswith("E:"))
-    return {name: _plain(value) for name, value in keyed.pairs("\n".join(lines)).items()}
-
-
-def _plain(value: str) -> str:
-    """The value without escapes, each of which stands for a byte of UTF-8."""
-    data = value.encode("utf-8", "replace")
-    return _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), data).decode("utf-8", "replace")
 
 
 def partition(folder: Path, known: Mapping[str, str], mount: str, used: int) -> pb.Partition:
@@ -55,11 +45,6 @@ def _size(folder: Path) -> int:
     return min(keyed.read_count(folder / "size") * 512, (1 << 64) - 1)
 
 
-def _udev(root: Path, folder: Path) -> dict[str, str]:
-    number = read_line(folder / "dev")
-    return properties(keyed.text(root / UDEV / f"b{number}")) if re.fullmatch(r"[0-9]+:[0-9]+", number) else {}
-
-
 def _transport(name: str, known: Mapping[str, str]) -> str:
     bus = known.get("ID_BUS", "")
     return bus or next((word for start, word in _TRANSPORTS.items() if name.startswith(start)), "")
@@ -75,15 +60,14 @@ def read(root: Path, mounts: Sequence[Mount]) -> list[Found]:
     for folder in folders:
         if folder.name.startswith(_NOT_DISKS) or not _size(folder):
             continue
-        known = _udev(root, folder)
+        known = udev.of_block(root, folder)
         parts = []
         for inner in folder.iterdir():
             if not (inner / "partition").exists():
                 continue
-            device = read_line(inner / "dev")
-            mount = next((mount.where for mount in mounts if mount.device == device), "")
+            mount = _mounted_at(inner, mounts)
             room = space.read(root, mount) if mount else None
-            parts.append(partition(inner, _udev(root, inner), mount, room.used if room else 0))
+            parts.append(partition(inner, udev.of_block(root, inner), mount, room.used if room else 0))
         disk = pb.Disk(
             size_bytes=_size(folder),
             model=read_line(folder / "device/model") or known.get("ID_MODEL", ""),
@@ -95,11 +79,42 @@ def read(root: Path, mounts: Sequence[Mount]) -> list[Found]:
             transport=_transport(folder.name, known),
             partitions=sorted(parts, key=lambda part: part.number),
             file_system="" if parts else known.get("ID_FS_TYPE", ""),
+            mounted_at="" if parts else _mounted_at(folder, mounts),
         )
         found.append(Found(folder.name, disk))
     return found
 
 
+def _mounted_at(folder: Path, mounts: Sequence[Mount]) -> str:
+    device = read_line(folder / "dev")
+    return next((mount.where for mount in mounts if mount.device == device), "")
+
+
+def of_volumes(root: Path, volumes: Sequence[Volume], found: Sequence[Found]) -> dict[str, Wanted]:
+    """What volumes of the config are to be, by the disk that each lies on; one without a disk, by what finds it."""
+    made: dict[str, Wanted] = {}
+    disks = {name: item.name for item in found for name in (item.name, *(part.name for part in item.actual.partitions))}
+    for volume in volumes:
+        kind, place = volume.filesystem.value, f"/{spec.MOUNTS}/{volume.name}"
+        wanted = volume.disk
+        try:
+            device = find(root, wanted).name
+        except AdamantError as error:
+            name = wanted.id or wanted.serial or wanted.label or ""
+            made[name] = Wanted(pb.Disk(serial=wanted.serial or "", file_system=kind), error.message)
+            continue
+        if device not in disks:
+            continue  # it maps to other disks, and is none
+        asked = made.setdefault(disks[device], Wanted(pb.Disk(), "")).spec
+        if device == disks[device]:
+            asked.MergeFrom(pb.Disk(file_system=kind, mounted_at=place))
+        else:
+            asked.partitions.add(name=device, file_system=kind, mounted_at=place)
+    return made
+
+
 def collect(sources: Sources) -> list[Found]:
-    """Disks with a size; what only maps to other disks is none."""
-    return read(sources.root, table.read(sources.root))
+    """Disks with a size, and those that the config wants; what only maps to other disks is none."""
+    root = sources.root
+    found = read(root, table.read(root))
+    return beside(found, of_volumes(root, config(root).volumes, found))

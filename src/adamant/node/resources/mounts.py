@@ -6,7 +6,9 @@ from adamant.api import resources_pb2 as pb
 from adamant.node import mounts as table
 from adamant.node import posture
 from adamant.node.mounts import Mount
+from adamant.node.resources.desired import config
 from adamant.node.resources.found import Found, Sources
+from adamant.node.volumes import spec
 
 RAM_ROOT = {"/": False, "/etc": False, "/usr": False, "/state": True, "/var": True}
 """Whether it can be written, for what must be mounted where `/` is in RAM."""
@@ -36,6 +38,8 @@ def judge(mounts: Sequence[Mount], wanted: Mapping[str, bool]) -> list[Found]:
 
 
 def collect(sources: Sources) -> list[Found]:
-    """The mounts that the whole machine sees."""
-    on_disk = posture.rules(sources.root).persistent_root
-    return judge(table.read(sources.root), DISK_ROOT if on_disk else RAM_ROOT)
+    """The mounts that the whole machine sees, and the volumes of the config."""
+    root = sources.root
+    of_posture = DISK_ROOT if posture.rules(root).persistent_root else RAM_ROOT
+    volumes = {f"/{spec.MOUNTS}/{volume.name}": True for volume in config(root).volumes}
+    return judge(table.read(root), {**of_posture, **volumes})

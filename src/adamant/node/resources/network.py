@@ -2,11 +2,11 @@
 
 import socket
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from adamant.api import resources_pb2 as pb
 from adamant.node.resources import netlink
-from adamant.node.resources.found import Found, Sources
+from adamant.node.resources.found import Found
 
 _GET_LINK, _GET_ADDRESS, _GET_ROUTE = 18, 22, 26
 _LINK = struct.Struct("=BxHiII")
@@ -21,6 +21,8 @@ _PERMANENT = 0x80
 _FOREVER = 0xFFFFFFFF
 _LOCAL_TABLE = 255
 _CLONED = 0x200
+_VLAN = "vlan"
+_OTHER_NAMESPACE = 37
 
 
 def links(answers: Iterable[bytes]) -> list[Found]:
@@ -28,6 +30,7 @@ def links(answers: Iterable[bytes]) -> list[Found]:
     found = []
     names = {}
     masters = {}
+    below = {}
     for body in answers:
         if len(body) < _LINK.size:
             continue
@@ -39,14 +42,17 @@ def links(answers: Iterable[bytes]) -> list[Found]:
         names[index] = name
         state = netlink.number(fields.get(16))
         address = fields.get(1, b"") if kind != 772 else b""
+        made_as = netlink.attributes(fields.get(18, b""))
+        kind_name = netlink.text(made_as.get(1))
         link = pb.Link(
             index=index,
             type=_TYPES.get(kind, str(kind)),
-            kind=netlink.text(netlink.attributes(fields.get(18, b"")).get(1)),
+            kind=kind_name,
             address=address[:20].hex(":") if address else "",
             state=_STATES[state] if state < len(_STATES) else str(state),
             carrier=netlink.number(fields.get(33)) == 1,
             mtu_bytes=netlink.number(fields.get(4)) & _FOREVER,
+            vlan=netlink.number(netlink.attributes(made_as.get(2, b"")).get(1)) & 0xFFF if kind_name == _VLAN else 0,
         )
         counters = fields.get(23, b"")
         if len(counters) >= _STATISTICS.size:
@@ -56,15 +62,20 @@ def links(answers: Iterable[bytes]) -> list[Found]:
             link.errors = min(rx_errors + tx_errors, (1 << 64) - 1)
             link.dropped = min(rx_dropped + tx_dropped, (1 << 64) - 1)
         masters[name] = netlink.number(fields.get(10))
+        # In another namespace the number is that of another link; of a veth it is the other end.
+        if _OTHER_NAMESPACE not in fields and kind_name != "veth":
+            below[name] = netlink.number(fields.get(5))
         found.append(Found(name, link))
     for item in found:
         item.actual.master = names.get(masters[item.name], "")
+        lower = below.get(item.name, 0)
+        item.actual.below = names.get(lower, "") if lower != item.actual.index else ""
     return found
 
 
-def names(answers: Iterable[bytes]) -> dict[int, str]:
+def names(found: Iterable[Found]) -> dict[int, str]:
     """Names of links by number."""
-    return {item.actual.index: item.name for item in links(answers)}
+    return {item.actual.index: item.name for item in found}
 
 
 def addresses(answers: Iterable[bytes], link: Mapping[int, str]) -> list[Found]:
@@ -121,13 +132,20 @@ def routes(answers: Iterable[bytes], link: Mapping[int, str]) -> list[Found]:
             family=_family(family),
             table=table,
         )
-        title = f"{'default6' if destination == 'default' and family == socket.AF_INET6 else destination}@{name}"
-        parts = [title, f"metric-{metric}", f"table-{table}", route.gateway or "direct", route.source or "any"]
-        # The shortest name that no other route has: most have one of their own by network and link.
-        key = next((":".join(parts[:n]) for n in range(1, 6) if ":".join(parts[:n]) not in found), "")
+        key = route_name(route, found)
         if key:
             found[key] = Found(key, route)
     return list(found.values())
+
+
+def route_name(route: pb.Route, taken: Container[str]) -> str:
+    """The shortest name of a route that is not `taken`; empty when all are.
+
+    Most routes have one of their own by network and link.
+    """
+    title = f"{'default6' if route.destination == 'default' and route.family == 6 else route.destination}@{route.link}"
+    parts = [title, f"metric-{route.metric}", f"table-{route.table}", route.gateway or "direct", route.source or "any"]
+    return next((":".join(parts[:n]) for n in range(1, 6) if ":".join(parts[:n]) not in taken), "")
 
 
 def _via(data: bytes) -> str:
@@ -145,25 +163,21 @@ def _ip(family: int, data: bytes | None) -> str:
     return socket.inet_ntop(family, data) if data is not None and len(data) == size else ""
 
 
-def _dump(kind: int) -> list[bytes]:
+def _asked(kind: int) -> list[bytes]:
     # The body of each question is a header of zeros: of any family (rtnetlink(7)).
     return netlink.dump(netlink.ROUTE, kind, bytes(16 if kind == _GET_LINK else 12))
 
 
-def collect_links(_sources: Sources) -> list[Found]:
+def read_links() -> list[Found]:
     """Every network interface."""
-    return links(_dump(_GET_LINK))
+    return links(_asked(_GET_LINK))
 
 
-def _with_links(parse: Callable[[Iterable[bytes], Mapping[int, str]], list[Found]], kind: int) -> list[Found]:
-    return parse(_dump(kind), names(_dump(_GET_LINK)))
+def read_addresses(link: Mapping[int, str]) -> list[Found]:
+    """Every address of every link; `link` are the links by number."""
+    return addresses(_asked(_GET_ADDRESS), link)
 
 
-def collect_addresses(_sources: Sources) -> list[Found]:
-    """Every address of every link."""
-    return _with_links(addresses, _GET_ADDRESS)
-
-
-def collect_routes(_sources: Sources) -> list[Found]:
-    """Every route of every table but the local one."""
-    return _with_links(routes, _GET_ROUTE)
+def read_routes(link: Mapping[int, str]) -> list[Found]:
+    """Every route of every table but the local one; `link` are the links by number."""
+    return routes(_asked(_GET_ROUTE), link)

@@ -4,15 +4,20 @@
 /run/systemd/netif/links/INDEX.
 """
 
+import ipaddress
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from adamant.api import resources_pb2 as pb
+from adamant.model.machine.document import Dns
 from adamant.node.resources import keyed
+from adamant.node.resources.desired import Wanted, beside, config
 from adamant.node.resources.found import Found, Sources
 
 FILE = "run/systemd/resolve/resolv.conf"
 LINKS = "run/systemd/netif/links"
+ALL = "all"
 
 
 def parse(content: str) -> pb.Resolver:
@@ -41,13 +46,28 @@ def _name(root: Path, index: str) -> str:
         return index
 
 
+def judge(found: Sequence[Found], dns: Dns) -> list[Found]:
+    """The same with what the config says of `all`. Domains with ~ are not searched: resolv.conf has none of them."""
+    domains = [domain for domain in dns.search if not domain.startswith("~")]
+    asked = pb.Resolver(servers=[_plain(server) for server in dns.servers], domains=domains)
+    return beside(found, {ALL: Wanted(asked, "")} if asked.ListFields() else {})
+
+
+def _plain(server: str) -> str:
+    """An address as the system writes it."""
+    try:
+        return str(ipaddress.ip_address(server))
+    except ValueError:
+        return server
+
+
 def collect(sources: Sources) -> list[Found]:
     """Resolvers of all links together, and of each link that has its own."""
-    found = [Found("all", parse(keyed.text(sources.root / FILE)))]
+    found = [Found(ALL, parse(keyed.text(sources.root / FILE)))]
     folder = sources.root / LINKS
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         link = _name(sources.root, path.name)
         resolver = parse_link(keyed.text(path), link)
         if resolver.servers or resolver.domains:
             found.append(Found(link, resolver))
-    return found
+    return judge(found, config(sources.root).network.dns)

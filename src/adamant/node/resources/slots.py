@@ -1,4 +1,4 @@
-"""Slots: the two places for a usr image, which of them runs, and what the other holds."""
+"""Slots: the two places for a usr image, which of them runs, which one should, and what the other holds."""
 
 import contextlib
 from collections.abc import Sequence
@@ -10,12 +10,18 @@ from adamant.node import record, verity
 from adamant.node.reading import read_release
 from adamant.node.resources import disks
 from adamant.node.resources.found import Found, Sources
+from adamant.node.update import state
 
 LABELS = ("usr-a", "usr-b")
 
 
-def judge(partitions: Sequence[pb.Partition], running: str, root_hash: str, release: str) -> list[Found]:
-    """The slots among `partitions` of the boot disk. `root_hash` and `release` are those of the slot `running`."""
+def judge(
+    partitions: Sequence[pb.Partition], running: str, root_hash: str, release: str, staged: str = ""
+) -> list[Found]:
+    """The slots among `partitions` of the boot disk. `root_hash` and `release` are those of the slot `running`.
+
+    `staged` is the release in the other slot that the next boot tries; empty when there is none.
+    """
     by_label = {part.label: part for part in partitions}
     found = []
     for label in LABELS:
@@ -32,7 +38,11 @@ def judge(partitions: Sequence[pb.Partition], running: str, root_hash: str, rele
             root_hash=root_hash if here else "",
             version=release if here else "",
         )
-        found.append(Found(label, slot))
+        if here == (not staged):
+            desired = pb.Slot(running=True, version=staged or release)
+            found.append(Found(label, slot, desired, "" if here else f"{staged} is staged and waits for a reboot"))
+        else:
+            found.append(Found(label, slot))
     return found
 
 
@@ -49,4 +59,5 @@ def collect(sources: Sources) -> list[Found]:
     with contextlib.suppress(AdamantError):  # Health says what is wrong with it
         below = verity.look(mounts, root)
         root_hash = below.root_hash if below else ""
-    return judge(disk.partitions, made.slot, root_hash, read_release(root).get("IMAGE_VERSION", ""))
+    staged = state.waiting(root, state.read(root))
+    return judge(disk.partitions, made.slot, root_hash, read_release(root).get("IMAGE_VERSION", ""), staged)

@@ -12,7 +12,7 @@ from adamant.core import limits
 from adamant.model.errors import AdamantError, InputError
 from adamant.model.sysctl import FOLDERS, NAME, Line, equal, last, name_of, parse, path_of
 from adamant.node.reading import read_text
-from adamant.node.resources import keyed, masking
+from adamant.node.resources import drop_ins, keyed, masking
 from adamant.node.resources.found import Found, Sources
 
 _GLOB = set("*?[")
@@ -20,18 +20,8 @@ _SECRET = re.compile(r"(?:_key|_secret)$")
 
 
 def _lines(root: Path) -> list[Line]:
-    files: dict[str, Path] = {}
-    for folder in FOLDERS:
-        try:
-            names = sorted(path.name for path in (root / folder).iterdir() if path.name.endswith(".conf"))
-        except OSError:
-            continue
-        for name in names:
-            files.setdefault(name, root / folder / name)
-    found: list[Line] = []
-    for name in sorted(files):
-        found += parse(keyed.text(files[name]), f"/{files[name].relative_to(root)}")
-    return found
+    files = drop_ins.files(root, FOLDERS)
+    return [line for path in files for line in parse(keyed.text(path), f"/{path.relative_to(root)}")]
 
 
 def _actual(root: Path, path: str) -> str | None:

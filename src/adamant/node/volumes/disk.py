@@ -5,8 +5,7 @@ from pathlib import Path
 from adamant.model.errors import AdamantError, BusyError, InputError
 from adamant.model.machine.document import DiskSelector
 from adamant.node.reading import read_line
-from adamant.node.resources.disks import UDEV, properties
-from adamant.node.resources.keyed import text
+from adamant.node.resources import udev
 
 _BY_ID = "dev/disk/by-id"
 _BY_LABEL = "dev/disk/by-partlabel"
@@ -57,7 +56,7 @@ def _of_serial(root: Path, serial: str) -> set[str]:
     for folder in (root / _BLOCK).iterdir() if (root / _BLOCK).is_dir() else ():
         if (folder / "partition").exists():
             continue
-        known = properties(text(root / UDEV / f"b{read_line(folder / 'dev')}"))
+        known = udev.of_block(root, folder)
         if serial in {known.get("ID_SERIAL_SHORT"), known.get("ID_SERIAL"), read_line(folder / "serial")}:
             found.add(folder.name)
     return found
