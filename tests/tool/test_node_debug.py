@@ -348,7 +348,7 @@ def test_what_is_left_of_a_power_cut_goes_with_the_next_session(machine: Machine
     stale = Ctr("0-1-0", containerd.folder, containerd.ctr, containerd.common)
     stale = stale._replace(snapshotter="native")
     stale.import_archive(lambda out: _write(out, archive.read_bytes()))
-    assert left(containerd) == [stale.plain.namespace]
+    assert left(containerd) == [stale.namespace]
     assert _debug("--image-archive", archive, "--", "true").returncode == 0
     machine.manager.settle()
     assert left(containerd) == []

@@ -6,7 +6,8 @@ import time
 import click
 import pytest
 
-from adamant.cli.node import apply, logs
+from adamant.cli.node import logs
+from adamant.cli.options import Duration
 from adamant.model.errors import InputError
 
 NOW = 1_800_000_000
@@ -65,10 +66,10 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600)])
 def test_a_length_is_in_seconds_unless_it_says_otherwise(text: str, seconds: int) -> None:
-    assert apply._Duration().convert(text, None, None) == seconds
+    assert Duration().convert(text, None, None) == seconds
 
 
 @pytest.mark.parametrize("text", ["0", "0m", "-1", "2d", "1.5h", "", "9999999"])
 def test_what_is_no_length_is_refused(text: str) -> None:
     with pytest.raises(click.UsageError):
-        apply._Duration().convert(text, None, None)
+        Duration().convert(text, None, None)

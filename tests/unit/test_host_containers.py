@@ -1,17 +1,18 @@
 """Host containers: apart from the workload in all that a containerd has, and shown what their config says alone."""
 
-import re
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adamant.image import policy
 from adamant.model.machine.document import ContainerNetwork, Sight
 from adamant.model.posture import POLICY
-from adamant.node.containerd.ctr import Ctr
-from adamant.node.containers import run
+from adamant.node.containerd.oci import Process
+from adamant.node.containers import bundle, run
+from adamant.node.containers.accounts import Account
 from adamant.node.containers.runtime import HOST, RUNTIMES, WORKLOAD, Runtime
 from adamant.node.containers.spec import Spec
 
@@ -20,10 +21,14 @@ SYSTEM = DATA / "usr/lib/systemd/system"
 CONFIG = "usr/lib/adamant/host-containerd.toml"
 
 
-def words(root: Path, runtime: Runtime, spec: Spec) -> list[str]:
-    """The call that runs `spec`, without the image and what comes after it."""
-    found = run.argv(Ctr(runtime.namespace, root), runtime, spec, root)
-    return found[: found.index(spec.image)]
+def made(root: Path, runtime: Runtime, spec: Spec) -> dict[str, Any]:
+    """What `spec` is to runc."""
+    return bundle.compose(spec, Process(), Account(0, 0, (0,)), {}, runtime, root, of_systemd=True)
+
+
+def binds(told: dict[str, Any]) -> dict[str, str]:
+    """What is bound, with its place in the container."""
+    return {mount["source"]: mount["destination"] for mount in told["mounts"] if mount["type"] == "bind"}
 
 
 @pytest.fixture
@@ -55,39 +60,43 @@ def test_the_second_containerd_has_the_folders_that_the_code_knows() -> None:
 
 
 def test_a_container_is_shown_nothing_that_its_config_does_not_name(root: Path) -> None:
-    alone = words(root, HOST, Spec("a", "x.io/a", network=ContainerNetwork.NONE))
-    assert not {"--mount", "--net-host", "--with-ns", "--privileged"} & set(alone)
-    assert "--seccomp" in alone
-    assert f"{HOST.slice}:adamant:a" in alone
+    alone = made(root, HOST, Spec("a", "x.io/a", network=ContainerNetwork.NONE))
+    assert binds(alone) == {}
+    namespaces = {one["type"]: one.get("path") for one in alone["linux"]["namespaces"]}
+    assert namespaces == dict.fromkeys(("pid", "ipc", "uts", "mount", "network"))
+    assert alone["linux"]["seccomp"]["defaultAction"] == "SCMP_ACT_ERRNO"
+    assert "CAP_SYS_ADMIN" not in alone["process"]["capabilities"]["bounding"]
+    assert alone["linux"]["cgroupsPath"] == f"{HOST.slice}:adamant:a"
 
 
 @pytest.mark.parametrize(
     ("sight", "shown"),
     [
-        (Sight.JOURNAL, ["--mount", "type=bind,src={0}/var/log/journal,dst=/var/log/journal,options=bind:ro"]),
-        (Sight.NETWORK, ["--net-host"]),
-        (Sight.PROCESSES, ["--with-ns", "pid:/proc/self/ns/pid"]),
-        (
-            Sight.ROOT,
-            [
-                *("--mount", "type=bind,src={0}/usr,dst=/host/usr,options=bind:ro"),
-                *("--mount", "type=bind,src={0}/etc,dst=/host/etc,options=bind:ro"),
-            ],
-        ),
+        (Sight.JOURNAL, {"/var/log/journal": "/var/log/journal"}),
+        (Sight.NETWORK, {}),
+        (Sight.PROCESSES, {}),
+        (Sight.ROOT, {"/usr": "/host/usr", "/etc": "/host/etc"}),
     ],
 )
-def test_each_word_shows_what_the_guide_says_and_no_more(root: Path, sight: Sight, shown: list[str]) -> None:
+def test_each_word_shows_what_the_guide_says_and_no_more(root: Path, sight: Sight, shown: dict[str, str]) -> None:
     network = ContainerNetwork.NONE
-    plain = words(root, HOST, Spec("a", "x.io/a", network=network))
-    seen = words(root, HOST, Spec("a", "x.io/a", network=network, sees=(sight,)))
-    assert sorted(seen) == sorted([*plain, *(word.format(root) for word in shown)])
+    plain = made(root, HOST, Spec("a", "x.io/a", network=network))
+    seen = made(root, HOST, Spec("a", "x.io/a", network=network, sees=(sight,)))
+    assert binds(seen) == {f"{root}{source}": target for source, target in shown.items()}
+    assert all(mount["options"] == ["bind", "ro"] for mount in seen["mounts"] if mount["type"] == "bind")
+    pid = next(one for one in seen["linux"]["namespaces"] if one["type"] == "pid")
+    assert pid.get("path") == ("/proc/self/ns/pid" if sight is Sight.PROCESSES else None)
+    for told in (plain, seen):
+        told["mounts"] = [mount for mount in told["mounts"] if mount["type"] != "bind"]
+        told["linux"]["namespaces"] = [one for one in told["linux"]["namespaces"] if one["type"] != "pid"]
+    assert seen == plain
 
 
 def test_no_word_shows_a_place_with_sockets_keys_or_files_of_containers(root: Path) -> None:
     for folder in ("run/log/journal", "var/lib/containerd", "state"):
         (root / folder).mkdir(parents=True)
-    found = words(root, HOST, Spec("a", "x.io/a", sees=tuple(Sight)))
-    sources = {match[1] for word in found if (match := re.search(rf"src={root}([^,]+),", word))}
+    found = binds(made(root, HOST, Spec("a", "x.io/a", sees=tuple(Sight))))
+    sources = {source.removeprefix(str(root)) for source in found if source.startswith(str(root))}
     assert sources == {"/usr", "/etc", "/var/log/journal", "/run/log/journal"}
 
 
@@ -95,17 +104,19 @@ def test_each_kind_runs_under_a_profile_of_its_own_unless_it_has_all_rights(root
     (root / POLICY).parent.mkdir(parents=True, exist_ok=True)
     (root / POLICY).touch()
     for runtime, profile in ((WORKLOAD, "&adamant-container"), (HOST, "&adamant-host-container")):
-        found = words(root, runtime, Spec("a", "x.io/a"))
-        assert found[found.index("--apparmor-profile") + 1] == profile
-        assert "--apparmor-profile" not in words(root, runtime, Spec("a", "x.io/a", privileged=True))
+        assert made(root, runtime, Spec("a", "x.io/a"))["process"]["apparmorProfile"] == profile
+        assert "apparmorProfile" not in made(root, runtime, Spec("a", "x.io/a", privileged=True))["process"]
 
 
 def test_a_container_on_the_network_of_the_host_sees_no_packets_unless_it_has_all_rights(root: Path) -> None:
+    def rights(runtime: Runtime, network: ContainerNetwork, *, privileged: bool = False) -> list[str]:
+        told = made(root, runtime, Spec("a", "x.io/a", network=network, privileged=privileged))
+        return list(told["process"]["capabilities"]["bounding"])
+
     for runtime in (WORKLOAD, HOST):
-        assert "--cap-drop" not in words(root, runtime, Spec("a", "x.io/a", network=ContainerNetwork.NONE))
-        found = words(root, runtime, Spec("a", "x.io/a", network=ContainerNetwork.HOST))
-        assert found[found.index("--cap-drop") + 1] == "CAP_NET_RAW"
-        assert "--cap-drop" not in words(root, runtime, Spec("a", "x.io/a", privileged=True))
+        assert "CAP_NET_RAW" in rights(runtime, ContainerNetwork.NONE)
+        assert "CAP_NET_RAW" not in rights(runtime, ContainerNetwork.HOST)
+        assert "CAP_NET_RAW" in rights(runtime, ContainerNetwork.HOST, privileged=True)
 
 
 def test_host_containers_may_what_others_may_and_containerd_may_start_both() -> None:

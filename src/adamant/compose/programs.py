@@ -20,6 +20,9 @@ UNUSED: dict[str, str] = {
 }
 """What nothing starts, in any image."""
 
+DEBUGGING: dict[str, str] = {"usr/bin/ctr": "debug containers"}
+"""What nothing else starts, so that a posture without debug containers does without."""
+
 INTERPRETERS: dict[str, str] = {
     "usr/bin/py3clean": "python3",
     "usr/bin/py3compile": "python3",
@@ -46,7 +49,6 @@ SHELLS = frozenset(
 STARTED: dict[str, str] = {
     "usr/bin/containerd": "runs containers",
     "usr/bin/containerd-shim-runc-v2": "is each container's parent",
-    "usr/bin/ctr": "the agent's way to containerd",
     "usr/bin/dbus-broker*": "the message bus",
     "usr/bin/journalctl": "the agent reads logs by it",
     "usr/bin/kmod": "the kernel asks for modules by it",
@@ -136,7 +138,8 @@ def require_none(tree: Tree, posture: Posture) -> None:
 def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
     """What the posture takes from `tree`; `listed` are the packages that the definition names."""
     rules = RULES[posture]
-    dropped = {path for path in UNUSED if path in tree}
+    unused = UNUSED if rules.debug_containers else {**UNUSED, **DEBUGGING}
+    dropped = {path for path in unused if path in tree}
     if rules.interpreters is not None:
         unwanted = [pattern for pattern, of in INTERPRETERS.items() if of not in listed]
         dropped |= {path for path in tree if any(entries.matches(path, pattern) for pattern in unwanted)}

@@ -339,6 +339,23 @@ DEBUG_SESSIONS = 4
 CTR_SECONDS = 60.0
 """One question to containerd that moves no image."""
 IMAGE_PULL_SECONDS = 1800.0
+IMAGE_LEASE_SECONDS = 24 * 3600
+"""How long what a pull has taken is kept when it does not come to its end."""
+IMAGE_DOCUMENT_SIZE = 4 << 20
+"""A manifest, index or config of an image, as registries limit them."""
+IMAGE_ACCOUNTS_SIZE = 1 << 20
+"""The files in which an image lists its accounts."""
+IMAGE_LAYERS = 512
+IMAGE_TEXTS = 4096
+"""Entries of a list in such a document."""
+IMAGE_TEXT = 128 << 10
+"""Characters of a text in it: as much as the kernel takes of one argument or variable."""
+REGISTRY_SECONDS = 30.0
+"""A registry that says nothing."""
+REGISTRY_TRIES = 5
+"""Connections to a registry that break one after the other and bring nothing."""
+REGISTRY_PIECE = 256 << 10
+REGISTRY_TOKEN_SIZE = 64 << 10
 IMAGE_FILE_SIZE = 4 << 20
 """A file of the image that a config adds to, such as the bundle of certificates."""
 VOLUME_DISK_SECONDS = 30.0

@@ -85,6 +85,4 @@ def _unit(container: AnyContainer, runtime: Runtime) -> str:
         lines += [f"Requires={unit}", f"After={unit}"]
     lines += ["[Service]", f"Environment=CONTAINERD={runtime.name}", f"Slice={runtime.slice}"]
     lines += [f"Restart={_RESTART[container.restart]}", f"SyslogIdentifier={container.name}"]
-    if container.privileged:  # ctr gives it the rights that it has itself
-        lines += ["CapabilityBoundingSet=~", "NoNewPrivileges=no", "SystemCallFilter="]
     return "\n".join(lines) + "\n"

@@ -16,12 +16,21 @@ class Container(Message):
     labels: MutableMapping[str, str]
     image: str
     runtime: Runtime
+    spec: types_pb2.Any
+    snapshotter: str
+    snapshot_key: str
     created_at: types_pb2.Timestamp
-    def __init__(self, *, id: str | None = ..., labels: Mapping[str, str] | None = ..., image: str | None = ..., runtime: Runtime | None = ..., created_at: types_pb2.Timestamp | None = ...) -> None: ...
+    def __init__(self, *, id: str | None = ..., labels: Mapping[str, str] | None = ..., image: str | None = ..., runtime: Runtime | None = ..., spec: types_pb2.Any | None = ..., snapshotter: str | None = ..., snapshot_key: str | None = ..., created_at: types_pb2.Timestamp | None = ...) -> None: ...
 
 class Runtime(Message):
     name: str
-    def __init__(self, *, name: str | None = ...) -> None: ...
+    options: types_pb2.Any
+    def __init__(self, *, name: str | None = ..., options: types_pb2.Any | None = ...) -> None: ...
+
+class RuncOptions(Message):
+    root: str
+    systemd_cgroup: bool
+    def __init__(self, *, root: str | None = ..., systemd_cgroup: bool | None = ...) -> None: ...
 
 class ListContainersRequest(Message):
     filters: RepeatedScalarFieldContainer[str]
@@ -38,3 +47,7 @@ class CreateContainerRequest(Message):
 class CreateContainerResponse(Message):
     container: Container
     def __init__(self, *, container: Container | None = ...) -> None: ...
+
+class DeleteContainerRequest(Message):
+    id: str
+    def __init__(self, *, id: str | None = ...) -> None: ...

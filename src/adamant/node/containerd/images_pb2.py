@@ -16,7 +16,12 @@ DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
     b'\x18\x01 \x03(\x0b2$.containerd.services.images.v1.Image"I\n\x12CreateImageR'
     b'equest\x123\n\x05image\x18\x01 \x01(\x0b2$.containerd.services.images.v1.Image"'
     b'J\n\x13CreateImageResponse\x123\n\x05image\x18\x01 \x01(\x0b2$.containerd.services.'
-    b'images.v1.Imageb\x06proto3'
+    b'images.v1.Image"\x1f\n\x0fGetImageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t"G\n\x10GetImage'
+    b'Response\x123\n\x05image\x18\x01 \x01(\x0b2$.containerd.services.images.v1.Imag'
+    b'e"I\n\x12UpdateImageRequest\x123\n\x05image\x18\x01 \x01(\x0b2$.containerd.services'
+    b'.images.v1.Image"J\n\x13UpdateImageResponse\x123\n\x05image\x18\x01 \x01(\x0b2$.con'
+    b'tainerd.services.images.v1.Image"0\n\x12DeleteImageRequest\x12\x0c\n\x04na'
+    b'me\x18\x01 \x01(\t\x12\x0c\n\x04sync\x18\x02 \x01(\x08b\x06proto3'
 )
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())

@@ -33,3 +33,24 @@ class CreateImageRequest(Message):
 class CreateImageResponse(Message):
     image: Image
     def __init__(self, *, image: Image | None = ...) -> None: ...
+
+class GetImageRequest(Message):
+    name: str
+    def __init__(self, *, name: str | None = ...) -> None: ...
+
+class GetImageResponse(Message):
+    image: Image
+    def __init__(self, *, image: Image | None = ...) -> None: ...
+
+class UpdateImageRequest(Message):
+    image: Image
+    def __init__(self, *, image: Image | None = ...) -> None: ...
+
+class UpdateImageResponse(Message):
+    image: Image
+    def __init__(self, *, image: Image | None = ...) -> None: ...
+
+class DeleteImageRequest(Message):
+    name: str
+    sync: bool
+    def __init__(self, *, name: str | None = ..., sync: bool | None = ...) -> None: ...

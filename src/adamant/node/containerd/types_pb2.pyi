@@ -14,8 +14,27 @@ class Timestamp(Message):
     nanos: int
     def __init__(self, *, seconds: int | None = ..., nanos: int | None = ...) -> None: ...
 
+class Any(Message):
+    type_url: str
+    value: bytes
+    def __init__(self, *, type_url: str | None = ..., value: bytes | None = ...) -> None: ...
+
+class FieldMask(Message):
+    paths: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, paths: Iterable[str] | None = ...) -> None: ...
+
+class Empty(Message):
+    def __init__(self) -> None: ...
+
 class Descriptor(Message):
     media_type: str
     digest: str
     size: int
     def __init__(self, *, media_type: str | None = ..., digest: str | None = ..., size: int | None = ...) -> None: ...
+
+class Mount(Message):
+    type: str
+    source: str
+    target: str
+    options: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, type: str | None = ..., source: str | None = ..., target: str | None = ..., options: Iterable[str] | None = ...) -> None: ...

@@ -1,1 +1,1 @@
-"""Containers of the machine's config: each is a unit, whose program pulls the image and becomes ctr."""
+"""Containers of the machine's config: each is a unit, whose program has containerd run it and stands in for it."""

@@ -92,14 +92,14 @@ class _Session:
         until = time.monotonic() + seconds
         if start.image:
             self._say(f"pulling {start.image}")
-            image = self._ctr.plain.pull(start.image)
+            image = self._ctr.pull(start.image)
         else:
             self._say("importing the archive")
             image = self._ctr.import_archive(lambda out: self._feed(out, until))
         self._pid_file.unlink(missing_ok=True)
         started = pb.DebugStarted(
             container=self._ctr.session,
-            digest=self._ctr.plain.digest(image),
+            digest=self._ctr.digest(image),
             seconds=max(1, int(until - time.monotonic())),
         )
         self._send(pb.DebugResponse(started=started))
@@ -122,7 +122,7 @@ class _Session:
             code = running.wait(limits.DEBUG_END_SECONDS)
         finally:
             if running.wait(0) is None:
-                self._ctr.plain.kill(self._ctr.session)
+                self._ctr.kill(self._ctr.session)
                 if running.wait(limits.DEBUG_END_SECONDS) is None:
                     running.kill()
         self._send(pb.DebugResponse(exit_code=(code if code is not None and code >= 0 else 255)))
