@@ -171,7 +171,10 @@ EXPIRY_DAYS = 30
 JOURNAL_SIZE = 64 << 10
 GENERATION_SIZE = 4 << 20
 """A generation's file: the document as a JSON text, and who and when."""
-GENERATIONS_KEPT = 20
+GENERATIONS_SIZE = 8 << 20
+"""What all generations of a node take of its state partition, which has some 60 MiB; the oldest go first."""
+GENERATION_BLOCK = 4 << 10
+"""A file of a generation counts as whole blocks of this size, so there are at most 2048 of them."""
 CONFIG_SETTLE_SECONDS = 60.0
 """What a machine has, after a config was put in place, until its health is judged."""
 CONFIG_STEADY_SECONDS = 5.0
