@@ -23,15 +23,21 @@ def free_port() -> int:
 
 
 class Agent:
-    """The agent with the state folder `state`, and with the credentials in `credentials` when that is given."""
+    """The agent with the state folder `state`, and with the credentials in `credentials` when that is given.
 
-    def __init__(self, folder: Path, *, credentials: Path | None = None, port: int = 0) -> None:
+    `clock` is a library of tests/shifted_clock.py, by whose clock it lives.
+    """
+
+    def __init__(
+        self, folder: Path, *, credentials: Path | None = None, port: int = 0, clock: Path | None = None
+    ) -> None:
         require_program("openssl", "openssl")  # on a machine, the image has it
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
         self.log = folder / "agent.log"
         self.address = f"127.0.0.1:{port or free_port()}"
         self._credentials = credentials
+        self._clock = clock
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
@@ -39,6 +45,8 @@ class Agent:
         environment.pop("CREDENTIALS_DIRECTORY", None)
         if self._credentials:
             environment["CREDENTIALS_DIRECTORY"] = str(self._credentials)
+        if self._clock:
+            environment["LD_PRELOAD"] = str(self._clock)
         arguments = ["--address", self.address, "--state", str(self.state)]
         self._begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:
