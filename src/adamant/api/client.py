@@ -162,7 +162,8 @@ class Node:
 
     def config_plan(self, change: config_pb2.ConfigChange) -> configs.Plan:
         """What a change of the config would do."""
-        return configs.plan_from(self.call("ConfigPlan", config_pb2.ConfigPlanRequest(change=change)))
+        request = config_pb2.ConfigPlanRequest(change=change)
+        return configs.plan_from(self.call("ConfigPlan", request, limits.CONFIG_PLAN_SECONDS))
 
     def config_apply(
         self, change: config_pb2.ConfigChange, mode: str = "now", seconds: float = 0, base: int | None = None

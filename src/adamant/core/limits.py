@@ -227,6 +227,8 @@ ORIGIN_OTHER_SIZE = 1 << 20
 """Bytes of an answer that are none of the file: its head, and what frames its body."""
 CONFIG_RESUME_SECONDS = 60.0
 """How long a change of the config waits for an agent that has just begun, and brings the config up."""
+CONFIG_PLAN_SECONDS = 60.0
+"""What a client grants a node for saying what a change would do: the first one loads the types of documents."""
 CONFIG_APPLY_SECONDS = 400.0
 """What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 
