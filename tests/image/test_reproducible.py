@@ -12,9 +12,9 @@ import pytest
 
 from adamant.core import places
 from adamant.image import project
-from adamant.model.arch import Arch, host_arch
 from adamant.model.posture import Posture
 from adamant.packages import tools
+from tests import shifted_clock
 from tests.image.conftest import COMMAND, Example, adamant, require_program
 
 SHUFFLED = """
@@ -55,51 +55,6 @@ os.scandir = lambda *a: Shuffled(shuffled(list(real_scandir(*a))))
 """
 
 DAYS = 400
-CLOCK = """
-/* Preloaded into every program: a clock that is days ahead. It needs no C library, so it fits every one. */
-struct span { long seconds, rest; };
-
-static long call(long number, long a, long b)
-{
-#ifdef __x86_64__
-    long result;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b) : "rcx", "r11", "memory");
-    return result;
-#else
-    register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1) : "memory");
-    return x0;
-#endif
-}
-
-int clock_gettime(int clock, struct span *now)
-{
-    long failed = call(GETTIME, clock, (long)now);
-
-    if (failed == 0 && (clock == 0 || clock == 5)) /* CLOCK_REALTIME, and its coarse form */
-        now->seconds += DAYS * 86400L;
-    return failed ? -1 : 0;
-}
-
-int gettimeofday(struct span *now, void *zone)
-{
-    int failed = clock_gettime(0, now);
-
-    (void)zone;
-    now->rest /= 1000;
-    return failed;
-}
-
-long time(long *out)
-{
-    struct span now;
-
-    clock_gettime(0, &now);
-    if (out)
-        *out = now.seconds;
-    return now.seconds;
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -128,22 +83,12 @@ STRANGE = Circumstances(
 @pytest.fixture(scope="session")
 def clock(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder to lay over /etc, whose ld.so.preload moves the clock; made by the compiler of the tools tree."""
-    arch = host_arch(os.uname().machine)
     tree = tools.open_tools(project.read_lock(project.read_project(example.folder)).tools, places.cache())
-    compiler = tree.compiler(arch)
     folder = tmp_path_factory.mktemp("clock")
-    (folder / "clock.c").write_text(CLOCK)
-    number = {Arch.AMD64: 228, Arch.ARM64: 113}[arch]
-    flags = ("-quiet", "-O1", "-fPIC", "-fno-stack-protector", f"-DGETTIME={number}", f"-DDAYS={DAYS}")
-    for argv in (
-        tree.argv(compiler.cc1, *flags, "clock.c", "-o", "clock.s"),
-        tree.argv(compiler.assembler, "clock.s", "-o", "clock.o"),
-        tree.argv(compiler.linker, "-shared", "clock.o", "-o", "clock.so"),
-    ):
-        subprocess.run(argv, cwd=folder, check=True, capture_output=True)
+    library = shifted_clock.build(tree, DAYS, folder)
     etc = folder / "etc"
     etc.mkdir()
-    (etc / "ld.so.preload").write_text(f"{folder}/clock.so\n")
+    (etc / "ld.so.preload").write_text(f"{library}\n")
     return etc
 
 

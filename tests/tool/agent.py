@@ -26,11 +26,18 @@ def free_port() -> int:
 class Agent:
     """The agent with the state folder `state`, and with the credentials in `credentials` when that is given.
 
-    `inside` stands before its command, to have it run elsewhere.
+    `inside` stands before its command, to have it run elsewhere; `clock` is a library of tests/shifted_clock.py, by whose
+    clock it lives.
     """
 
     def __init__(
-        self, folder: Path, *, credentials: Path | None = None, port: int = 0, inside: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        credentials: Path | None = None,
+        port: int = 0,
+        inside: Sequence[str] = (),
+        clock: Path | None = None,
     ) -> None:
         require_program("openssl", "openssl")  # on a machine, the image has it
         self.state = folder / "state"
@@ -39,6 +46,7 @@ class Agent:
         self.address = f"127.0.0.1:{port or free_port()}"
         self._credentials = credentials
         self._inside = inside
+        self._clock = clock
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
@@ -46,6 +54,8 @@ class Agent:
         environment.pop("CREDENTIALS_DIRECTORY", None)
         if self._credentials:
             environment["CREDENTIALS_DIRECTORY"] = str(self._credentials)
+        if self._clock:
+            environment["LD_PRELOAD"] = str(self._clock)
         arguments = ["--address", self.address, "--state", str(self.state)]
         self._begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:

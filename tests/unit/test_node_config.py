@@ -20,7 +20,7 @@ from adamant.model.errors import AdamantError, BusyError, InputError
 from adamant.node.config import journal as journals
 from adamant.node.config import provision
 from adamant.node.config.applier import Applier, State
-from adamant.node.config.generations import FOLDER, Store, Why
+from adamant.node.config.generations import FOLDER, Generation, Store, Why
 from adamant.node.config.journal import Journal, Mode
 from tests.unit import config_machine
 from tests.unit.config_machine import BOOT, NEW, OLD, Ended, Machine, document, render
@@ -282,12 +282,57 @@ def test_drift_is_mended(machine: Machine, agent: Applier) -> None:
     assert machine.done == []
 
 
-def test_history_is_bounded_and_keeps_what_is_needed(machine: Machine, agent: Applier) -> None:
-    for number in range(limits.GENERATIONS_KEPT + 5):
+def test_every_generation_is_kept_with_who_and_when(machine: Machine, agent: Applier) -> None:
+    for number in range(60):
+        agent.apply(document(network={"a.network": str(number)}), f"client-{number}")
+    whole = agent.store.history()
+    assert [found.number for found in whole] == list(range(61, 0, -1))
+    assert [found.by for found in whole] == [*(f"client-{number}" for number in range(59, -1, -1)), "mary"]
+    assert agent.store.history(3) == whole[:3]
+
+
+def test_the_oldest_generations_go_when_there_is_no_room_and_what_is_needed_stays(
+    machine: Machine, agent: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "GENERATIONS_SIZE", 6 * limits.GENERATION_BLOCK)
+    for number in range(10):
         agent.apply(document(network={"a.network": str(number)}), "mary")
-    numbers = agent.store.numbers()
-    assert len(numbers) == limits.GENERATIONS_KEPT
-    assert numbers[-1] == agent.journal.running
+    assert agent.store.numbers() == [6, 7, 8, 9, 10, 11]
+    large = "x" * (3 * limits.GENERATION_BLOCK)
+    agent.apply(document(network={"a.network": large}), "mary")
+    assert agent.store.numbers() == [10, 11, 12], "it takes four blocks of the six"
+    # What runs and what it goes back to are kept, whatever their size.
+    agent.apply(document(network={"a.network": large + "y"}), "mary", mode=Mode.TRY, seconds=60)
+    assert agent.store.numbers() == [12, 13]
+    agent.cancel("mary")
+    assert machine.runs(document(network={"a.network": large}))
+    for number in range(3):
+        agent.apply(document(network={"a.network": str(number)}), "mary", mode=Mode.BOOT)
+        assert {agent.journal.running, agent.journal.good, agent.journal.next} <= set(agent.store.numbers())
+
+
+def test_a_long_history_is_not_read_when_the_store_is_opened(
+    machine: Machine, agent: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        agent.apply(document(network={"a.network": str(number)}), "mary")
+    read: list[int] = []
+    plain = Store.read
+
+    def noted(store: Store, number: int) -> Generation:
+        read.append(number)
+        return plain(store, number)
+
+    monkeypatch.setattr(Store, "read", noted)
+    assert Store(machine.root / FOLDER).journal == agent.journal
+    assert read == [31]
+    # What it relies on is damaged: now all are looked at, and each fault is told once.
+    for number in (31, 7):
+        (machine.root / FOLDER / f"generations/{number:08}.json").write_bytes(b"{")
+    again = Store(machine.root / FOLDER)
+    assert again.journal.running == 30
+    told = [words for words in again.found if "damaged" in words]
+    assert [sum(f"generation {number} is damaged" in words for words in told) for number in (7, 31)] == [1, 1]
 
 
 # Ends at every write, and disks that are full or damaged.
@@ -610,12 +655,16 @@ def test_a_release_that_comes_back_runs_with_the_config_that_it_had(machine: Mac
     assert machine.runs(OLD), "a new release takes over what runs"
 
 
-def test_a_config_of_the_release_before_is_kept_as_long_as_it_may_come_back(machine: Machine, agent: Applier) -> None:
+def test_a_config_of_the_release_before_is_kept_as_long_as_it_may_come_back(
+    machine: Machine, agent: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "GENERATIONS_SIZE", 4 * limits.GENERATION_BLOCK)
     machine.agent("c" * 32, "1").resume()
     newer = machine.agent("d" * 32, "2")
     newer.resume()
-    for number in range(limits.GENERATIONS_KEPT + 3):
+    for number in range(8):
         newer.apply(document(**{**json.loads(OLD), "network": {"a.network": str(number)}}), "peter")
+    assert 2 not in newer.store.numbers(), "there was no room for all"
     machine.reboot()
     machine.agent("e" * 32, "1").resume()
     assert machine.runs(OLD)

@@ -14,7 +14,7 @@ from adamant.api import contexts, pki
 from adamant.api.identity import Role
 from adamant.core import places
 from adamant.machine import up
-from adamant.machine.machine import Machine
+from adamant.machine.machine import Machine, Status
 from adamant.model.errors import ExitCode
 from tests import oci_archive
 from tests.image.conftest import COMMAND, adamant, require_program
@@ -171,3 +171,21 @@ def test_a_reset_of_var_makes_it_anew(machine: Machine) -> None:
     assert boots(machine) > 1
     assert on("reset", "var", "--yes")["back"]
     assert boots(machine) == 1
+
+
+def test_a_machine_that_is_shut_down_ends_by_itself_and_answers_no_more(machine: Machine, probed: Probed) -> None:
+    refused = adamant("node", "-c", NAME, "shutdown", check=False)
+    assert "confirmation-needed" in refused.stderr
+    assert on("health")["overall"] == "ok"
+    on("shutdown", "--yes", "--reason", "moves to another rack")
+    assert probed.machines.wait(NAME, SECONDS), "it did not end"
+    assert probed.machines.get(NAME).status is Status.STOPPED, "QEMU ended in order, as after a power-off of the guest"
+    gone = adamant("node", "-c", NAME, "version", check=False)
+    assert gone.returncode == ExitCode.UNREACHABLE
+    # The next boot tells how this one ended: services were stopped in their order, and the disk was let go of.
+    up.start(probed.machines, NAME, probed.tools, places.cache(), lambda _phase: None, SECONDS)
+    journal = adamant("node", "-c", NAME, "logs", "--boot", "-1").stdout
+    assert "moves to another rack" in journal
+    assert "poweroff.target" in journal
+    assert "Stopped adamant-agent.service" in journal
+    assert "recovering journal" not in adamant("node", "-c", NAME, "dmesg").stdout, "file systems were unmounted"

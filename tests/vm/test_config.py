@@ -1,9 +1,11 @@
 """The config of a booted machine, by the commands of a person: applied, tried, broken and back, and after a boot.
 
-The image has a unit that kills the agent when a file of one config appears, so that it dies in the middle of an apply.
+The image has a unit that kills the agent when a file of one config appears, so that it dies in the middle of an apply;
+one that kills it when it is told to; and one that sets the clock back by more than a year.
 """
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ from adamant.core import places
 from adamant.image import project
 from adamant.machine import up
 from adamant.machine.machine import Machine, Machines, Stopped
+from adamant.model.errors import ExitCode
 from adamant.packages import tools
-from tests.image.conftest import adamant, build
+from tests.image.conftest import COMMAND, adamant, build
 from tests.vm.conftest import SECONDS, node
 
 DEFINITION = """\
@@ -44,6 +47,35 @@ units:
       RemainAfterExit=yes
       ExecStart=/usr/bin/systemctl kill --signal=KILL adamant-agent.service
       ExecStart=/usr/bin/touch /run/killed
+  - name: kill-agent.service
+    enable: false
+    content: |
+      [Service]
+      Type=oneshot
+      ExecStart=/usr/bin/systemctl kill --signal=KILL adamant-agent.service
+  - name: turn-back.service
+    enable: false
+    content: |
+      [Service]
+      Type=oneshot
+      RemainAfterExit=yes
+      ExecStart=/usr/bin/python3 /usr/lib/turn.py back
+      ExecStop=/usr/bin/python3 /usr/lib/turn.py forth
+files:
+  - {path: /usr/lib/turn.py, source: turn.py}
+"""
+
+TURN = """\
+import pathlib, sys, time
+
+kept = pathlib.Path("/run/turned-by")
+now = time.clock_gettime(time.CLOCK_REALTIME)
+if sys.argv[1] == "back":
+    by = now - 1748736000  # 2025-06-01
+    kept.write_text(str(by))
+else:
+    by = -float(kept.read_text())
+time.clock_settime(time.CLOCK_REALTIME, now - by)
 """
 
 FIRST = """\
@@ -70,6 +102,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         folder = home / "image"
         folder.mkdir()
         (folder / "adamant.yaml").write_text(DEFINITION)
+        (folder / "turn.py").write_text(TURN)
         adamant("lock", "-C", folder)
         build(folder)
         adamant("up", folder, "--json", "--seconds", str(SECONDS))
@@ -110,7 +143,7 @@ def all_equal() -> bool:
 def test_a_config_is_planned_then_applied(machine: Machine, tmp_path: Path) -> None:
     plan = apply(tmp_path, FIRST, "--dry-run")
     assert plan["running"] == 0
-    assert {key["path"] for key in plan["keys"]} >= {"hostname", "time.servers"} or plan["keys"]
+    assert {key["path"] for key in plan["keys"]} >= {"hostname", "time", "kernel"}
     assert "restart systemd-timesyncd.service" in plan["actions"]
     assert node("config", "history")["generations"] == []
     done = apply(tmp_path, FIRST)
@@ -141,6 +174,60 @@ def test_a_trial_that_is_confirmed_stays_and_unset_takes_it_back(machine: Machin
     assert hostname() == "alpha"
 
 
+def test_a_plan_that_waits_for_a_reboot_says_so_by_its_exit_code(machine: Machine, tmp_path: Path) -> None:
+    later = FIRST.replace("kernel: {", "kernel: {arguments: [hugepages=2], ")
+    for command in (["apply", "--dry-run"], ["diff"]):
+        (tmp_path / "machine.yaml").write_text(later)
+        done = adamant("node", *command, tmp_path / "machine.yaml", "--json", check=False)
+        assert done.returncode == ExitCode.REBOOT_NEEDED, done.stdout + done.stderr
+        assert json.loads(done.stdout)["reboot"] == ["kernel arguments"]
+    assert node("config", "show")["generation"]["number"] == node("config", "history")["running"]
+
+
+def test_a_revoked_client_is_refused_its_stream_ends_and_others_go_on(machine: Machine, tmp_path: Path) -> None:
+    for name in ("mary", "john"):
+        adamant("keys", "cluster", "client", name, "--role", "reader", "--cluster", "local")
+        whose = ["--cluster", "local", "--client", name]
+        adamant("context", "add", name, "--address", machine.address, *whose)
+    adamant("context", "use", "configured")
+    streams = {
+        name: subprocess.Popen(
+            [*COMMAND, "node", "-c", name, "events", "-f", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for name in ("mary", "john")
+    }
+    try:
+        for stream in streams.values():
+            assert stream.stdout is not None
+            assert stream.stdout.readline(), "what the node has kept: the stream is open"
+        certificate = places.config() / "local" / "mary.crt"
+        printed = adamant("keys", "cluster", "revoke", certificate, "--cluster", "local").stdout
+        listed = printed[printed.index("certificates:") :]
+        assert apply(tmp_path, FIRST + listed)["state"] == "good"
+
+        def refused() -> bool:
+            return "certificate-revoked" in adamant("node", "-c", "mary", "version", check=False).stderr
+
+        until(refused)
+        assert adamant("node", "-c", "mary", "version", check=False).returncode == ExitCode.VERIFICATION
+        # Her stream ends with the next event, whatever it is.
+        node("service", "restart", "systemd-timesyncd")
+        said, _ = streams["mary"].communicate(timeout=120)
+        assert b"certificate-revoked" in said
+        assert streams["mary"].returncode == ExitCode.VERIFICATION
+        assert streams["john"].poll() is None, "the stream of another client goes on"
+        assert node("-c", "john", "version")["hostname"] == "alpha"
+        events = adamant("node", "events", "--kind", "call").stdout
+        assert any("mary" in line and "refused" in line for line in events.splitlines())
+        # Taken off the list, she is let in again: the config alone says who is not.
+        apply(tmp_path, FIRST)
+        until(lambda: node("-c", "mary", "version")["hostname"] == "alpha")
+    finally:
+        for stream in streams.values():
+            stream.kill()
+            stream.communicate()
+
+
 def test_the_network_takes_a_fixed_address(machine: Machine, tmp_path: Path) -> None:
     assert apply(tmp_path, FIRST + STATIC)["state"] == "good"
     assert all_equal()
@@ -167,6 +254,51 @@ def test_an_agent_killed_in_the_middle_of_an_apply_undoes_it(machine: Machine, t
     until(all_equal)
     events = adamant("node", "events", "--kind", "config").stdout
     assert "the agent ended while it was put in place" in events
+
+
+def test_an_agent_killed_during_a_trial_still_ends_it_in_time(machine: Machine, tmp_path: Path) -> None:
+    apply(tmp_path, FIRST)
+    assert apply(tmp_path, FIRST.replace("alpha", "tried"), "--try", "90s")["state"] == "on-trial"
+    adamant("node", "service", "start", "kill-agent", check=False)  # the answer may be lost with the agent
+    until(lambda: node("config", "history")["trial"] != 0)
+    assert "status=9/KILL" in adamant("node", "logs", "adamant-agent").stdout, "it was killed, and not stopped"
+    history = node("config", "history")
+    assert 0 < history["trial_left_usec"] < 90_000_000, "its time went on, and did not begin anew"
+    assert hostname() == "tried"
+    until(lambda: hostname() == "alpha")
+    newest = node("config", "history")["generations"][0]
+    assert (newest["why"], newest["by"]) == ("return", "node")
+    assert "nobody confirmed the trial in time" in adamant("node", "events", "--kind", "config").stdout
+    until(all_equal)
+
+
+def test_a_clock_that_is_set_back_by_more_than_a_year_loses_nothing(machine: Machine, tmp_path: Path) -> None:
+    assert apply(tmp_path, FIRST.replace("alpha", "before"))["state"] == "good"
+    assert apply(tmp_path, FIRST.replace("alpha", "tried"), "--try", "90s")["state"] == "on-trial"
+    before = node("config", "history")["generations"][0]
+    node("service", "start", "turn-back")
+    # Every command is a new connection with a certificate that was made, by this clock, in the future.
+    check = next(c for c in node_health()["checks"] if c["name"] == "time")
+    assert check["state"] == "failing"
+    assert 0 < node("config", "history")["trial_left_usec"] < 90_000_000
+    until(lambda: hostname() == "before")
+    back = node("config", "history")["generations"][0]
+    assert (back["number"], back["why"]) == (before["number"] + 1, "return")
+    assert back["created_usec"] < before["created_usec"], "the clock is really another"
+    assert apply(tmp_path, FIRST.replace("alpha", "since"))["generation"] == back["number"] + 1
+    # An agent that begins under that clock runs the last generation, and not the one with the latest time.
+    adamant("node", "service", "restart", "adamant-agent")
+    until(lambda: node("config", "history")["running"] == back["number"] + 1)
+    assert hostname() == "since"
+    until(all_equal)
+    node("service", "stop", "turn-back")
+    assert next(c for c in node_health()["checks"] if c["name"] == "time")["state"] == "ok"
+    assert hostname() == "since"
+
+
+def node_health() -> Any:
+    """The health of the node, whatever it is."""
+    return json.loads(adamant("node", "health", "--json", check=False).stdout)
 
 
 def test_after_a_reboot_the_machine_is_as_its_config_says(machine: Machine, tmp_path: Path) -> None:

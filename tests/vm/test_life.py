@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from adamant.api import fingerprint as fingerprints
+from adamant.machine import console
 from adamant.machine.machine import Machine
+from adamant.model.errors import ExitCode
 from tests import oci_archive
 from tests.image.conftest import adamant, require_program
+from tests.tool.agent import SHOWN
 from tests.vm.conftest import SECONDS, Probed, node
 
 NAME = "life"
@@ -91,14 +95,24 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     assert "config" in adamant("node", "-c", NAME, "events", "--kind", "config").stdout
     assert adamant("node", "-c", NAME, "logs", "adamant-agent", "-n", "5").stdout
 
-    # Reset to what it was when it was new: nobody's.
+    # Reset to what it was when it was new: nobody's, with another key. The old one is on the same console, from before.
     adamant("node", "-c", NAME, "reset", "all", "--yes", "--no-wait")
-    until("nobody's again", lambda: _waits(machine, fingerprint))
+    until("it shows a new key", lambda: _shown(machine) not in {"", fingerprint})
+    refused = adamant("node", "enroll", machine.address, "--name", "late", *pinned, check=False)
+    assert (refused.returncode, "fingerprint-differs" in refused.stderr) == (ExitCode.VERIFICATION, True)
+    assert adamant("node", "-c", NAME, "version", check=False).returncode != 0
+
+    # And from there to a machine that obeys again, under another name, and knows nothing of what it was.
+    anew = ("--cluster", "local", "--fingerprint", _shown(machine))
+    adamant("node", "enroll", machine.address, "--name", "again", *anew)
+    until("healthy again", lambda: node("-c", "again", "health")["overall"] == "ok")
+    assert node("-c", "again", "version")["hostname"] == NAME, "that of its credentials, and not of a config"
+    assert node("-c", "again", "config", "history")["generations"] == []
+    swappiness = node("-c", "again", "get", "sysctls", "vm.swappiness")["resources"][0]
+    assert swappiness["actual"]["value"] != "9"
 
 
-def _waits(machine: Machine, old: str) -> bool:
-    """Whether the machine waits to be enrolled, with a key that is not the old one."""
-    refused = adamant("node", "enroll", machine.address, "--name", "again", "--cluster", "local", check=False)
-    answer = refused.stdout + refused.stderr
-    enrolled = adamant("node", "-c", NAME, "version", check=False)
-    return enrolled.returncode != 0 and "fingerprint" in answer and old not in answer.replace(":", "")
+def _shown(machine: Machine) -> str:
+    """The last fingerprint on the machine's console, or nothing."""
+    found = SHOWN.findall("\n".join(console.tail(machine.console_log, 4 << 20)))
+    return fingerprints.parse(found[-1]) if found else ""

@@ -152,9 +152,9 @@ class Node:
         """The config that runs, or that of a generation."""
         return configs.config_from(self.call("Config", config_pb2.ConfigRequest(generation=generation)))
 
-    def config_history(self) -> configs.History:
-        """The generations of the config that are kept."""
-        return configs.history_from(self.call("ConfigHistory", config_pb2.ConfigHistoryRequest()))
+    def config_history(self, last: int = 0) -> configs.History:
+        """The generations of the config that are kept: the `last` so many, or all."""
+        return configs.history_from(self.call("ConfigHistory", config_pb2.ConfigHistoryRequest(last=last)))
 
     def config_status(self) -> configs.Statuses:
         """How the machine is compared with its config."""
@@ -162,7 +162,8 @@ class Node:
 
     def config_plan(self, change: config_pb2.ConfigChange) -> configs.Plan:
         """What a change of the config would do."""
-        return configs.plan_from(self.call("ConfigPlan", config_pb2.ConfigPlanRequest(change=change)))
+        request = config_pb2.ConfigPlanRequest(change=change)
+        return configs.plan_from(self.call("ConfigPlan", request, limits.CONFIG_PLAN_SECONDS))
 
     def config_apply(
         self, change: config_pb2.ConfigChange, mode: str = "now", seconds: float = 0, base: int | None = None

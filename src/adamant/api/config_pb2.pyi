@@ -35,7 +35,8 @@ class Generation(Message):
     def __init__(self, *, number: int | None = ..., created_usec: int | None = ..., by: str | None = ..., why: str | None = ..., sha256: str | None = ..., of: int | None = ...) -> None: ...
 
 class ConfigHistoryRequest(Message):
-    def __init__(self) -> None: ...
+    last: int
+    def __init__(self, *, last: int | None = ...) -> None: ...
 
 class ConfigHistoryResponse(Message):
     generations: RepeatedCompositeFieldContainer[Generation]

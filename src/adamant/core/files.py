@@ -150,10 +150,14 @@ def _hash_zeros(digest: "hashlib._Hash", count: int) -> None:
 def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock file `path` (flock, released by the kernel when the process dies).
 
-    With `wait` off, a lock that somebody else holds is a BusyError that names `what`.
+    With `wait` off, a lock that somebody else holds is a BusyError that names `what`. Raises AdamantError `disk-full`
+    or `write-failed` when its file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise write_failed(path, error) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -182,7 +182,10 @@ EXPIRY_DAYS = 30
 JOURNAL_SIZE = 64 << 10
 GENERATION_SIZE = 4 << 20
 """A generation's file: the document as a JSON text, and who and when."""
-GENERATIONS_KEPT = 20
+GENERATIONS_SIZE = 8 << 20
+"""What all generations of a node take of its state partition, which has some 60 MiB; the oldest go first."""
+GENERATION_BLOCK = 4 << 10
+"""A file of a generation counts as whole blocks of this size, so there are at most 2048 of them."""
 CONFIG_SETTLE_SECONDS = 60.0
 """What a machine has, after a config was put in place, until its health is judged."""
 CONFIG_STEADY_SECONDS = 5.0
@@ -235,6 +238,8 @@ ORIGIN_OTHER_SIZE = 1 << 20
 """Bytes of an answer that are none of the file: its head, and what frames its body."""
 CONFIG_RESUME_SECONDS = 60.0
 """How long a change of the config waits for an agent that has just begun, and brings the config up."""
+CONFIG_PLAN_SECONDS = 60.0
+"""What a client grants a node for saying what a change would do: the first one loads the types of documents."""
 CONFIG_APPLY_SECONDS = 400.0
 """What a client grants a node for a change of its config: services, the time until it is judged, and the way back."""
 

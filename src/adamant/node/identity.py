@@ -100,7 +100,10 @@ class Store:
         """The folder, made when it is not there, while nobody else changes it."""
         from adamant.core import files  # noqa: PLC0415
 
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.write_failed(self.folder, error) from error
         with files.locked(self.folder / ".lock", "the machine's identity"):
             for debris in self.folder.glob(".*.pem.*"):  # of a write that a crash has cut off; it may hold a key
                 debris.unlink()
@@ -143,10 +146,12 @@ class Store:
             return files.read_limited(path, limits.PEM_SIZE, "machine's key")
 
     def show(self, fingerprint: str) -> None:
-        """Leave the fingerprint where the console finds it."""
+        """Leave the fingerprint where the console finds it. What stands there needs no room a second time."""
         from adamant.core import files  # noqa: PLC0415
 
-        files.write_atomic(self.folder / _FINGERPRINT, f"{fingerprint}\n".encode(), 0o600)
+        path, data = self.folder / _FINGERPRINT, f"{fingerprint}\n".encode()
+        if not path.exists() or files.read_limited(path, limits.PEM_SIZE, "fingerprint") != data:
+            files.write_atomic(path, data, 0o600)
 
     def enroll(self, keys: Keys) -> None:
         """Keep the first identity. Raises BusyError `node-enrolled` when there is one already, whoever wrote it."""

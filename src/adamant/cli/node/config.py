@@ -42,12 +42,13 @@ def _document(answer: Any) -> list[str]:
     return [f"# generation {answer.generation.number}", *text.splitlines()]
 
 
-@group.command("history", epilog="Example: adamant node config history --json")
+@group.command("history", epilog="Example: adamant node config history -n 10")
+@click.option("-n", "--lines", "last", type=click.IntRange(min=1), help="Only the last N.", metavar="N")
 @json_option
 @click.pass_context
-def history(ctx: click.Context, as_json: bool) -> int:
+def history(ctx: click.Context, last: int | None, as_json: bool) -> int:
     """List the generations that are kept: when, who, why, and what each is."""
-    return reach.ask(ctx, lambda node: node.config_history(), _history, as_json=as_json)
+    return reach.ask(ctx, lambda node: node.config_history(last or 0), _history, as_json=as_json)
 
 
 def _history(answer: Any) -> list[str]:

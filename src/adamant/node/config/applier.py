@@ -258,11 +258,7 @@ class Applier:
                 number = self.store.add(self.store.document(back), NODE, Why.RETURN, back).number
             except AdamantError:
                 number = back  # the history has a line less; what runs is the same
-        after = journals.returned(journal, number)
-        try:
-            self.store.write(after)
-        except AdamantError:
-            self._owed = after
+        self._note(journals.returned(journal, number))
         named = f"generation {back}" if back != NONE else "the machine without a config"
         self._say(f"generation {step.generation} was not good, and {named} is back: {why}", number, NODE)
         return AdamantError(
@@ -271,6 +267,15 @@ class Applier:
             context=why,
             hint="adamant node diff shows what the config would change",
         )
+
+    def _note(self, journal: Journal) -> None:
+        """Write the journal of what cannot be otherwise, now or as soon as it can be written: a boot, or a way back."""
+        try:
+            self.store.write(journal)
+            self._owed = None
+        except AdamantError as error:
+            self._owed = journal
+            self._tell(f"what became of the config is written down later: {error.message}", {"by": NODE})
 
     def _rendered_or_nothing(self, number: int) -> Rendered:
         try:
@@ -316,14 +321,14 @@ class Applier:
             fallen = journals.at_boot(self.store.journal, self._boot)
             if fallen.why:
                 self._say(f"generation {fallen.generation} is over: {fallen.why}", fallen.generation, NODE)
-            self.store.write(fallen.journal)
-            step = self.store.journal.under_way
+            self._note(fallen.journal)
+            step = self.journal.under_way
             if step is not None and step.mode is not Mode.BOOT:
                 self._returned("the agent ended while it was put in place")
             elif step is not None:
                 self._finish_boot(step.generation, step.base)
             else:
-                number = journals.wanted(self.store.journal)
+                number = journals.wanted(self.journal)
                 if self.host.generation != number or self.host.pending:
                     wanted = self.rendered(number)
                     self._put(wanted, wanted, number)
@@ -341,7 +346,7 @@ class Applier:
         if reasons and back != NONE:
             self._returned("; ".join(f"{name}: {words}" for name, words in sorted(reasons.items())))
         else:  # with nothing to go back to, a machine keeps the config that it was given
-            self.store.write(journals.proven(self.store.journal, generation, good=not reasons))
+            self._note(journals.proven(self.journal, generation, good=not reasons))
             self._say(f"generation {generation} runs", generation, NODE)
 
     def remaining(self) -> float | None:

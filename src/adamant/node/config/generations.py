@@ -10,7 +10,7 @@ for people.
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -64,8 +64,8 @@ class Store:
         self._folder = folder
         self._clock = clock
         self.found: list[str] = []
-        have = self._intact()
         journal = self._read_journal()
+        have = self._intact(journal)
         if journal is None:
             journal = journals.lost(have)
         fallen = journals.mended(journal, have)
@@ -86,9 +86,20 @@ class Store:
         self.found.append(f"the journal of the config cannot be read: {why}")
         return None
 
-    def _intact(self) -> set[int]:
+    def _intact(self, journal: Journal | None) -> set[int]:
+        """Numbers of generations that can be read: those that `journal` names, when it can rely on all of them, or else
+        every one. A boot does not wait for a long history to be read.
+        """
+        if journal is not None:
+            named = journals.keep(journal)
+            if named <= self._readable(named):
+                return named
+            self.found.clear()  # each is looked at once more
+        return self._readable(self.numbers())
+
+    def _readable(self, numbers: Iterable[int]) -> set[int]:
         have = set()
-        for number in self.numbers():
+        for number in numbers:
             try:
                 self.read(number)
             except AdamantError as error:
@@ -125,10 +136,12 @@ class Store:
             raise _damaged(number, "its digest is another")
         return found
 
-    def history(self) -> list[Generation]:
-        """All generations that can be read, newest first."""
-        found = []
+    def history(self, last: int = 0) -> list[Generation]:
+        """The generations that can be read, newest first: the last so many, or all of them."""
+        found: list[Generation] = []
         for number in reversed(self.numbers()):
+            if last and len(found) == last:
+                break
             try:
                 found.append(self.read(number))
             except AdamantError:
@@ -159,10 +172,9 @@ class Store:
             files.write_atomic(self._folder / JOURNAL, msgspec.json.encode(journal), 0o600)
         self.journal = journal
 
-    def prune(self, kept: int = limits.GENERATIONS_KEPT) -> None:
-        """Remove all but the last `kept` generations and those that the journal names, and what crashes left behind."""
-        needed = journals.keep(self.journal)
-        old = [self._path(number) for number in self.numbers()[:-kept] if number not in needed]
+    def prune(self) -> None:
+        """Remove the oldest generations beyond GENERATIONS_SIZE, none that the journal names, and what crashes left."""
+        old = [self._path(number) for number in self._too_many()]
         left = [
             path
             for folder in (self._folder, self._folder / GENERATIONS)
@@ -172,6 +184,23 @@ class Store:
         for path in (*old, *left):
             with contextlib.suppress(OSError):  # it costs room, and nothing else
                 path.unlink()
+
+    def _too_many(self) -> list[int]:
+        """The generations for which there is no room. Those that the journal names have theirs first."""
+        numbers = self.numbers()
+        needed = journals.keep(self.journal)
+        room = limits.GENERATIONS_SIZE - sum(self._size(number) for number in numbers if number in needed)
+        others = [number for number in numbers if number not in needed]
+        while others and (room := room - self._size(others[-1])) >= 0:
+            others.pop()
+        return others
+
+    def _size(self, number: int) -> int:
+        try:
+            size = self._path(number).stat().st_size
+        except OSError:
+            return 0
+        return -(-size // limits.GENERATION_BLOCK) * limits.GENERATION_BLOCK
 
     def _path(self, number: int) -> Path:
         return self._folder / GENERATIONS / f"{number:08}.json"

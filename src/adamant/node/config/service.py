@@ -102,11 +102,11 @@ class Service:
         found = self._applier.store.read(number)
         return pb.ConfigResponse(generation=_head(found), document=rendering.masked(found.document.encode()).decode())
 
-    def history(self, _request: pb.ConfigHistoryRequest, _call: Call) -> pb.ConfigHistoryResponse:
+    def history(self, request: pb.ConfigHistoryRequest, _call: Call) -> pb.ConfigHistoryResponse:
         """The answer to ConfigHistory."""
         journal, left = self._applier.journal, self._applier.remaining()
         return pb.ConfigHistoryResponse(
-            generations=[_head(found) for found in self._applier.store.history()],
+            generations=[_head(found) for found in self._applier.store.history(request.last)],
             running=journal.running,
             good=journal.good,
             next=journal.next,
