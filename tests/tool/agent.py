@@ -26,8 +26,8 @@ def free_port() -> int:
 class Agent:
     """The agent with the state folder `state`, and with the credentials in `credentials` when that is given.
 
-    `inside` stands before its command, to have it run elsewhere; `clock` is a library of tests/shifted_clock.py, by whose
-    clock it lives.
+    `inside` stands before its command, to have it run elsewhere; `clock` is a library of tests/shifted_clock.py, by
+    whose clock it lives.
     """
 
     def __init__(

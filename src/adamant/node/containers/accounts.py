@@ -111,4 +111,3 @@ def _file(folder: int, name: str) -> bytes:
 def _removed(path: Path) -> bool:
     found = path.lstat()
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == _NO_DEVICE
-
