@@ -1,4 +1,4 @@
-"""The agent of an image as a process of this computer: its files, its Python, its libraries, and no emulation.
+"""The agent of an image as a process of this computer: its files, its runner, its libraries, and no emulation.
 
 It runs in bubblewrap on the usr image's files, sees no more of this computer than the network, and has no PID 1 to ask:
 what it answers is of no use, but what it costs is the same.
@@ -20,7 +20,9 @@ from adamant.packages.tools import ToolsTree
 from benchmarks.measure import Memory, memory
 from benchmarks.place import Node
 
-_AGENT = ("/usr/bin/python3", "-I", "-S", "/usr/lib/python3/dist-packages/adamant/node/launch.py")
+_RUNNER = ("/usr/lib/adamant/run", "agent")
+AGENT = " ".join(_RUNNER)
+"""How the command line of an agent begins."""
 _READY_SECONDS = 60.0
 
 
@@ -59,7 +61,7 @@ def running(usr: Path, tree: ToolsTree, node: Node, work: Path) -> Iterator[Nati
             *(word for pair in variables.items() for word in ("--setenv", *pair)),
             *("--ro-bind", usr, "/usr", "--bind", folder, "/run", "--proc", "/proc", "--dev", "/dev"),
             *(word for name in ("bin", "sbin", "lib", "lib64") for word in ("--symlink", f"usr/{name}", f"/{name}")),
-            *(*_AGENT, "--address", f"127.0.0.1:{port}"),
+            *(*_RUNNER, "--address", f"127.0.0.1:{port}"),
         )
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(str(folder / "notify"))

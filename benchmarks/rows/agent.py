@@ -1,22 +1,14 @@
 """What the agent costs: from exec to serving, a call, and its memory; outside emulation, and on a booted machine."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-
-import msgspec
-import yaml
 
 from adamant.api import client, logs, logs_pb2
 from adamant.api.client import Node
 from adamant.api.pki import Credentials
 from adamant.core import files
-from adamant.image.project import DEFINITION
-from adamant.machine.machine import Machine
-from adamant.model.errors import AdamantError
 from adamant.packages import tools
 from benchmarks import callers, native, place
 from benchmarks.bench import Bench
@@ -38,36 +30,6 @@ _ASKED: Mapping[str, Callable[[Node], object]] = {
     "Get, services": lambda node: node.get("services"),
     "Get, memory": lambda node: node.get("memory"),
 }
-
-_PROBE = """\
-import os, time
-def agent():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as line:
-                if b"adamant/node/launch.py" in line.read():
-                    return pid
-        except OSError:
-            pass
-while True:
-    pid = agent()
-    if pid:
-        with open(f"/proc/{pid}/smaps_rollup") as source:
-            fields = dict(line.partition(":")[::2] for line in source.readlines()[1:])
-        sizes = [fields[name].split()[0] for name in ("Rss", "Pss")]
-        print("AGENT", *sizes, len(os.listdir(f"/proc/{pid}/task")), flush=True)
-    time.sleep(2)
-"""
-_UNIT = """\
-[Unit]
-After=multi-user.target
-[Service]
-ExecStart=/usr/bin/python3 /usr/lib/agent-probe.py
-StandardOutput=journal+console
-[Install]
-WantedBy=multi-user.target
-"""
-_SAID = re.compile(rb"AGENT (\d+) (\d+) (\d+)\r?\n")
 
 
 @contextmanager
@@ -135,13 +97,12 @@ def memory(bench: Bench) -> Result:
     """Resident memory at rest on a booted machine, and what calls cost there."""
     where = place.place(bench)
     node = place.Node()
-    with (
-        _probed(bench) as image,
-        where.running("agent", image, node.credentials(), node.healthy) as (machine, _),
-    ):
+    image = bench.adamant.build("dev") / "disk.raw"
+    with where.running("agent", image, node.credentials(), node.healthy) as (machine, _):
         time.sleep(_REST_SECONDS)
-        rest = _said(machine)
         keys = node.keys()
+        with client.connect(machine.address, keys, _MINUTE) as asked:
+            rest = _taken(asked)
         rows = []
         for name, ask in _ASKED.items():
             times = callers.one(machine.address, keys, _EMULATED_CALLS, ask)
@@ -151,18 +112,19 @@ def memory(bench: Bench) -> Result:
         bench.say(f"agent-memory: {streamed}")
         got = callers.many(machine.address, keys, _CALLERS, _MINUTE, _ASKED["Version"])
         time.sleep(5)
-        after = _said(machine)
+        with client.connect(machine.address, keys, _MINUTE) as asked:
+            after = _taken(asked)
     assert node.said is not None
     began = next(phase for phase in node.said.phases if phase.name == "agent")
     return Result(
         "agent-memory",
         f"Resident memory of the agent at rest on a machine ({where.accelerator})",
         Unit.BYTES,
-        Series((float(rest.resident),)),
+        Series((float(rest[0]),)),
         Aim("below 48 MiB", below=float(48 << 20)),
         notes=(
-            f"at rest {_range([rest])}",
-            f"after {_CALLERS} callers at once for a minute {_range([after])}; "
+            f"at rest {_shown(rest)}",
+            f"after {_CALLERS} callers at once for a minute {_shown(after)}; "
             f"{got.answered} calls answered, {_lost(got.errors)}",
             f"from exec to serving during the boot: {began.duration_usec / 1e6:.2f} s",
             f"its whole log over one stream: {streamed}",
@@ -198,23 +160,12 @@ def _range(found: list[Memory]) -> str:
     )
 
 
-@contextmanager
-def _probed(bench: Bench) -> Iterator[Path]:
-    """The disk of the example with a unit that says on the console what the agent takes."""
-    with files.work_folder(bench.scratch, "probed") as work:
-        folder = work / "definition"
-        bench.adamant.copy_definition(folder)
-        definition = yaml.safe_load((folder / DEFINITION).read_text())
-        definition["files"] = [{"path": "/usr/lib/agent-probe.py", "content": _PROBE}]
-        definition["units"] = [{"name": "agent-probe.service", "content": _UNIT}]
-        files.write_atomic(folder / DEFINITION, msgspec.json.encode(definition))
-        yield bench.adamant.build("dev", folder) / "disk.raw"
+def _taken(node: Node) -> tuple[int, int]:
+    """Resident bytes and threads of the agent, as the machine says: asking loads what reads processes."""
+    found = [item.actual for item in node.get("processes").resources if item.actual is not None]
+    (agent,) = (one for one in found if one["command"].startswith(native.AGENT))
+    return agent["memory_bytes"], agent["threads"]
 
 
-def _said(machine: Machine) -> Memory:
-    """What the probe said last."""
-    found = _SAID.findall(machine.console_log.read_bytes())
-    if not found:
-        raise AdamantError("benchmark-agent", "the machine's probe said nothing", context=place.console(machine))
-    resident, share, threads = map(int, found[-1])
-    return Memory(resident << 10, share << 10, threads)
+def _shown(taken: tuple[int, int]) -> str:
+    return f"{taken[0] / (1 << 20):.1f} MiB resident, {taken[1]} threads"
