@@ -50,6 +50,17 @@ def test_what_runs_on_a_machine_loads_no_library_that_images_have_not() -> None:
                 assert {name.partition(".")[0] for name in names} <= allowed, path
 
 
+def test_a_sealed_machine_has_no_message_bus_and_watches_its_button() -> None:
+    def off(posture: Posture) -> set[str]:
+        return {switch.unit for switch in house.switches(posture, []) if not switch.enable}
+
+    assert off(Posture.SEALED) - off(Posture.GUARDED) == set(house.NO_BUS)
+    sealed = {entry.path: entry for entry in house.house_files(Posture.SEALED, SLOT)}
+    guarded = {entry.path for entry in house.house_files(Posture.GUARDED, SLOT)}
+    (path,) = sealed.keys() - guarded
+    assert "DeviceAllow=char-input r" in _text(sealed[path])
+
+
 def test_two_calls_give_the_same_files() -> None:
     assert house.house_files(Posture.GUARDED, SLOT) == house.house_files(Posture.GUARDED, SLOT)
 

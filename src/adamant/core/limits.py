@@ -300,6 +300,10 @@ CONTAINERD_SIZE = 16 << 20
 """One answer of containerd."""
 # Boot.
 
+BUTTON_SECONDS = 5.0
+"""How often a power button is looked for on a machine that has none yet."""
+BUTTON_AGAIN_SECONDS = 60.0
+"""The same for another one."""
 POWER_BUTTON_SECONDS = 5.0
 """Between two presses of a machine's power button."""
 # Acts on a node: power, services, reset, debug containers.

@@ -54,6 +54,8 @@ class Rules:
     """A machine config may set files below `/etc`."""
     debug_containers: bool
     """An admin may run an image with the host's namespaces for a while."""
+    message_bus: bool
+    """The image has a message bus (D-Bus) by which programs ask services; otherwise only where a package wants one."""
     shells: bool
     """The image may hold shells."""
     interpreters: frozenset[str] | None
@@ -104,6 +106,7 @@ _OPEN = Rules(
     host_containers=True,
     config_files=True,
     debug_containers=True,
+    message_bus=True,
     shells=True,
     interpreters=None,
     scripts=True,
@@ -133,6 +136,7 @@ _GUARDED = Rules(
     host_containers=True,
     config_files=True,
     debug_containers=True,
+    message_bus=True,
     shells=False,
     interpreters=frozenset(),
     scripts=True,
@@ -165,6 +169,7 @@ RULES: dict[Posture, Rules] = {
         host_containers=False,
         config_files=False,
         debug_containers=False,
+        message_bus=False,
     ),
 }
 """Sealed is guarded, and less."""

@@ -22,7 +22,8 @@ from adamant.api.events_pb2 import EVENT_KIND_AGENT, EVENT_KIND_POWER
 from adamant.api.methods import PORT
 from adamant.core import limits
 from adamant.model.errors import AdamantError
-from adamant.node import identity, server
+from adamant.node import identity, posture, power, server
+from adamant.node.button import Button
 from adamant.node.configuring import CREDENTIAL as CONFIG
 from adamant.node.configuring import Configuring
 from adamant.node.events import Events
@@ -114,6 +115,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         changed=telling(events),
     )
     screen = Screen(root, health.answer) if console else None
+    if console and not posture.rules(root).message_bus:  # then nobody else watches it
+        down = lambda: power.go_down("poweroff.target", events, "the power button", "it was pressed", "shuts down")  # noqa: E731
+        Button(root, down, ended).start()
 
     def waits(key: str, port: int) -> None:
         if screen:

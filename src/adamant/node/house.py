@@ -130,6 +130,13 @@ NO_LOGIN: dict[str, str] = {
 }
 """The same, in postures without a shell."""
 
+NO_BUS: dict[str, str] = {
+    "dbus-broker.service": "nothing asks services by a message bus",
+    "dbus.socket": "the same",
+    "systemd-logind.service": "nobody logs in, and the agent watches the power button",
+}
+"""The same, in postures without a message bus. A definition that wants one starts `dbus.socket` (`units`)."""
+
 MASKED: dict[str, str] = {
     "modprobe@drm.service": "nobody sits at a screen",
     "modprobe@efi_pstore.service": "modules-load.d/adamant.conf has it, with one program for all",
@@ -258,6 +265,8 @@ def house_files(posture: Posture, slot_size: int, encryption: Encryption | None 
     found += _files_below(data.joinpath("shell" if rules.host_shell else "no-shell"), "")
     if encryption is not None:
         found += _files_below(data.joinpath("encrypted"), "")
+    if not rules.message_bus:
+        found += _files_below(data.joinpath("no-bus"), "")
     if not rules.host_shell:
         found += [link(f"etc/systemd/system/{name}", "/dev/null") for name in ("debug-shell.service", "rescue.service")]
     return sorted(found, key=lambda entry: entry.path)
@@ -266,7 +275,11 @@ def house_files(posture: Posture, slot_size: int, encryption: Encryption | None 
 def switches(posture: Posture, packages: Collection[str], encryption: Encryption | None = None) -> list[Switch]:
     """Which units start and which do not in an image of `packages`, with the reason."""
     rules = RULES[posture]
-    off = NOT_STARTED if rules.host_shell else {**NOT_STARTED, **NO_LOGIN}
+    off = {
+        **NOT_STARTED,
+        **({} if rules.host_shell else NO_LOGIN),
+        **({} if rules.message_bus else NO_BUS),
+    }
     started = {
         **STARTED,
         **(DISK_ROOT if rules.persistent_root else RAM_ROOT),
