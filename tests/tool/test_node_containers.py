@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -113,28 +114,35 @@ def served(tmp_path_factory: pytest.TempPathFactory, lock: Lock, cache: Path) ->
 
 
 @pytest.fixture
-def machine(tmp_path: Path, served: tuple[Containerd, int]) -> Iterator[Machine]:
-    yield from _machine(tmp_path, served, WORKLOAD)
+def root() -> Iterator[Path]:
+    """A folder with a short name: an address of a socket has room for 107 bytes (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="m-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
-def host(tmp_path: Path, served: tuple[Containerd, int]) -> Iterator[Machine]:
+def machine(root: Path, served: tuple[Containerd, int]) -> Iterator[Machine]:
+    yield from _machine(root, served, WORKLOAD)
+
+
+@pytest.fixture
+def host(root: Path, served: tuple[Containerd, int]) -> Iterator[Machine]:
     """The same, whose containers are host containers."""
-    yield from _machine(tmp_path, served, HOST)
+    yield from _machine(root, served, HOST)
 
 
-def _machine(tmp_path: Path, served: tuple[Containerd, int], runtime: Runtime) -> Iterator[Machine]:
+def _machine(root: Path, served: tuple[Containerd, int], runtime: Runtime) -> Iterator[Machine]:
     containerd, port = served
-    (tmp_path / "usr/lib/adamant").mkdir(parents=True)
-    (tmp_path / "usr/lib/adamant/posture").write_text("guarded\n")
-    (tmp_path / runtime.socket).parent.mkdir(parents=True)
-    (tmp_path / runtime.socket).symlink_to(containerd.folder / "containerd.sock")
-    made = Machine(tmp_path, containerd, port, runtime)
+    (root / "usr/lib/adamant").mkdir(parents=True)
+    (root / "usr/lib/adamant/posture").write_text("guarded\n")
+    (root / runtime.socket).parent.mkdir(parents=True)
+    (root / runtime.socket).symlink_to(containerd.folder / "containerd.sock")
+    made = Machine(root, containerd, port, runtime)
     yield made
     for name in made.ctr("containers", "ls", "-q"):
         made.clean(name)
     with made.connect() as connection:
-        Images(connection, tmp_path, SNAPSHOTTER).forget(made.ctr("images", "ls", "-q"))
+        Images(connection, root, SNAPSHOTTER).forget(made.ctr("images", "ls", "-q"))
 
 
 def test_a_container_has_what_the_config_says_and_no_more(machine: Machine) -> None:

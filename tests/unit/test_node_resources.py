@@ -695,7 +695,8 @@ def test_containerd_has_the_numbers_of_its_own_api() -> None:
     def numbers(message: Any) -> dict[str, int]:
         return {field.name: field.number for field in message.DESCRIPTOR.fields}
 
-    assert numbers(containers_pb2.Container) == {"id": 1, "labels": 2, "image": 3, "runtime": 4, "created_at": 8}
+    container = {"id": 1, "labels": 2, "image": 3, "runtime": 4, "spec": 5, "snapshotter": 6, "snapshot_key": 7}
+    assert numbers(containers_pb2.Container) == {**container, "created_at": 8}
     assert numbers(images_pb2.Image) == {"name": 1, "labels": 2, "target": 3, "created_at": 7}
     assert numbers(tasks_pb2.Process) == {"container_id": 1, "id": 2, "pid": 3, "status": 4, "exit_status": 9}
     assert containers_pb2.DESCRIPTOR.package == "containerd.services.containers.v1"

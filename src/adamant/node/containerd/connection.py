@@ -25,6 +25,8 @@ _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.default_authority", "localhost"),
 )
+_NO_CHANNEL = "Failed to create channel"
+"""What gRPC itself says, of a code that containerd uses too, when there can be nobody at the address."""
 
 
 class Refused(AdamantError):
@@ -129,7 +131,7 @@ class Containerd:
 
     def _error(self, error: Any) -> AdamantError:
         said = error.details() or error.code().name
-        if error.code() not in _SILENT:
+        if error.code() not in _SILENT and not said.startswith(_NO_CHANNEL):
             return Refused(error.code(), f"{self._runtime.name} refuses: {said}"[:500])
         return AdamantError(
             "containerd-silent",
