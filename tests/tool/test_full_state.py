@@ -17,7 +17,6 @@ from adamant.api import client, cluster, contexts, pki, renewal
 from adamant.api import power_pb2 as pb
 from adamant.api.identity import Identity, Role
 from adamant.api.pki import Credentials
-from adamant.cli import main
 from adamant.model.errors import AdamantError
 from adamant.node import power
 from adamant.node.calls import Call
@@ -28,6 +27,7 @@ from adamant.node.events import Events
 from adamant.node.identity import Keys, Store
 from adamant.node.reset import request as requests
 from adamant.node.reset.service import Reset
+from tests.command import run
 from tests.image.conftest import require_program
 from tests.tool.agent import Agent
 from tests.unit.config_machine import NEW, OLD, Machine, document
@@ -215,14 +215,6 @@ def _authority(folder: Path) -> pki.KeyedCertificate:
     return cluster.unlock(folder, lambda: b"")
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main.main(list(arguments))
-    out, err = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, out, err
-
-
 def _admin(home: Path) -> Credentials:
     return contexts.credentials(contexts.of_cluster("x", str(home), "admin"))
 
@@ -236,7 +228,7 @@ def test_a_machine_that_cannot_keep_an_identity_waits_on_and_is_enrolled_once_th
         before = disk.contents()
         enroll = ["node", "enroll", agent.address, "--name", "m1", "--cluster", "lab", "--fingerprint", shown]
         for _ in range(2):
-            code, _, err = _run(capsys, *enroll)
+            code, _, err = run(capsys, *enroll)
             assert code == 1
             assert "disk-full" in err
             assert "No space left on device" in err
@@ -247,11 +239,11 @@ def test_a_machine_that_cannot_keep_an_identity_waits_on_and_is_enrolled_once_th
         assert agent.fingerprint() == shown
         assert disk.contents() == before
         disk.free()
-        code, _, err = _run(capsys, *enroll)
+        code, _, err = run(capsys, *enroll)
         assert (code, err) == (0, "")
         agent.restart()
         agent.serves()
-        assert _run(capsys, "node", "version")[0] == 0
+        assert run(capsys, "node", "version")[0] == 0
 
 
 def test_a_new_machine_whose_state_is_full_says_so_and_makes_its_key_once_there_is_room(

@@ -21,12 +21,12 @@ from adamant.api import keys_pb2 as pb
 from adamant.api.identity import Role
 from adamant.api.pki import Credentials, KeyedCertificate
 from adamant.api.tunnel import Tunnel
-from adamant.cli import main
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, UnreachableError, VerificationError
 from adamant.node import key, maintenance
 from adamant.node.events import Events
 from adamant.node.identity import Store
+from tests.command import run
 from tests.tool.agent import Agent
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -49,16 +49,8 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
         yield found
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main.main(list(arguments))
-    out, err = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, out, err
-
-
 def _done(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    code, out, err = _run(capsys, *arguments)
+    code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     return out
 
@@ -113,7 +105,7 @@ def test_neither_key_travels(agent: Agent, home: Path, capsys: pytest.CaptureFix
 
 
 def test_without_a_fingerprint_nothing_is_sent(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = _run(capsys, "node", "enroll", agent.address, "--cluster", "lab")
+    code, _, err = run(capsys, "node", "enroll", agent.address, "--cluster", "lab")
     assert code == 2
     assert "fingerprint-needed" in err
     assert "console" in err
@@ -128,7 +120,7 @@ def test_a_machine_with_another_key_is_not_enrolled(
     (tmp_path / "other").mkdir()
     with Agent(tmp_path / "other") as other:
         wrong = ["--fingerprint", other.fingerprint()]
-        code, _, err = _run(capsys, "node", "enroll", agent.address, "--cluster", "lab", *wrong)
+        code, _, err = run(capsys, "node", "enroll", agent.address, "--cluster", "lab", *wrong)
     assert code == 3
     assert "fingerprint-differs" in err
     assert contexts.read().contexts == {}
@@ -149,7 +141,7 @@ def test_a_name_that_is_taken_stops_it_before_anything_happens(
     agent: Agent, capsys: pytest.CaptureFixture[str]
 ) -> None:
     contexts.put("m1", contexts.Context("elsewhere", "a", "b", "c"))
-    assert _run(capsys, *_enroll(agent))[0] == 5
+    assert run(capsys, *_enroll(agent))[0] == 5
     assert not (agent.state / "adamant/identity/identity.pem").exists()
     _done(capsys, *_enroll(agent, "--replace"))
 
@@ -157,12 +149,12 @@ def test_a_name_that_is_taken_stops_it_before_anything_happens(
 def test_an_enrolled_machine_is_not_enrolled_again(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
     pinned = agent.fingerprint()
     _done(capsys, *_enroll(agent))
-    code, _, err = _run(capsys, *_enroll(agent))
+    code, _, err = run(capsys, *_enroll(agent))
     assert code == 5
     assert "enrolled in this cluster already" in err
     _done(capsys, "keys", "cluster", "init", "mine")
     mine = ["--cluster", "mine", "--context", "m2", "--fingerprint", pinned]
-    code, _, err = _run(capsys, "node", "enroll", agent.address, *mine)
+    code, _, err = run(capsys, "node", "enroll", agent.address, *mine)
     assert code == 5
     assert "obeys another CA" in err
     assert "CN=lab" in err
@@ -301,7 +293,7 @@ def test_who_comes_second_hears_that_another_was_first(agent: Agent, capsys: pyt
     _call(agent, "Enroll", pb.EnrollRequest(certificate=_signed(agent, thief), ca=thief.certificate))
     agent.serves()
     pinned = agent.fingerprint()
-    code, _, err = _run(
+    code, _, err = run(
         capsys, "node", "enroll", agent.address, "--name", "m1", "--cluster", "lab", "--fingerprint", pinned
     )
     assert code == 5
@@ -421,7 +413,7 @@ def test_a_request_that_does_not_fit_the_key_is_never_signed(
 ) -> None:
     running, address, shown = _lying(tmp_path, request_)
     try:
-        code, _, err = _run(capsys, "node", "enroll", address, "--cluster", "lab", "--fingerprint", shown)
+        code, _, err = run(capsys, "node", "enroll", address, "--cluster", "lab", "--fingerprint", shown)
     finally:
         running.stop(None).wait()
     assert code == 3
@@ -476,7 +468,7 @@ def test_somebody_in_between_with_a_key_of_their_own_is_seen(
     running, address, _ = _lying(tmp_path, request)
     try:
         pinned = ["--fingerprint", agent.fingerprint()]
-        code, _, err = _run(capsys, "node", "enroll", address, "--cluster", "lab", *pinned)
+        code, _, err = run(capsys, "node", "enroll", address, "--cluster", "lab", *pinned)
     finally:
         running.stop(None).wait()
     assert code == 3
@@ -537,7 +529,7 @@ def test_a_passphrase_that_is_wrong_stops_it_before_anything_happens(
     (tmp_path / "wrong").write_text("open barley\n")
     _done(capsys, "keys", "cluster", "init", "closed", "--passphrase-file", str(tmp_path / "right"))
     enroll = [*_enroll(agent), "--cluster", "closed", "--passphrase-file"]
-    assert _run(capsys, *enroll, str(tmp_path / "wrong"))[0] == 3
+    assert run(capsys, *enroll, str(tmp_path / "wrong"))[0] == 3
     assert not (agent.state / "adamant/identity/identity.pem").exists()
     _done(capsys, *enroll, str(tmp_path / "right"))
 

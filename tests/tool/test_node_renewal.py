@@ -16,7 +16,6 @@ from adamant.api import client, cluster, contexts, events_pb2, keys_pb2, methods
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Role
 from adamant.api.pki import Credentials
-from adamant.cli import main
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, VerificationError
 from adamant.node import certificate, key, server
@@ -24,6 +23,7 @@ from adamant.node.calls import Call
 from adamant.node.events import Events
 from adamant.node.identity import Keys, Store, prove
 from adamant.node.renewal import Renewal, handlers
+from tests.command import run
 from tests.tool.agent import Agent
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -70,14 +70,6 @@ def _agent(tmp_path: Path, keys: Keys) -> Agent:
     return agent
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main.main(list(arguments))
-    out, err = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, out, err
-
-
 def _served(address: str) -> str:
     """The fingerprint of the certificate that a node shows to who connects now."""
     import ssl
@@ -89,7 +81,7 @@ def _served(address: str) -> str:
 def test_a_renewed_node_has_another_key_and_the_same_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = _identity()
     with _agent(tmp_path, before) as agent:
-        code, out, _ = _run(capsys, "node", "renew", "--days", "90", "--json")
+        code, out, _ = run(capsys, "node", "renew", "--days", "90", "--json")
         assert code == 0
         kept = Store(agent.state).load()
         assert kept
@@ -100,7 +92,7 @@ def test_a_renewed_node_has_another_key_and_the_same_names(tmp_path: Path, capsy
         agent.restart()
         agent.serves()
         assert json.loads(out)["fingerprint"] == _served(agent.address)
-        assert _run(capsys, "node", "version")[0] == 0
+        assert run(capsys, "node", "version")[0] == 0
 
 
 def test_a_connection_that_is_open_stays_while_the_node_is_renewed(tmp_path: Path) -> None:
@@ -155,11 +147,11 @@ def test_a_node_with_passed_credentials_keeps_its_renewed_identity(tmp_path: Pat
 
 def test_a_node_whose_certificate_has_ended_is_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with _agent(tmp_path, _identity(30, LONG_AGO)):
-        code, _, err = _run(capsys, "node", "renew")
+        code, _, err = run(capsys, "node", "renew")
         assert code == 3
         assert "expired" in err
-        assert _run(capsys, "node", "renew", "--expired")[0] == 0
-        code, out, _ = _run(capsys, "node", "health", "--json")
+        assert run(capsys, "node", "renew", "--expired")[0] == 0
+        code, out, _ = run(capsys, "node", "health", "--json")
         check = next(c for c in json.loads(out)["checks"] if c["name"] == "certificate")
         assert check["state"] == "ok"
 

@@ -14,11 +14,11 @@ from adamant.api import contexts, events_pb2, methods, pki
 from adamant.api import node_pb2 as pb
 from adamant.api.contexts import Context
 from adamant.api.identity import Role
-from adamant.cli import main
 from adamant.model.errors import AdamantError
 from adamant.node import server
 from adamant.node.calls import Call
 from adamant.node.events import Events
+from tests.command import run
 
 NOW = datetime.datetime.now(datetime.UTC)
 CA = pki.make_authority("cluster", NOW)
@@ -77,14 +77,6 @@ def running() -> Iterator[dict[str, Machine]]:
         yield machines
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main.main(list(arguments))
-    out, err = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, out, err
-
-
 NAMED = [["-c", "a,b,c"], ["-c", "a", "-c", "b,c"], ["--all"]]
 
 
@@ -93,7 +85,7 @@ NAMED = [["-c", "a,b,c"], ["-c", "a", "-c", "b,c"], ["--all"]]
 def test_machines_are_asked_at_once_and_each_line_says_whose_it_is(
     named: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, _ = _run(capsys, "node", *named, "version")
+    code, out, _ = run(capsys, "node", *named, "version")
     assert code == 0
     assert [line.split() for line in out.splitlines() if "hostname" in line] == [
         [f"{name}:", "hostname", name] for name in "abc"
@@ -104,14 +96,14 @@ def test_machines_are_asked_at_once_and_each_line_says_whose_it_is(
 @pytest.mark.usefixtures("running")
 def test_the_environment_names_machines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("ADAMANT_CONTEXT", "a,b,c")
-    assert len(_run(capsys, "node", "version", "--json")[1].splitlines()) == 3
+    assert len(run(capsys, "node", "version", "--json")[1].splitlines()) == 3
     monkeypatch.setenv("ADAMANT_CONTEXT", "a")
-    assert json.loads(_run(capsys, "node", "-c", "b", "health", "--json")[1])["overall"] == "ok"
+    assert json.loads(run(capsys, "node", "-c", "b", "health", "--json")[1])["overall"] == "ok"
 
 
 @pytest.mark.usefixtures("running")
 def test_each_object_has_the_machine_s_name(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = _run(capsys, "node", "--all", "version", "--json")
+    code, out, _ = run(capsys, "node", "--all", "version", "--json")
     assert code == 0
     found = [json.loads(line) for line in out.splitlines()]
     assert [(o["node"], o["answer"]["hostname"]) for o in found] == [(name, name) for name in "abc"]
@@ -122,7 +114,7 @@ def test_one_machine_is_shown_as_if_there_were_no_other(
 ) -> None:
     running["c"].together = None
     for named in ([], ["-c", "c"], ["-c", "c,c"]):
-        assert json.loads(_run(capsys, "node", *named, "version", "--json")[1])["hostname"] == "c"
+        assert json.loads(run(capsys, "node", *named, "version", "--json")[1])["hostname"] == "c"
 
 
 def test_a_machine_that_is_away_keeps_no_other_from_answering(
@@ -131,11 +123,11 @@ def test_a_machine_that_is_away_keeps_no_other_from_answering(
     for machine in running.values():
         machine.together = None
     contexts.put("b", Context("127.0.0.1:1", "ca.crt", "mary.crt", "mary.key"))
-    code, out, err = _run(capsys, "node", "--all", "version")
+    code, out, err = run(capsys, "node", "--all", "version")
     assert code == 4
     assert {line[:2] for line in out.splitlines()} == {"a:", "c:"}
     assert "b: no node answers" in err
-    code, out, _ = _run(capsys, "node", "--all", "version", "--json")
+    code, out, _ = run(capsys, "node", "--all", "version", "--json")
     found = {o["node"]: o for o in map(json.loads, out.splitlines())}
     assert found["b"]["error"]["reference"] == "node-unreachable"
     assert found["c"]["answer"]["hostname"] == "c"
@@ -143,9 +135,9 @@ def test_a_machine_that_is_away_keeps_no_other_from_answering(
 
 
 def test_the_exit_code_is_the_worst(running: dict[str, Machine], capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(capsys, "node", "--all", "health")[0] == 0
+    assert run(capsys, "node", "--all", "health")[0] == 0
     running["a"].overall = pb.CHECK_STATE_FAILING
-    assert _run(capsys, "node", "--all", "health")[0] == 1
+    assert run(capsys, "node", "--all", "health")[0] == 1
 
 
 def test_machines_are_waited_for_until_all_is_well(
@@ -158,7 +150,7 @@ def test_machines_are_waited_for_until_all_is_well(
 
     timer = threading.Timer(1, mend)
     timer.start()
-    code, out, err = _run(capsys, "node", "--all", "health", "--wait", "2m", "--json")
+    code, out, err = run(capsys, "node", "--all", "health", "--wait", "2m", "--json")
     timer.join()
     assert code == 0, err
     assert {json.loads(line)["answer"]["overall"] for line in out.splitlines()} == {"ok"}
@@ -168,20 +160,20 @@ def test_who_is_waited_for_in_vain_is_told_of_as_it_is(
     running: dict[str, Machine], capsys: pytest.CaptureFixture[str]
 ) -> None:
     running["a"].overall = pb.CHECK_STATE_FAILING
-    assert _run(capsys, "node", "-c", "a", "health", "--wait", "3s")[0] == 1
+    assert run(capsys, "node", "-c", "a", "health", "--wait", "3s")[0] == 1
     contexts.put("b", Context("127.0.0.1:1", "ca.crt", "mary.crt", "mary.key"))
-    assert _run(capsys, "node", "-c", "b", "health", "--wait", "3s")[0] == 4
-    code, _, err = _run(capsys, "node", "health", "--wait", "soon")
+    assert run(capsys, "node", "-c", "b", "health", "--wait", "3s")[0] == 4
+    code, _, err = run(capsys, "node", "health", "--wait", "soon")
     assert code == 2
     assert "write 90s, 2m or 1h" in err
 
 
 @pytest.mark.usefixtures("running")
 def test_streams_of_several_machines_come_together(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = _run(capsys, "node", "--all", "events")
+    code, out, _ = run(capsys, "node", "--all", "events")
     assert code == 0
     assert sorted(line[:2] + line.split()[-2] for line in out.splitlines()) == ["a:a", "b:b", "c:c"]
-    code, out, _ = _run(capsys, "node", "--all", "events", "--json")
+    code, out, _ = run(capsys, "node", "--all", "events", "--json")
     assert {(o["node"], o["answer"]["message"]) for o in map(json.loads, out.splitlines())} == {
         (name, f"{name} serves") for name in "abc"
     }
@@ -189,13 +181,13 @@ def test_streams_of_several_machines_come_together(capsys: pytest.CaptureFixture
 
 @pytest.mark.usefixtures("running")
 def test_an_unknown_machine_is_an_error_before_any_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = _run(capsys, "node", "-c", "a,x", "version")
+    code, out, err = run(capsys, "node", "-c", "a,x", "version")
     assert (code, out) == (2, "")
     assert "context-unknown" in err
 
 
 def test_all_of_none_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = _run(capsys, "node", "--all", "version")
+    code, _, err = run(capsys, "node", "--all", "version")
     assert code == 2
     assert "there is no context" in err
 
@@ -204,9 +196,9 @@ def test_a_node_of_another_version_is_warned_of(
     running: dict[str, Machine], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running["c"].together = None
-    assert _run(capsys, "node", "version")[2] == ""
+    assert run(capsys, "node", "version")[2] == ""
     monkeypatch.setattr(server, "_VERSION", ((methods.VERSION, "7.0.1"),))
-    code, out, err = _run(capsys, "node", "version")
+    code, out, err = run(capsys, "node", "version")
     assert code == 0
     assert "hostname" in out
     assert "c runs Adamant 7.0.1" in err
@@ -217,8 +209,8 @@ def test_a_client_s_certificate_that_ends_soon_is_warned_of_once(
 ) -> None:
     for machine in running.values():
         machine.together = None
-    assert _run(capsys, "node", "--all", "version")[2] == ""
+    assert run(capsys, "node", "--all", "version")[2] == ""
     pki.save(tmp_path / "config", "mary", pki.issue_client(CA, "mary", Role.ADMIN, NOW, days=9), replace=True)
-    code, _, err = _run(capsys, "node", "--all", "version")
+    code, _, err = run(capsys, "node", "--all", "version")
     assert code == 0
     assert err.count("your certificate mary.crt ends on") == 1

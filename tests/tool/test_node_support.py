@@ -14,10 +14,10 @@ import pytest
 from adamant.api import client, contexts, crash, pki, support
 from adamant.api.contexts import Context
 from adamant.api.identity import Role
-from adamant.cli import main
 from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node import crash as records
+from tests.command import run
 from tests.tool.agent import Agent
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -54,18 +54,10 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None
     contexts.put("m1", Context(agent.address, "ca.crt", "mary.crt", "mary.key"))
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main.main(list(arguments))
-    out, err = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, out, err
-
-
 def _records(capsys: pytest.CaptureFixture[str], count: int) -> list[dict[str, Any]]:
     deadline = time.monotonic() + 60
     while True:
-        code, out, err = _run(capsys, "node", "crashes", "list", "--json")
+        code, out, err = run(capsys, "node", "crashes", "list", "--json")
         assert code == 0, err
         found = list(json.loads(out)["crashes"])
         if len(found) >= count:
@@ -79,16 +71,16 @@ def test_a_boot_that_left_its_mark_is_told_of(agent: Agent, capsys: pytest.Captu
     assert (newest["boot_id"], newest["cause"], newest["kernel"]) == (BEFORE, "unknown", "")
     assert older["cause"] == "panic"
     assert "the boot aaaaaaaa did not end by a shutdown" in agent.wait_for("did not end by a shutdown")
-    code, out, _ = _run(capsys, "node", "crashes", "show", "bb")
+    code, out, _ = run(capsys, "node", "crashes", "show", "bb")
     assert code == 0
     assert "kernel, from the firmware's memory" in out
-    code, _, err = _run(capsys, "node", "crashes", "show", "c")
+    code, _, err = run(capsys, "node", "crashes", "show", "c")
     assert code == 2
     assert "crash-unknown" in err
 
 
 def test_a_capture_without_its_task_says_where_to_look(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = _run(capsys, "node", "capture", "lo", "-o", str(tmp_path / "x.pcap"))
+    code, _, err = run(capsys, "node", "capture", "lo", "-o", str(tmp_path / "x.pcap"))
     assert code == 1
     assert "task-missing" in err
     assert "adamant-capture.socket" in err
@@ -109,7 +101,7 @@ def test_a_reader_may_not_capture(agent: Agent) -> None:
 def test_a_bundle_holds_what_its_index_says_and_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _records(capsys, 2)
     out = tmp_path / "support.tar.gz"
-    code, _, err = _run(capsys, "node", "support", "-o", str(out))
+    code, _, err = run(capsys, "node", "support", "-o", str(out))
     assert code == 0, err
     with tarfile.open(out) as archive:
         members = archive.getmembers()
@@ -137,7 +129,7 @@ def test_a_machine_that_is_away_is_named_and_the_other_one_is_there(
 ) -> None:
     contexts.put("away", Context("127.0.0.1:1", "ca.crt", "mary.crt", "mary.key"))
     out = tmp_path / "support.tar.gz"
-    code, shown, err = _run(capsys, "node", "-c", "away,m1", "support", "-o", str(out), "--json")
+    code, shown, err = run(capsys, "node", "-c", "away,m1", "support", "-o", str(out), "--json")
     assert code == 4
     assert "away: " in err
     away, m1 = json.loads(shown)["nodes"]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from adamant.api import contexts
-from adamant.cli import main
+from tests.command import run
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +19,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "config"
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main.main(list(arguments))
-    out, err = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, out, err
-
-
 def _done(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    code, out, err = _run(capsys, *arguments)
+    code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     return out
 
@@ -70,14 +62,14 @@ def test_a_ca_with_a_passphrase_signs_with_it_alone(tmp_path: Path, capsys: pyte
     (tmp_path / "empty").write_text("\n")
     _done(capsys, "keys", "cluster", "init", "lab", "--passphrase-file", "right")
     client = ["keys", "cluster", "client", "mary", "--role", "admin", "--cluster", "lab", "--passphrase-file"]
-    assert _run(capsys, *client, "wrong")[0] == 3
-    assert _run(capsys, *client, "empty")[0] == 2
+    assert run(capsys, *client, "wrong")[0] == 3
+    assert run(capsys, *client, "empty")[0] == 2
     _done(capsys, *client, "right")
 
 
 def test_a_ca_is_not_made_twice(capsys: pytest.CaptureFixture[str]) -> None:
     _done(capsys, "keys", "cluster", "init", "lab")
-    code, _, err = _run(capsys, "keys", "cluster", "init", "lab")
+    code, _, err = run(capsys, "keys", "cluster", "init", "lab")
     assert code == 5
     assert "key-exists" in err
 
@@ -101,7 +93,7 @@ def test_contexts_are_added_chosen_renamed_and_removed(capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("words", [["use", "x"], ["remove", "x"], ["rename", "x", "y"], ["show", "x"]])
 def test_a_context_that_there_is_not_is_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = _run(capsys, "context", *words)
+    code, _, err = run(capsys, "context", *words)
     assert code == 2
     assert "context-unknown" in err
 
@@ -111,16 +103,16 @@ def test_no_context_is_taken_from_another_by_accident(capsys: pytest.CaptureFixt
     add = ["context", "add", "m1", "--cluster", "lab", "--address"]
     _done(capsys, *add, "a")
     _done(capsys, *add, "c", "--replace")
-    assert _run(capsys, *add, "b")[0] == 5
+    assert run(capsys, *add, "b")[0] == 5
     _done(capsys, "context", "add", "m2", "--cluster", "lab", "--address", "d")
-    assert _run(capsys, "context", "rename", "m2", "m1")[0] == 5
+    assert run(capsys, "context", "rename", "m2", "m1")[0] == 5
     assert contexts.find("m1")[1].address == "c"
 
 
 def test_a_context_needs_keys_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(capsys, "context", "add", "m1", "--address", "a", "--cluster", "lab")[0] == 2
-    assert _run(capsys, "context", "add", "m1", "--address", "a")[0] == 2
-    assert _run(capsys, "context", "add", "m1", "--address", "a", "--ca", "x")[0] == 2
+    assert run(capsys, "context", "add", "m1", "--address", "a", "--cluster", "lab")[0] == 2
+    assert run(capsys, "context", "add", "m1", "--address", "a")[0] == 2
+    assert run(capsys, "context", "add", "m1", "--address", "a", "--ca", "x")[0] == 2
     assert contexts.read().contexts == {}
 
 
@@ -138,7 +130,7 @@ def test_a_file_of_contexts_is_merged_with_its_own_keys(tmp_path: Path, capsys: 
 
     contexts.put("m1", contexts.Context("mine", "x", "y", "z"))
     before = contexts.read()
-    code, _, err = _run(capsys, "context", "merge", "theirs/config.yaml")
+    code, _, err = run(capsys, "context", "merge", "theirs/config.yaml")
     assert code == 5
     assert "m1" in err
     assert contexts.read() == before
@@ -148,7 +140,7 @@ def test_a_file_of_contexts_is_merged_with_its_own_keys(tmp_path: Path, capsys: 
 
 def test_a_file_of_contexts_that_is_none_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.yaml").write_text("contexts:\n  m1: {address: 'a b', ca: x, certificate: y, key: z}\n")
-    assert _run(capsys, "context", "merge", "x.yaml")[0] == 2
+    assert run(capsys, "context", "merge", "x.yaml")[0] == 2
     (tmp_path / "x.yaml").write_text("contexts: [1]\n")
-    assert _run(capsys, "context", "merge", "x.yaml")[0] == 2
+    assert run(capsys, "context", "merge", "x.yaml")[0] == 2
     assert contexts.read().contexts == {}
