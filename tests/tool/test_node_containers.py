@@ -98,7 +98,7 @@ class Machine(NamedTuple):
 
     def connect(self) -> Connection:
         """A connection for its namespace."""
-        return Connection(self.root, self.runtime, self.runtime.namespace)
+        return Connection(self.root, self.runtime, self.runtime.namespace, 60)
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +334,8 @@ def test_a_container_is_what_containerd_s_own_tool_would_make_of_it(machine: Mac
         image = Images(connection, machine.root, SNAPSHOTTER).open(IMAGE)
     account = accounts.find(image.config.process.user, [])
     variables = {"WORD": "two words"} if wanted.variables else {}
-    ours = bundle.compose(wanted, image.config.process, account, variables, WORKLOAD, machine.root, of_systemd=False)
+    program = bundle.Program(image.config.process, account, variables)
+    ours = bundle.compose(wanted, program, WORKLOAD, machine.root, of_systemd=False)
     words = [*OPTIONS[name]]
     for mount in wanted.mounts:
         kind = "ro" if mount.read_only else "rw"

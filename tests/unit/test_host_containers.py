@@ -13,6 +13,7 @@ from adamant.model.posture import POLICY
 from adamant.node.containerd.oci import Process
 from adamant.node.containers import bundle, run
 from adamant.node.containers.accounts import Account
+from adamant.node.containers.bundle import Program
 from adamant.node.containers.runtime import HOST, RUNTIMES, WORKLOAD, Runtime
 from adamant.node.containers.spec import Spec
 
@@ -23,7 +24,7 @@ CONFIG = "usr/lib/adamant/host-containerd.toml"
 
 def made(root: Path, runtime: Runtime, spec: Spec) -> dict[str, Any]:
     """What `spec` is to runc."""
-    return bundle.compose(spec, Process(), Account(0, 0, (0,)), {}, runtime, root, of_systemd=True)
+    return bundle.compose(spec, Program(Process(), Account(0, 0, (0,)), {}), runtime, root, of_systemd=True)
 
 
 def binds(told: dict[str, Any]) -> dict[str, str]:

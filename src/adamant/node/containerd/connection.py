@@ -48,16 +48,19 @@ class Refused(AdamantError):
 
 
 class Containerd:
-    """A connection, for calls about `namespace` unless they name another one.
+    """A connection, for calls about `namespace` unless they name another one, each of which may take `seconds`.
 
     Errors are AdamantError `containerd-silent`, or Refused.
     """
 
-    def __init__(self, root: Path, runtime: Runtime, namespace: str = "") -> None:
+    def __init__(
+        self, root: Path, runtime: Runtime, namespace: str = "", seconds: float = limits.CONTAINERD_SECONDS
+    ) -> None:
         self.lease = ""
         """The lease that holds what calls make."""
         self._runtime = runtime
         self._namespace = namespace
+        self._seconds = seconds
         self._socket = root / runtime.socket
         self._channel = grpc.insecure_channel(f"unix://{self._socket.absolute()}", options=_OPTIONS)
 
@@ -76,16 +79,19 @@ class Containerd:
         response: type[Any],
         namespace: str = "",
         *,
-        seconds: float = limits.CONTAINERD_SECONDS,
+        seconds: float = 0,
     ) -> Any:
-        """The answer to `request` from the method at `path`, as SERVICE/METHOD without `containerd.services.`."""
+        """The answer to `request` from the method at `path`, as SERVICE/METHOD without `containerd.services.`.
+
+        It may take `seconds`, unless 0.
+        """
         send: Callable[..., Any] = self._channel.unary_unary(
             f"/containerd.services.{path}",
             request_serializer=type(request).SerializeToString,
             response_deserializer=response.FromString,
         )
         try:
-            return send(request, timeout=seconds, metadata=self._metadata(namespace))
+            return send(request, timeout=seconds or self._seconds, metadata=self._metadata(namespace))
         except grpc.RpcError as error:
             raise self._error(error) from error
 
@@ -97,7 +103,7 @@ class Containerd:
             response_deserializer=response.FromString,
         )
         try:
-            yield from send(request, timeout=limits.CTR_SECONDS, metadata=self._metadata())
+            yield from send(request, timeout=self._seconds, metadata=self._metadata())
         except grpc.RpcError as error:
             raise self._error(error) from error
 

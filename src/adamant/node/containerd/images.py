@@ -60,7 +60,7 @@ class Images:
         for name in names:
             try:
                 request = images_pb2.DeleteImageRequest(name=name, sync=True)
-                self._containerd.call("images.v1.Images/Delete", request, types_pb2.Empty, seconds=limits.CTR_SECONDS)
+                self._containerd.call("images.v1.Images/Delete", request, types_pb2.Empty)
             except Refused as error:
                 if not error.missing:
                     raise
@@ -215,7 +215,7 @@ class Images:
             if applied.digest != diff:
                 raise oci.malformed(f"the layer {layer.digest} does not unpack to {diff}")
             request = snapshots_pb2.CommitSnapshotRequest(snapshotter=self._snapshotter, name=chain, key=key)
-            self._containerd.call("snapshots.v1.Snapshots/Commit", request, types_pb2.Empty, seconds=limits.CTR_SECONDS)
+            self._containerd.call("snapshots.v1.Snapshots/Commit", request, types_pb2.Empty)
         except AdamantError as error:
             remove_snapshot(self._containerd, self._snapshotter, key)
             if not (isinstance(error, Refused) and error.exists):  # else somebody else has unpacked it
@@ -246,7 +246,7 @@ def remove_snapshot(containerd: Containerd, snapshotter: str, key: str) -> None:
     """Remove a snapshot, if it is there."""
     try:
         request = snapshots_pb2.RemoveSnapshotRequest(snapshotter=snapshotter, key=key)
-        containerd.call("snapshots.v1.Snapshots/Remove", request, types_pb2.Empty, seconds=limits.CTR_SECONDS)
+        containerd.call("snapshots.v1.Snapshots/Remove", request, types_pb2.Empty)
     except Refused as error:
         if not error.missing:
             raise

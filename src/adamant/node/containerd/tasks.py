@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adamant.core import limits
 from adamant.model.errors import AdamantError
 from adamant.node.containerd import containers_pb2, images, tasks_pb2, types_pb2
 from adamant.node.containerd.connection import Containerd, Refused
@@ -99,7 +98,7 @@ class Tasks:
         images.remove_snapshot(self._containerd, self._snapshotter, name)
 
     def _call(self, method: str, request: Any, response: type[Any]) -> Any:
-        return self._containerd.call(f"tasks.v1.Tasks/{method}", request, response, seconds=limits.CTR_SECONDS)
+        return self._containerd.call(f"tasks.v1.Tasks/{method}", request, response)
 
 
 def failed_start(name: str, error: AdamantError) -> AdamantError:

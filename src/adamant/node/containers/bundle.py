@@ -9,7 +9,7 @@ import socket
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from adamant.model.capability import NAMES
 from adamant.model.machine.document import ContainerNetwork, Sight
@@ -71,16 +71,15 @@ def cgroup(spec: Spec, runtime: Runtime, *, of_systemd: bool) -> str:
     return f"{runtime.slice}:adamant:{spec.name}" if of_systemd else f"/{runtime.namespace}/{spec.name}"
 
 
-def compose(
-    spec: Spec,
-    image: Process,
-    account: Account,
-    variables: Mapping[str, str],
-    runtime: Runtime,
-    root: Path,
-    *,
-    of_systemd: bool,
-) -> dict[str, Any]:
+class Program(NamedTuple):
+    """What runs in a container: what the image says of it, who it is there, and the variables of the config."""
+
+    image: Process
+    account: Account
+    variables: Mapping[str, str]
+
+
+def compose(spec: Spec, program: Program, runtime: Runtime, root: Path, *, of_systemd: bool) -> dict[str, Any]:
     """The whole of it, for the machine below `root`."""
     on_host = spec.network is ContainerNetwork.HOST
     linux = {
@@ -94,23 +93,15 @@ def compose(
         linux |= {"maskedPaths": _MASKED, "readonlyPaths": _READ_ONLY, "seccomp": seccomp.profile()}
     return {
         "ociVersion": "1.2.0",
-        "process": _process(spec, image, account, variables, runtime, root, on_host=on_host),
+        "process": _process(spec, program, runtime, root, on_host=on_host),
         "root": {"path": "rootfs"},
         "mounts": list(_mounts(spec, root, on_host=on_host)),
         "linux": linux,
     }
 
 
-def _process(
-    spec: Spec,
-    image: Process,
-    account: Account,
-    variables: Mapping[str, str],
-    runtime: Runtime,
-    root: Path,
-    *,
-    on_host: bool,
-) -> dict[str, Any]:
+def _process(spec: Spec, program: Program, runtime: Runtime, root: Path, *, on_host: bool) -> dict[str, Any]:
+    image, account, variables = program
     rights = _all_rights() if spec.privileged else list(_RIGHTS)
     if on_host and not spec.privileged:
         rights.remove("NET_RAW")  # it would read and forge every packet of the host's

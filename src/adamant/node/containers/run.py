@@ -48,7 +48,8 @@ def main(arguments: list[str], place: Place = Place()) -> int:  # noqa: B008 - i
     if arguments[:1] == ["follow"]:
         return _follow(arguments[1], arguments[2], [int(word) for word in arguments[3:]], place)
 
-    from adamant.model.errors import AdamantError  # noqa: PLC0415 - only now can the packages be found
+    from adamant.core import limits  # noqa: PLC0415 - only now can the packages be found
+    from adamant.model.errors import AdamantError  # noqa: PLC0415
     from adamant.node.containerd.connection import Containerd  # noqa: PLC0415
     from adamant.node.containerd.tasks import Tasks  # noqa: PLC0415
     from adamant.node.containers import spec  # noqa: PLC0415
@@ -59,7 +60,7 @@ def main(arguments: list[str], place: Place = Place()) -> int:  # noqa: B008 - i
         return 2
     verb, runtime, name = arguments[0], RUNTIMES[arguments[1]], arguments[2]
     try:
-        with Containerd(place.root, runtime, runtime.namespace) as containerd:
+        with Containerd(place.root, runtime, runtime.namespace, limits.CTR_SECONDS) as containerd:
             if verb == "clean":
                 Tasks(containerd, place.snapshotter).remove(name)
                 return 0
@@ -93,7 +94,8 @@ def run(containerd: "Containerd", runtime: "Runtime", wanted: "Spec", place: Pla
         mounts = running.prepare(made)
         account = accounts.find(process.user, accounts.folders(mounts))
         variables = _variables(place.root / runtime.variables(wanted.name)) if wanted.variables else {}
-        told = bundle.compose(wanted, process, account, variables, runtime, place.root, of_systemd=of_systemd)
+        program = bundle.Program(process, account, variables)
+        told = bundle.compose(wanted, program, runtime, place.root, of_systemd=of_systemd)
         pipes = _Pipes(place.root / _OUTPUT, wanted.name)
         try:
             pid = running.create(made, told, mounts, *pipes.paths)
@@ -155,13 +157,15 @@ def _signal(name: str) -> int:
 
 def _call(runtime: str, place: Place, what: "Callable[[Tasks], int | None]") -> int:
     """Have `what` speak with containerd. Returns what it returns, as an exit code."""
-    from adamant.model.errors import AdamantError  # noqa: PLC0415 - few moments of a container's life need them
+    from adamant.core import limits  # noqa: PLC0415 - few moments of a container's life need them
+    from adamant.model.errors import AdamantError  # noqa: PLC0415
     from adamant.node.containerd.connection import Containerd  # noqa: PLC0415
     from adamant.node.containerd.tasks import Tasks  # noqa: PLC0415
     from adamant.node.containers.runtime import RUNTIMES  # noqa: PLC0415
 
     try:
-        with Containerd(place.root, RUNTIMES[runtime], RUNTIMES[runtime].namespace) as containerd:
+        asked = RUNTIMES[runtime]
+        with Containerd(place.root, asked, asked.namespace, limits.CTR_SECONDS) as containerd:
             return what(Tasks(containerd, place.snapshotter)) or 0
     except AdamantError as error:
         return _say(error)
