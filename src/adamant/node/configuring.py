@@ -104,12 +104,12 @@ class Configuring:
             with self._lock:
                 made = self._service = self._open()
             made.resume()
-        seconds: float | None = None
         seen: int | None = None
         while True:
+            # Before the first wait too: a trial may have begun before this process did.
+            seconds = self._service.tend() if self._service else None
             if self._service is not None and self._service.generation() != seen:
                 seen = self._service.generation()
                 changed()
             self._woken.wait(seconds)
             self._woken.clear()
-            seconds = self._service.tend() if self._service else None

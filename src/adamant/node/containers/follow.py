@@ -10,8 +10,8 @@ import signal
 from collections.abc import Callable, Mapping
 
 _PIECE = 64 << 10
-_LAST_SECONDS = 5.0
-"""What is written by processes that outlive the container's first one is waited for this long."""
+_LAST_SECONDS = 60.0
+"""How long the last words are waited for, which containerd's runtime still has to hand on."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 """What is handed on to the container."""
 
@@ -21,10 +21,13 @@ def hold() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
-def until_it_ends(process: int, outputs: Mapping[int, int], hand_on: Callable[[int], None]) -> None:
+def until_it_ends(
+    process: int, outputs: Mapping[int, int], hand_on: Callable[[int], None], over: Callable[[], None]
+) -> None:
     """Wait until the process of a pidfd has ended, and all is written that it wrote.
 
-    `outputs` names for each pipe that it writes to where that goes. `hand_on` gets each of SIGNALS that comes.
+    `outputs` names for each pipe that it writes to where that goes. `hand_on` gets each of SIGNALS that comes. `over`
+    is called when the process has ended, and ends what it has left, which would keep the pipes open.
     """
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writing)
@@ -43,6 +46,7 @@ def until_it_ends(process: int, outputs: Mapping[int, int], hand_on: Callable[[i
                 if key.fd == process:
                     waiting.unregister(process)
                     alive = False
+                    over()
                 elif key.fd == reading:
                     for number in os.read(reading, _PIECE):
                         hand_on(number)

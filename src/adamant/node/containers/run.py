@@ -179,7 +179,10 @@ def _follow(runtime: str, name: str, numbers: list[int], place: Place) -> int:
     def hand_on(number: int) -> None:
         _call(runtime, place, lambda tasks: tasks.kill(name, stop if number == signal.SIGTERM else number))
 
-    follow.until_it_ends(process, {out: 1, err: 2}, hand_on)
+    def over() -> None:
+        _call(runtime, place, lambda tasks: tasks.kill(name, signal.SIGKILL, every=True))
+
+    follow.until_it_ends(process, {out: 1, err: 2}, hand_on, over)
 
     def end(tasks: "Tasks") -> int:
         code = tasks.delete(name)
