@@ -37,6 +37,8 @@ _RIGHTS = [
     "KILL",
     "AUDIT_WRITE",
 ]
+_OF_THE_MACHINE = {"SYS_MODULE", "SYSLOG"}
+"""What no container gets: modules are for the config to name (`kernel.modules`), and the API has the kernel's log."""
 _PERIOD = 100_000
 _DEVICES = ((1, 3), (1, 8), (1, 7), (5, 0), (1, 5), (1, 9), (5, 1), (136, None), (5, 2))
 """Numbers of devices that every container has: null, random, full, tty, zero, urandom, console, pts, ptmx."""
@@ -131,10 +133,10 @@ def _open_files() -> dict[str, Any]:
 
 
 def _all_rights() -> list[str]:
-    """Every right that the machine itself has."""
+    """Every right that the machine itself has, but for those that reach into its kernel."""
     with Path("/proc/1/status").open() as lines:
         (mask,) = (int(line.split()[1], 16) for line in lines if line.startswith("CapBnd:"))
-    return [name for bit, name in enumerate(NAMES) if mask >> bit & 1]
+    return [name for bit, name in enumerate(NAMES) if mask >> bit & 1 and name not in _OF_THE_MACHINE]
 
 
 def _mounts(spec: Spec, root: Path, *, on_host: bool) -> Iterator[dict[str, Any]]:
