@@ -1,6 +1,8 @@
 """Host containers: apart from the workload in all that a containerd has, and shown what their config says alone."""
 
+import shutil
 import tomllib
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,31 @@ def test_a_container_on_the_network_of_the_host_sees_no_packets_unless_it_has_al
         assert "CAP_NET_RAW" in rights(runtime, ContainerNetwork.NONE)
         assert "CAP_NET_RAW" not in rights(runtime, ContainerNetwork.HOST)
         assert "CAP_NET_RAW" in rights(runtime, ContainerNetwork.HOST, privileged=True)
+
+
+def test_devices_that_come_and_go_keep_no_container_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """udev makes links by other names first, and renames them."""
+    for name in ("char/.#4:0", "gone/null", "stays"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    iterdir = Path.iterdir
+
+    def removing(folder: Path) -> Iterator[Path]:
+        found = list(iterdir(folder))
+        if folder.name == "char":
+            found[0].unlink()
+        elif folder == tmp_path:
+            shutil.rmtree(tmp_path / "gone")
+            (tmp_path / "gone").mkdir()
+        elif folder.name == "gone":
+            folder.rmdir()
+            raise FileNotFoundError(folder)
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", removing)
+    assert list(bundle._devices(tmp_path)) == []
 
 
 def test_host_containers_may_what_others_may_and_containerd_may_start_both() -> None:

@@ -101,6 +101,6 @@ class Tasks:
         return self._containerd.call(f"tasks.v1.Tasks/{method}", request, response)
 
 
-def failed_start(name: str, error: AdamantError) -> AdamantError:
+def failed_start(name: str, error: Exception) -> AdamantError:
     """The error of a container whose program could not be started."""
     return AdamantError("container-start", f"the container {name} cannot be started: {error}"[:600])

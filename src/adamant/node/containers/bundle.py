@@ -185,9 +185,16 @@ def _rules(*, privileged: bool) -> Iterator[dict[str, Any]]:
 
 
 def _devices(folder: Path) -> Iterator[dict[str, Any]]:
-    """The devices of the machine, for a container that has all rights."""
-    for path in sorted(folder.iterdir()):
-        found = path.lstat()
+    """The devices of the machine, for a container that has all rights. They come and go meanwhile."""
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
+    for path in paths:
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
         if stat.S_ISDIR(found.st_mode):
             if path.name not in _NO_DEVICES:
                 yield from _devices(path)

@@ -84,13 +84,13 @@ def run(containerd: "Containerd", runtime: "Runtime", wanted: "Spec", place: Pla
     running = tasks.Tasks(containerd, place.snapshotter)
     running.remove(wanted.name)
     image = _image(images.Images(containerd, place.root, place.snapshotter), runtime, wanted, place.root)
-    for mount in wanted.mounts:
-        (place.root / mount.source[1:]).mkdir(parents=True, exist_ok=True)
     of_systemd = (place.root / "run/systemd/private").exists()  # then cgroups are systemd's
     made = tasks.Wanted(wanted.name, wanted.image, image.snapshot, place.root / runtime.runc_root, of_systemd)
     process = image.config.process
     follow.hold()
     try:
+        for mount in wanted.mounts:
+            (place.root / mount.source[1:]).mkdir(parents=True, exist_ok=True)
         mounts = running.prepare(made)
         account = accounts.find(process.user, accounts.folders(mounts))
         variables = _variables(place.root / runtime.variables(wanted.name)) if wanted.variables else {}
@@ -103,7 +103,7 @@ def run(containerd: "Containerd", runtime: "Runtime", wanted: "Spec", place: Pla
             pipes.unlink()
         watched = os.pidfd_open(pid)
         running.start(wanted.name)
-    except AdamantError as error:
+    except (AdamantError, OSError) as error:
         running.remove(wanted.name)
         raise tasks.failed_start(wanted.name, error) from error
     handles = (watched, *pipes.fds)
