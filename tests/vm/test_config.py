@@ -303,6 +303,7 @@ def node_health() -> Any:
 
 def test_after_a_reboot_the_machine_is_as_its_config_says(machine: Machine, tmp_path: Path) -> None:
     machines = Machines(places.state() / "machines")
+    apply(tmp_path, FIRST)
     assert apply(tmp_path, FIRST.replace("alpha", "delta"), "--at-boot")["state"] == "staged"
     assert hostname() == "alpha"
     assert machines.stop(machine.name, 120) is Stopped.SHUT_DOWN
