@@ -4,6 +4,7 @@ From maintenance to a config, through a bad one and back, looked into, and reset
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.tool.agent import SHOWN
 from tests.vm.conftest import SECONDS, Probed, node
 
 NAME = "life"
+_WAITS = re.compile(rf"\]: ({SHOWN.pattern})\s*$", re.MULTILINE)
+"""The fingerprint stands alone in its line; that of a CA, with which a machine was enrolled, does not."""
 CONFIG = "kind: Machine\nhostname: {name}\nkernel: {{sysctls: {{vm.swappiness: '{swappiness}'}}}}\n"
 CUT_OFF = """\
 network:
@@ -113,6 +116,6 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
 
 
 def _shown(machine: Machine) -> str:
-    """The last fingerprint on the machine's console, or nothing."""
-    found = SHOWN.findall("\n".join(console.tail(machine.console_log, 4 << 20)))
+    """The fingerprint that the machine's console showed last as its own, or nothing."""
+    found = _WAITS.findall("\n".join(console.tail(machine.console_log, 4 << 20)))
     return fingerprints.parse(found[-1]) if found else ""
