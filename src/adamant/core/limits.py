@@ -236,6 +236,8 @@ FLEET_LOCK_RETRY_SECONDS = 900.0
 """The longest time between two tries to get the lock, or to give it back."""
 ORIGIN_OTHER_SIZE = 1 << 20
 """Bytes of an answer that are none of the file: its head, and what frames its body."""
+UPDATE_END_SECONDS = 10.0
+"""How long an update that has said its last word is waited for by the next one."""
 CONFIG_RESUME_SECONDS = 60.0
 """How long a change of the config waits for an agent that has just begun, and brings the config up."""
 CONFIG_PLAN_SECONDS = 60.0

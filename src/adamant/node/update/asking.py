@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError
 from adamant.node.systemd import Systemd
 from adamant.node.update import state
@@ -53,11 +54,21 @@ def begin(
     Raises BusyError `update-running`, what `ready` raises, and AdamantError of systemd.
     """
     with _asking, connect() as systemd:
-        if _runs(systemd):
+        if not _is_over(root, systemd):
             raise BusyError("update-running", "an update is under way already", hint="wait until it has ended")
         ready()
         state.ask(root, request)
         systemd.act("start", UNIT)
+
+
+def _is_over(root: Path, systemd: Systemd) -> bool:
+    """Whether no update runs. One that has said its last word is on its way out, and is waited for."""
+    until = time.monotonic() + limits.UPDATE_END_SECONDS
+    while _runs(systemd):
+        if state.progress(root).state == "running" or time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 class Following:
