@@ -180,18 +180,6 @@ def test_what_the_kernel_and_etc_get_waits_for_a_reboot_and_comes_with_it(
     assert "ordering cycle" not in adamant("node", "-c", machine, "dmesg").stdout
 
 
-def test_a_container_that_somebody_stopped_is_missing_until_it_runs_again(machine: str) -> None:
-    adamant("node", "-c", machine, "service", "stop", "adamant-container@web.service")
-    web = _get("containers")["adamant/web"]
-    assert web["actual"] is None
-    assert web["reason"] == "it does not run: adamant node logs adamant-container@web.service"
-    adamant("node", "-c", machine, "service", "start", "adamant-container@web.service")
-    deadline = time.monotonic() + SECONDS
-    while reasons := _reasons("containers"):
-        assert time.monotonic() < deadline, reasons
-        time.sleep(1)
-
-
 def test_a_disk_that_is_not_there_brings_the_config_back(machine: str, port: int, tmp_path: Path) -> None:
     wrong = tmp_path / "machine.yaml"
     document = json.loads(config(port, word="two"))
