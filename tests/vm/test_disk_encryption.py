@@ -79,7 +79,7 @@ def check(name: str) -> dict[str, str]:
 
 def modules() -> set[str]:
     """Names of the modules that the machine's kernel has loaded."""
-    return {one["name"] for one in node("get", "modules")["resources"]}
+    return {one["name"] for one in node("get", "modules")["resources"] if one["actual"]}
 
 
 @pytest.fixture(scope="module")

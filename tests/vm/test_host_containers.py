@@ -92,7 +92,8 @@ def _said(name: str) -> dict[str, str]:
 
 
 def _containers() -> dict[str, dict[str, Any]]:
-    return {one["name"]: one["actual"] for one in node("-c", NAME, "get", "containers")["resources"]}
+    found = node("-c", NAME, "get", "containers")["resources"]
+    return {one["name"]: one["actual"] for one in found if one["actual"]}  # not those that only should be
 
 
 def _units() -> dict[str, dict[str, Any]]:
