@@ -21,7 +21,7 @@ from adamant.node.resources import (
     masking,
     modules,
     mounts,
-    networks,
+    network_config,
     resolvers,
     slots,
 )
@@ -105,8 +105,10 @@ def test_of_a_field_what_is_asked_for_alone_is_compared() -> None:
 
 def test_a_machine_without_a_config_asks_for_nothing(tmp_path: Path) -> None:
     network = desired.config(tmp_path).network
-    assert networks.wanted_links(network, [ETH0]) == {}
-    assert networks.wanted_addresses(network, [ETH0], []) == networks.wanted_routes(network, [ETH0], []) == {}
+    assert network_config.wanted_links(network, [ETH0]) == {}
+    assert (
+        network_config.wanted_addresses(network, [ETH0], []) == network_config.wanted_routes(network, [ETH0], []) == {}
+    )
     (told,) = resolvers.collect(_sources(tmp_path))
     assert told.desired is None
     (told,) = clock.collect(_sources(tmp_path))
@@ -134,7 +136,7 @@ def test_a_config_that_cannot_be_read_hides_nothing_of_what_is(root: Path) -> No
 def test_a_link_is_to_be_what_the_config_makes_of_it(root: Path) -> None:
     network = desired.config(root).network
     links = [ETH0, OFFICE, _link("eth1", index=3, state="up", master="bond0"), _link("spare", index=9, state="down")]
-    found = _by_name(desired.beside(links, networks.wanted_links(network, links)))
+    found = _by_name(desired.beside(links, network_config.wanted_links(network, links)))
     assert found["eth0"].desired == resources_pb2.Link(address="52:54:00:12:34:56", mtu_bytes=9000, state="up")
     assert found["office"].desired == resources_pb2.Link(kind="vlan", vlan=7, below="eth0", state="up")
     assert [found[name].reason for name in ("eth0", "office", "eth1")] == ["", "", ""]
@@ -151,7 +153,7 @@ def test_a_link_that_is_another_says_in_what(root: Path) -> None:
     office = _link("office", index=5, kind="vlan", vlan=8, below="eth1", state="up")
     bridge = _link("br0", index=6, kind="dummy", state="unknown")
     links = [eth0, office, bridge, _link("bond0", index=7, kind="bond", state="unknown")]
-    found = _by_name(desired.beside(links, networks.wanted_links(network, links)))
+    found = _by_name(desired.beside(links, network_config.wanted_links(network, links)))
     assert found["eth0"].reason == "the config asks for state up, mtu 9000"
     assert found["office"].reason == "the config asks for vlan 7, below eth0"
     assert found["br0"].reason == "the config asks for kind bridge"
@@ -160,7 +162,7 @@ def test_a_link_that_is_another_says_in_what(root: Path) -> None:
 
 def test_a_link_by_its_hardware_address_is_not_what_is_made_on_it(root: Path) -> None:
     network = desired.config(root).network
-    found = desired.beside([OFFICE], networks.wanted_links(network, [OFFICE]))
+    found = desired.beside([OFFICE], network_config.wanted_links(network, [OFFICE]))
     by_name = _by_name(found)
     assert by_name["office"].reason == ""
     assert by_name["52:54:00:12:34:56"].actual is None
@@ -176,7 +178,7 @@ def test_an_address_that_no_link_has_is_listed(root: Path) -> None:
             ("eth0", "192.0.2.7/24", 4),
         )
     ]
-    found = _by_name(desired.beside(there, networks.wanted_addresses(network, links, there)))
+    found = _by_name(desired.beside(there, network_config.wanted_addresses(network, links, there)))
     assert (found["eth0/10.0.2.15/24"].desired.address, found["eth0/10.0.2.15/24"].reason) == ("10.0.2.15/24", "")
     assert found["eth0/fe80::1/64"].desired is None
     missing = found["eth0/2001:db8::5/64"]
@@ -199,7 +201,7 @@ def test_a_route_is_the_one_of_the_config_or_is_missing(root: Path) -> None:
         route("10.9.0.0/16@eth0", "10.9.0.0/16", "10.0.2.3", 51),
         route("2001:db8:9::/48@eth0", "2001:db8:9::/48", "fe80::1", 1024, 6),
     ]
-    found = _by_name(desired.beside(there, networks.wanted_routes(network, [ETH0], there)))
+    found = _by_name(desired.beside(there, network_config.wanted_routes(network, [ETH0], there)))
     assert found["default@eth0"].desired is None
     assert found["default@eth0:metric-7"].desired.gateway == "10.0.2.2"
     assert found["default@eth0:metric-7"].reason == found["2001:db8:9::/48@eth0"].reason == ""
@@ -207,14 +209,14 @@ def test_a_route_is_the_one_of_the_config_or_is_missing(root: Path) -> None:
     missing = found["10.9.0.0/16@eth0:metric-50"]
     assert (missing.actual, missing.desired.metric, missing.reason) == (None, 50, "there is no such route")
     there[1] = route("default@eth0:metric-7", "default", "10.0.2.2", 7, table=99)
-    found = _by_name(desired.beside(there, networks.wanted_routes(network, [ETH0], there)))
+    found = _by_name(desired.beside(there, network_config.wanted_routes(network, [ETH0], there)))
     assert found["default@eth0:metric-0"].reason == "there is no such route", "that of another table is another"
 
 
 def test_a_metric_of_zero_is_what_the_kernel_takes_it_for(tmp_path: Path) -> None:
     routes = "{via: 10.0.2.2, metric: 0}, {via: fe80::1, metric: 0}"
     give(tmp_path, f"network: {{interfaces: [{{name: eth0, routes: [{routes}]}}]}}\n")
-    found = networks.wanted_routes(desired.config(tmp_path).network, [ETH0], [])
+    found = network_config.wanted_routes(desired.config(tmp_path).network, [ETH0], [])
     assert {name: one.spec.metric for name, one in found.items()} == {"default@eth0": 0, "default6@eth0": 1024}
 
 
