@@ -9,6 +9,7 @@ import grpc
 
 from adamant.core import limits
 from adamant.model.errors import AdamantError
+from adamant.node.containerd import types_pb2
 from adamant.node.containers.runtime import Runtime
 
 NAMESPACE = "containerd-namespace"
@@ -94,6 +95,14 @@ class Containerd:
             return send(request, timeout=seconds or self._seconds, metadata=self._metadata(namespace))
         except grpc.RpcError as error:
             raise self._error(error) from error
+
+    def drop(self, path: str, request: Any) -> None:
+        """The same for what ends or removes something: it is well when that is not there."""
+        try:
+            self.call(path, request, types_pb2.Empty)
+        except Refused as error:
+            if not error.missing:
+                raise
 
     def read(self, path: str, request: Any, response: type[Any]) -> Iterator[Any]:
         """The stream that answers `request`."""

@@ -58,12 +58,7 @@ class Images:
     def forget(self, names: Sequence[str]) -> None:
         """Remove images, and what only they have."""
         for name in names:
-            try:
-                request = images_pb2.DeleteImageRequest(name=name, sync=True)
-                self._containerd.call("images.v1.Images/Delete", request, types_pb2.Empty)
-            except Refused as error:
-                if not error.missing:
-                    raise
+            self._containerd.drop("images.v1.Images/Delete", images_pb2.DeleteImageRequest(name=name, sync=True))
 
     def digest(self, name: str) -> str:
         """The digest of an image that is there; empty when it is not."""
@@ -244,12 +239,8 @@ def prepare(containerd: Containerd, snapshotter: str, key: str, below: str) -> S
 
 def remove_snapshot(containerd: Containerd, snapshotter: str, key: str) -> None:
     """Remove a snapshot, if it is there."""
-    try:
-        request = snapshots_pb2.RemoveSnapshotRequest(snapshotter=snapshotter, key=key)
-        containerd.call("snapshots.v1.Snapshots/Remove", request, types_pb2.Empty)
-    except Refused as error:
-        if not error.missing:
-            raise
+    request = snapshots_pb2.RemoveSnapshotRequest(snapshotter=snapshotter, key=key)
+    containerd.drop("snapshots.v1.Snapshots/Remove", request)
 
 
 def _sent(

@@ -63,11 +63,7 @@ class Tasks:
 
     def kill(self, name: str, number: int, *, every: bool = False) -> None:
         """Send a signal to the program of a container, or to every process in it; to one that has ended, nothing."""
-        try:
-            self._call("Kill", tasks_pb2.KillRequest(container_id=name, signal=number, all=every), types_pb2.Empty)
-        except Refused as error:
-            if not error.missing:
-                raise
+        self._containerd.drop("tasks.v1.Tasks/Kill", tasks_pb2.KillRequest(container_id=name, signal=number, all=every))
 
     def delete(self, name: str) -> int:
         """Wait for the end of a container's program, and remove its task. Returns the exit code, 128 and more for a
@@ -89,12 +85,7 @@ class Tasks:
 
     def forget(self, name: str) -> None:
         """Remove a container without a task, and its file system, if they are there."""
-        try:
-            request = containers_pb2.DeleteContainerRequest(id=name)
-            self._containerd.call("containers.v1.Containers/Delete", request, types_pb2.Empty)
-        except Refused as error:
-            if not error.missing:
-                raise
+        self._containerd.drop("containers.v1.Containers/Delete", containers_pb2.DeleteContainerRequest(id=name))
         images.remove_snapshot(self._containerd, self._snapshotter, name)
 
     def _call(self, method: str, request: Any, response: type[Any]) -> Any:
