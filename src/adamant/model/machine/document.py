@@ -446,7 +446,7 @@ class AnyContainer(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     restart: Restart = Restart.ALWAYS
     """When it is started again."""
     privileged: bool = False
-    """Whether it has all rights on the host."""
+    """Whether it has all rights on the host, but to load kernel modules and to read the kernel's log."""
 
 
 class Container(AnyContainer, frozen=True, forbid_unknown_fields=True, rename="camel"):
