@@ -1,7 +1,6 @@
 """A booted machine proves its release by its TPM, and nothing else passes for that."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,29 +14,19 @@ from adamant.model import attestation, manifest
 from adamant.model.digest import Sha256
 from tests.image.conftest import adamant
 from tests.unit import quote_maker as maker
-from tests.vm.conftest import SECONDS, Probed
+from tests.vm.conftest import Probed
 
-NAME = "attested"
 NONCE = "00112233445566778899aabbccddeeff"
 
 
 @pytest.fixture(scope="module")
-def machine(probed: Probed) -> Iterator[Machine]:
-    """A machine with Secure Boot and a TPM."""
-    folder = probed.example.folder
-    adamant("up", folder, "--name", NAME, "--secure-boot", "--tpm", "--seconds", str(SECONDS))
-    yield probed.machines.get(NAME)
-    probed.machines.delete(NAME, force=True)
-
-
-@pytest.fixture(scope="module")
-def quote(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quote(brought_up: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The machine's quote over NONCE, by a key that is pinned now."""
     path = tmp_path_factory.mktemp("attested") / "quote.json"
-    done = adamant("node", "-c", machine.name, "attest", "--nonce", NONCE, "-o", path, "--json")
+    done = adamant("node", "-c", "probed", "attest", "--nonce", NONCE, "-o", path, "--json")
     facts = json.loads(done.stderr.splitlines()[-1])
     assert facts["pinned"]
-    assert facts["key"] == contexts.read().contexts[NAME].attestation
+    assert facts["key"] == contexts.read().contexts["probed"].attestation
     return path
 
 
@@ -47,12 +36,12 @@ def verify(path: Path, *arguments: str | Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_quote_proves_the_release(quote: Path, probed: Probed) -> None:
+def test_the_quote_proves_the_release(healthy: Machine, quote: Path, probed: Probed) -> None:
     code, said = verify(quote, "--release", probed.example.output, "--nonce", NONCE, "--secure-boot")
     assert code == 0, said
     assert "verified: probed 1" in said
     assert probed.example.manifest.root_hash in said
-    assert f"(context {NAME})" in said
+    assert f"(context {healthy.name})" in said
 
 
 def test_it_is_refused_for_another_question_or_another_key(quote: Path, probed: Probed) -> None:
@@ -108,24 +97,24 @@ def test_a_changed_log_or_signature_is_refused(quote: Path, probed: Probed, tmp_
         assert (code, reference in said) == (3, True), said
 
 
-def test_a_key_that_is_not_the_pinned_one_is_refused(machine: Machine, quote: Path, tmp_path: Path) -> None:
-    known = contexts.read().contexts[machine.name].attestation
+def test_a_key_that_is_not_the_pinned_one_is_refused(healthy: Machine, quote: Path, tmp_path: Path) -> None:
+    known = contexts.read().contexts[healthy.name].attestation
     assert known is not None
-    ask = ("node", "-c", machine.name, "attest", "-o", tmp_path / "new.json")
-    contexts.pin(machine.name, "0" * 64)
+    ask = ("node", "-c", healthy.name, "attest", "-o", tmp_path / "new.json")
+    contexts.pin(healthy.name, "0" * 64)
     refused = adamant(*ask, check=False)
     assert (refused.returncode, "attestation-key-changed" in refused.stderr) == (3, True)
     assert not (tmp_path / "new.json").exists()
     adamant(*ask, "--replace-key")
-    assert contexts.read().contexts[machine.name].attestation == known
+    assert contexts.read().contexts[healthy.name].attestation == known
     assert attestation.decode((tmp_path / "new.json").read_bytes()).ak == attestation.decode(quote.read_bytes()).ak
 
 
 def test_a_machine_that_does_not_prove_its_release_gets_no_certificate(
-    machine: Machine, probed: Probed, other: Path
+    healthy: Machine, probed: Probed, other: Path
 ) -> None:
     def ask(*words: str | Path) -> tuple[int, str]:
-        done = adamant("node", "-c", machine.name, *words, check=False)
+        done = adamant("node", "-c", healthy.name, *words, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def certificates() -> str:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from adamant.api import fingerprint as fingerprints
-from adamant.machine import console
-from adamant.machine.machine import Machine
+from adamant.core import places
+from adamant.machine import console, up
+from adamant.machine.machine import Machine, Stopped
 from adamant.model.errors import ExitCode
 from tests import oci_archive
 from tests.image.conftest import adamant, require_program
@@ -64,10 +65,15 @@ def until(what: str, holds: Any) -> None:
 
 
 def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
-    new: tuple[Machine, str], tmp_path: Path
+    new: tuple[Machine, str], probed: Probed, tmp_path: Path
 ) -> None:
     machine, fingerprint = new
-    # From maintenance to a machine that obeys, and has a config.
+    # From maintenance to a machine that obeys, and has a config; by the fingerprint that its console shows alone.
+    assert _shown(machine) == fingerprint
+    unpinned = adamant("node", "enroll", machine.address, "--cluster", "local", check=False)
+    assert unpinned.returncode == ExitCode.USAGE
+    wrong = ("--cluster", "local", "--fingerprint", "0" * 64)
+    assert adamant("node", "enroll", machine.address, *wrong, check=False).returncode == ExitCode.VERIFICATION
     given = tmp_path / "machine.yaml"
     given.write_text(CONFIG.format(name="alpha", swappiness="7"))
     pinned = ("--cluster", "local", "--fingerprint", fingerprint)
@@ -90,6 +96,15 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     assert on("version")["hostname"] == "beta"
     assert on("config", "history")["generations"][0]["why"] == "return"
 
+    # Its certificate is renewed, and stays over a restart.
+    adamant("node", "-c", NAME, "renew", "--days", "20")
+    renewed = _certificate()
+    assert "adamant node renew" in renewed
+    assert probed.machines.stop(NAME, 120) is Stopped.SHUT_DOWN
+    up.start(probed.machines, NAME, probed.tools, places.cache(), lambda _phase: None, SECONDS)
+    assert _certificate().split(",")[0] == renewed.split(",")[0], "the day it ends; the days until then pass"
+    assert "waits to be enrolled" not in "\n".join(console.tail(machine.console_log, 1 << 20))
+
     # Looked into, without a shell of its own.
     busybox = Path(require_program("busybox", "busybox-static"))
     oci_archive.write(tmp_path / "busybox.tar", busybox.read_bytes(), ["sh", "ps", "ls"])
@@ -98,7 +113,7 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     assert "config" in adamant("node", "-c", NAME, "events", "--kind", "config").stdout
     assert adamant("node", "-c", NAME, "logs", "adamant-agent", "-n", "5").stdout
 
-    # Reset to what it was when it was new: nobody's, with another key. The old one is on the same console, from before.
+    # Reset to what it was when it was new: nobody's, with another key.
     adamant("node", "-c", NAME, "reset", "all", "--yes", "--no-wait")
     until("it shows a new key", lambda: _shown(machine) not in {"", fingerprint})
     refused = adamant("node", "enroll", machine.address, "--name", "late", *pinned, check=False)
@@ -113,6 +128,13 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     assert node("-c", "again", "config", "history")["generations"] == []
     swappiness = node("-c", "again", "get", "sysctls", "vm.swappiness")["resources"][0]
     assert swappiness["actual"]["value"] != "9"
+
+
+def _certificate() -> str:
+    """What health says of the machine's certificate, which is well."""
+    check = next(check for check in on("health")["checks"] if check["name"] == "certificate")
+    assert check["state"] == "ok"
+    return str(check["message"])
 
 
 def _shown(machine: Machine) -> str:

@@ -1,7 +1,7 @@
 """Every kind of resource, as a booted machine tells of itself, by the command that a person uses."""
 
-import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,39 +9,33 @@ import pytest
 from adamant.machine.machine import Machine
 from tests import guide
 from tests.image.conftest import adamant
-from tests.vm.conftest import SECONDS, Probed, node
+from tests.vm.conftest import Probed, node
 
-NAME = "resources"
 REST_BYTES = 64 << 20
 """What the agent may have in RAM after it was asked for everything: its service's limit is far above."""
 
 
-@pytest.fixture(scope="module")
-def machine(probed: Probed) -> Machine:
-    """A healthy machine of its own."""
-    done = adamant("up", probed.example.folder, "--name", NAME, "--json", "--seconds", str(SECONDS))
-    assert json.loads(done.stdout)["health"]
-    return probed.machines.get(NAME)
+pytestmark = pytest.mark.usefixtures("healthy")
 
 
 def _get(kind: str, *names: str) -> dict[str, Any]:
-    answer = node("-c", NAME, "get", kind, *names)
+    answer = node("get", kind, *names)
     assert answer["kind"] == kind
     return {item["name"]: item for item in answer["resources"]}
 
 
-def test_every_kind_answers_as_a_table_and_as_json(machine: Machine) -> None:
-    kinds = [kind["name"] for kind in node("-c", NAME, "get")["kinds"]]
+def test_every_kind_answers_as_a_table_and_as_json() -> None:
+    kinds = [kind["name"] for kind in node("get")["kinds"]]
     assert len(kinds) >= 27
     empty = {"containers", "images", "extensions", "config-generations"}
     for kind in kinds:
         found = _get(kind)
         assert bool(found) is (kind not in empty), kind
-        table = adamant("node", "-c", NAME, "get", kind).stdout
+        table = adamant("node", "get", kind).stdout
         assert table.startswith("no " if kind in empty else ("slot " if kind == "boot" else "NAME")), table[:200]
 
 
-def test_what_should_be_is(machine: Machine) -> None:
+def test_what_should_be_is() -> None:
     for kind in ("mounts", "sysctls"):
         for name, item in _get(kind).items():
             assert item["reason"] == "", (kind, name)
@@ -54,7 +48,7 @@ def test_what_should_be_is(machine: Machine) -> None:
     assert services["adamant-agent.service"]["actual"]["main_pid"] > 1
 
 
-def test_the_slot_that_runs_is_the_one_that_was_built(machine: Machine, probed: Probed) -> None:
+def test_the_slot_that_runs_is_the_one_that_was_built(probed: Probed) -> None:
     slots = _get("slots")
     assert slots["usr-a"]["actual"]["running"]
     assert slots["usr-a"]["actual"]["root_hash"] == probed.example.manifest.root_hash
@@ -64,7 +58,7 @@ def test_the_slot_that_runs_is_the_one_that_was_built(machine: Machine, probed: 
     assert labels == ["esp", "usr-a", "usr-a-verity", "usr-b", "usr-b-verity", "state", "var"]
 
 
-def test_the_kernel_tells_of_its_networks_and_their_owners(machine: Machine) -> None:
+def test_the_kernel_tells_of_its_networks_and_their_owners() -> None:
     links = _get("links")
     assert links["lo"]["actual"]["type"] == "loopback"
     ether = [name for name, item in links.items() if item["actual"]["type"] == "ether"]
@@ -77,31 +71,32 @@ def test_the_kernel_tells_of_its_networks_and_their_owners(machine: Machine) -> 
     assert _get("resolvers")["all"]["actual"]["servers"]
 
 
-def test_what_the_machine_was_built_of_is_told(machine: Machine) -> None:
+def test_what_the_machine_was_built_of_is_told(healthy: Machine) -> None:
     packages = _get("packages")
     assert {"libc6", "systemd", "containerd"} <= set(packages)
     assert _get("kernel-arguments")["adamant.usrhash"]["actual"]["value"]
     assert _get("modules")["erofs"]["actual"]["signed"]
     certificates = _get("certificates")
-    assert NAME in certificates["node"]["actual"]["names"]
+    assert healthy.name in certificates["node"]["actual"]["names"]
     assert certificates["authority"]["actual"]["authority"]
     assert certificates["node"]["actual"]["issuer"] == certificates["authority"]["actual"]["subject"]
 
 
-def test_any_setting_is_told_by_name_and_a_secret_is_not(machine: Machine) -> None:
+def test_any_setting_is_told_by_name_and_a_secret_is_not() -> None:
     found = _get("sysctls", "net.ipv4.ip_forward", "net.ipv4.tcp_fastopen_key")
     assert found["net.ipv4.ip_forward"]["actual"]["value"] in {"0", "1"}
     assert found["net.ipv4.tcp_fastopen_key"]["actual"]["value"] == "(masked)"
 
 
-def test_the_commands_of_the_guide_work(machine: Machine) -> None:
-    for command in guide.commands((guide.FOLDER / "looking.md").read_text()):
+@pytest.mark.parametrize("page", ["looking.md", "logs-and-files.md"])
+def test_the_commands_of_the_guide_work(page: str, tmp_path: Path) -> None:
+    for command in guide.commands((guide.FOLDER / page).read_text()):
         program, *arguments = shlex.split(command.text)
         assert program == "adamant"
-        assert adamant(*arguments[:1], "-c", NAME, *arguments[1:]).stdout, command.text
+        assert adamant(*arguments, cwd=tmp_path).stdout, command.text
 
 
-def test_an_agent_that_was_asked_for_everything_stays_small(machine: Machine) -> None:
+def test_an_agent_that_was_asked_for_everything_stays_small() -> None:
     processes = [item["actual"] for item in _get("processes").values()]
     agent = [process for process in processes if "/usr/lib/adamant/run agent" in process["command"]]
     assert [item["user"] for item in agent] == ["root"]

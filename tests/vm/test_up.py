@@ -1,8 +1,6 @@
 """From one definition to a machine that answers, seen on booted machines, by the commands that a person uses."""
 
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,28 +22,19 @@ def probe(machine: Machine) -> dict[str, str]:
     pytest.fail("the probe did not end")
 
 
-@pytest.fixture(scope="module")
-def machine(probed: Probed) -> Machine:
-    """A healthy machine with Secure Boot and a TPM."""
-    folder = probed.example.folder
-    done = adamant("up", folder, "--secure-boot", "--tpm", "--json", "--seconds", str(SECONDS))
-    assert json.loads(done.stdout)["health"]
-    return probed.machines.get("probed")
-
-
 def boot_of_node() -> Any:
     """What the node says of its boot."""
     return node("get", "boot")["resources"][0]["actual"]
 
 
-def test_up_ends_with_a_machine_whose_every_check_is_ok(machine: Machine) -> None:
+def test_up_ends_with_a_machine_whose_every_check_is_ok(healthy: Machine) -> None:
     health = node("health")
     assert health["overall"] == "ok"
     names = {check["name"] for check in health["checks"]}
     assert names >= {"root-read-only", "etc-read-only", "state-writable", "var-writable", "containerd", "systemd"}
 
 
-def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
+def test_the_node_says_what_was_built(healthy: Machine, probed: Probed) -> None:
     boot, version = boot_of_node(), node("version")
     manifest = probed.example.manifest
     assert boot["root_hash"] == manifest.root_hash
@@ -61,9 +50,9 @@ def test_the_node_says_what_was_built(machine: Machine, probed: Probed) -> None:
     assert version["posture"] == "guarded"
 
 
-def test_its_console_shows_who_it_is_and_no_complaint_of_the_agent(machine: Machine) -> None:
+def test_its_console_shows_who_it_is_and_no_complaint_of_the_agent(healthy: Machine) -> None:
     deadline = time.monotonic() + 120
-    while "reach it" not in (shown := "\n".join(console.tail(machine.console_log, 4 << 20))):
+    while "reach it" not in (shown := "\n".join(console.tail(healthy.console_log, 4 << 20))):
         assert time.monotonic() < deadline, "the screen did not come"
         time.sleep(1)
     for row in (
@@ -77,35 +66,26 @@ def test_its_console_shows_who_it_is_and_no_complaint_of_the_agent(machine: Mach
     assert "Traceback" not in shown
 
 
-def test_what_the_initrd_did_for_a_short_start_leaves_nothing_behind(machine: Machine) -> None:
+def test_what_the_initrd_did_for_a_short_start_leaves_nothing_behind(healthy: Machine) -> None:
     """Its child has ended, PID 1 did not load libbpf, and what PID 1 starts does not look for libraries elsewhere."""
-    said = probe(machine)
+    said = probe(healthy)
     assert said["initrd"] == "none"
     assert said["libbpf"] == "withheld"
     assert "LD_LIBRARY_PATH" not in said["variables"].split()
 
 
-def test_no_unit_was_left_out_of_the_boot(machine: Machine) -> None:
+def test_no_unit_was_left_out_of_the_boot(healthy: Machine) -> None:
     """systemd breaks a cycle of orderings by leaving out a unit of its choice, and says so in the kernel's log."""
     log = adamant("node", "dmesg").stdout
     assert "Linux version" in log
     assert "ordering cycle" not in log
 
 
-def test_a_reboot_brings_back_the_released_state_and_keeps_var(machine: Machine, probed: Probed) -> None:
-    before = probe(machine)
-    assert probed.machines.stop(machine.name, 120) is Stopped.SHUT_DOWN
-    up.start(probed.machines, machine.name, probed.tools, places.cache(), lambda _phase: None, SECONDS)
-    after = probe(machine)
+def test_a_reboot_brings_back_the_released_state_and_keeps_var(healthy: Machine, probed: Probed) -> None:
+    before = probe(healthy)
+    assert probed.machines.stop(healthy.name, 120) is Stopped.SHUT_DOWN
+    up.start(probed.machines, healthy.name, probed.tools, places.cache(), lambda _phase: None, SECONDS)
+    after = probe(healthy)
     assert after["system"] == before["system"]
     assert int(after["boots"]) == int(before["boots"]) + 1
     assert boot_of_node()["root_hash"] == probed.example.manifest.root_hash
-
-
-def test_arm64_boots_here_too(probed: Probed, tmp_path: Path) -> None:
-    folder = tmp_path / "arm"
-    adamant("init", folder)
-    done = adamant("up", folder, "--set", "arch=arm64", "--name", "arm", "--json", "--seconds", str(2 * SECONDS))
-    assert set(json.loads(done.stdout)["health"].values()) == {"ok"}
-    assert node("-c", "arm", "version")["arch"] == "arm64"
-    probed.machines.delete("arm", force=True)
