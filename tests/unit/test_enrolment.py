@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adamant.core import rsa, variable_change
 from adamant.image import enrolment, esp, keys
-from adamant.model import authenticated_variable, signature_list
+from adamant.model import authenticated_variable, measured, signature_list
 from adamant.model.arch import Arch
 from adamant.model.authenticated_variable import Change, Variable
 from adamant.model.definition import EnrollOn
@@ -139,6 +139,31 @@ def test_an_image_enrols_only_what_lets_it_start(folder: Path, tmp_path: Path) -
     (tmp_path / "db.auth").write_bytes((variables / "KEK.auth").read_bytes())
     with pytest.raises(VerificationError, match="signature"):
         enrolment.read_enrolled(tmp_path, folder / "secure-boot.crt")
+
+
+def test_what_a_tpm_measures_of_enrolled_keys_is_known_before_and_after_each_change(tmp_path: Path) -> None:
+    keys.make_keys(tmp_path, "example", NOW)
+    enrolment.make_variables(tmp_path, NOW)
+    add = next(path for path in enrolment.rotate(tmp_path, "example", LATER) if path.parent.name == "updates")
+    end = enrolment.revoke(tmp_path, [uki(tmp_path, "a.efi", b"one")], LATER)
+    updates = enrolment.read_updates([end, add])
+
+    def states(variables: str, pair: str) -> list[measured.MeasuredKeys]:
+        trusted = tmp_path / f"{pair}.crt"
+        enrolled = enrolment.read_enrolled(tmp_path / variables, trusted)
+        return list(enrolment.measured_keys(enrolled, updates, trusted))
+
+    enrolled, added, revoked = states("variables", "secure-boot")
+    assert [state.changes for state in (enrolled, added, revoked)] == [0, 1, 2], "in the order of their names"
+    assert [each.name for each in enrolled.variables] == ["SecureBoot", "PK", "KEK", "db", "dbx"]
+    assert enrolled.variables[:3] == added.variables[:3] == revoked.variables[:3]
+    assert enrolled.variables[3] != added.variables[3] == revoked.variables[3]
+    assert enrolled.variables[4] == added.variables[4] != revoked.variables[4]
+    assert len({state.pcr for state in (enrolled, added, revoked)}) == 3
+    both, ended = states("variables-2", "secure-boot-2")
+    assert (both.changes, ended.changes) == (0, 2), "the key is there already, and machines pass its change over"
+    assert (both.variables, ended.variables) == (added.variables, revoked.variables)
+    assert both.authority != enrolled.authority
 
 
 @pytest.mark.parametrize(("on", "word"), [(EnrollOn.VIRTUAL, "if-safe"), (EnrollOn.ANY, "force"), (None, "off")])

@@ -52,7 +52,7 @@ def prepare(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running(tmp_path_factory.mktemp("owned"), "guarded", "--setup-mode", prepare=prepare) as made:
+    with running(tmp_path_factory.mktemp("owned"), "guarded", "--setup-mode", "--tpm", prepare=prepare) as made:
         yield made
 
 
@@ -75,6 +75,15 @@ def until(wanted: tuple[str, list[str], int]) -> None:
         time.sleep(2)
 
 
+def prove(fleet: Fleet, *versions: str) -> dict[str, Any]:
+    """What the machine's TPM proves of these releases, and of whose keys its firmware has."""
+    named = [word for version in versions for word in ("--release", fleet.folder / "out" / f"fleet_{version}_amd64")]
+    done = adamant("node", "prove", *named, "--own-keys", "--json", check=False)
+    assert done.returncode in {0, 3}, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 OWNER = ["PK: adamant platform key", "KEK: adamant key exchange key", "db: adamant Secure Boot"]
 SECOND = "db: adamant Secure Boot 2"
 
@@ -88,6 +97,14 @@ def test_a_machine_in_setup_mode_enrols_the_images_keys_and_takes_a_second_one(f
     assert "is made" in adamant("node", "logs", "adamant-secure-boot").stdout
 
 
+def test_its_tpm_has_measured_of_the_keys_what_the_build_has_predicted(fleet: Fleet) -> None:
+    proven = prove(fleet, "1")
+    assert proven["verified"], proven["problems"]
+    assert proven["owner"] == {"match": "as-predicted", "release": "fleet 1", "changes": 0, "differs": []}
+    predicted = json.loads((fleet.folder / "out" / "fleet_1_amd64" / "manifest.json").read_text())["measured"]["keys"]
+    assert [each["pcr"] == proven["pcrs"]["7"] for each in predicted] == [True, False], "the change came later"
+
+
 def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fleet: Fleet) -> None:
     keys("revoke", fleet.folder / "keys", fleet.folder / "out" / "fleet_1_amd64")
     updates = [change(fleet.folder, "db"), change(fleet.folder, "dbx")]
@@ -95,6 +112,10 @@ def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fle
     fleet.upgrade(expect=6)
     adamant("node", "reboot")
     assert runs() == "2"
+    proven = prove(fleet, "1", "2")
+    assert proven["verified"], "a boot loader of the first key, a UKI of the second, both in db"
+    assert proven["owner"]["match"] == "as-predicted"
+    assert [each["subject"] for each in proven["secure_boot"]["used"]] == ["CN=adamant Secure Boot", f"CN={SECOND[4:]}"]
     until(("enabled", [*OWNER, SECOND], 1))
     refused = adamant("node", "rollback", check=False)
     assert refused.returncode == 5

@@ -67,12 +67,18 @@ def read(events: Iterable[Event]) -> Measured:
 def _variables(events: Sequence[Event], type_: int) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the variables that were measured."""
     for event in events:
-        if event.type != type_ or hashlib.sha256(event.data).digest() != event.digest or len(event.data) < 32:
-            continue
-        name, size = struct.unpack_from("<QQ", event.data, 16)
-        if 32 + 2 * name + size == len(event.data):
-            text = event.data[32 : 32 + 2 * name].decode("utf-16-le", "replace")
-            yield text, event.data[32 + 2 * name :]
+        if event.type == type_ and (found := variable(event)) is not None:
+            yield found
+
+
+def variable(event: Event) -> tuple[str, bytes] | None:
+    """Name and contents of the variable that the event measures; None when it measures none, or says so falsely."""
+    if hashlib.sha256(event.data).digest() != event.digest or len(event.data) < 32:
+        return None
+    name, size = struct.unpack_from("<QQ", event.data, 16)
+    if 32 + 2 * name + size != len(event.data):
+        return None
+    return event.data[32 : 32 + 2 * name].decode("utf-16-le", "replace"), event.data[32 + 2 * name :]
 
 
 def _entries(lists: bytes) -> Iterator[bytes]:

@@ -39,10 +39,11 @@ class Wanted(NamedTuple):
     added: tuple[str, ...]
     programs: tuple[str, ...]
     secure_boot: bool
+    own_keys: bool
 
     def require_release(self) -> None:
         """Raise InputError `proof-release-missing` when there is something to prove, and no release to prove it of."""
-        if not self.releases and (self.added or self.programs or self.secure_boot):
+        if not self.releases and (self.added or self.programs or self.secure_boot or self.own_keys):
             raise InputError(
                 "proof-release-missing", "there is no release to prove", hint="name those that may run with --release"
             )
@@ -58,6 +59,7 @@ class Wanted(NamedTuple):
             added=self.added,
             programs=self.programs,
             secure_boot=self.secure_boot,
+            own_keys=self.own_keys,
         )
 
 
@@ -66,15 +68,9 @@ def wanted_options(*, required: bool) -> Callable[[F], F]:
 
     def decorate(command: F) -> F:
         @functools.wraps(command)
-        def call(
-            *arguments: Any,
-            releases: tuple[Path, ...],
-            added: tuple[str, ...],
-            programs: tuple[str, ...],
-            secure_boot: bool,
-            **options: Any,
-        ) -> Any:
-            return command(*arguments, wanted=Wanted(releases, added, programs, secure_boot), **options)
+        def call(*arguments: Any, **options: Any) -> Any:
+            wanted = Wanted(**{name: options.pop(name) for name in Wanted._fields})
+            return command(*arguments, wanted=wanted, **options)
 
         wrapped: Any = call
         for option in reversed(_options(required)):
@@ -99,7 +95,8 @@ def _options(required: bool) -> list[Callable[[Any], Any]]:
         click.option(
             "--program", "programs", multiple=True, metavar="DIGEST", help="Another EFI program that may have run."
         ),
-        click.option("--secure-boot", is_flag=True, help="Secure Boot must have been on."),
+        click.option("--secure-boot", is_flag=True, help="Secure Boot must have been on, with anybody's keys."),
+        click.option("--own-keys", is_flag=True, help="It must have been on with the keys that a release enrols."),
     ]
 
 
@@ -128,6 +125,7 @@ def lines(judgement: "Judgement") -> Iterator[str]:
         ("nonce", f"{judgement.nonce} ({fresh})"),
         ("secure boot", boot.state.value),
     ]
+    rows += [("keys", text) for text in _owner(judgement)]
     rows += [("trusts", f"{each.subject}, {each.fingerprint[:16]}...") for each in boot.db]
     rows += [("signed by", f"{each.subject}, {each.fingerprint[:16]}...") for each in boot.used]
     rows += [("program", f"{each.digest} ({each.what or 'UNKNOWN'})") for each in judgement.programs]
@@ -140,3 +138,12 @@ def lines(judgement: "Judgement") -> Iterator[str]:
         yield f"  {each.release}: {each.section} should be {wanted}, and is {got}"
     for problem in judgement.problems:
         yield f"{click.style('problem', fg='red')} {problem.message} [{problem.reference}]"
+
+
+def _owner(judgement: "Judgement") -> Iterator[str]:
+    found = judgement.owner
+    changes = f", with {found.changes} of its changes" if found.changes else ""
+    if found.differs:
+        yield f"OTHER than {found.release} enrols{changes}: {', '.join(found.differs)}"
+    elif found.release:
+        yield f"those that {found.release} enrols{changes}"

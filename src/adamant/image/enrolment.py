@@ -8,7 +8,7 @@ nothing is ever overwritten. Imports model and core.
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from adamant.core import files, limits, pe, pkcs7, variable_change
 from adamant.core.source import open_source
 from adamant.image import keys
-from adamant.model import authenticated_variable, signature_list
+from adamant.model import authenticated_variable, measured, signature_list
 from adamant.model.authenticated_variable import Change, Variable
 from adamant.model.definition import KeyPair
 from adamant.model.digest import Sha256
 from adamant.model.errors import InputError
+from adamant.model.measured import MeasuredKeys
 from adamant.model.signature_list import Signature
 
 VARIABLES = "variables"
@@ -112,6 +113,27 @@ def read_updates(paths: Sequence[Path]) -> dict[str, bytes]:
         authenticated_variable.variable_of(name)
         signature_list.decode(authenticated_variable.decode(data).payload)
     return found
+
+
+def measured_keys(enrolled: Mapping[str, bytes], updates: Mapping[str, bytes], trusted: Path) -> Iterator[MeasuredKeys]:
+    """PCR 7 of machines with the variables `enrolled`: as they are, then with one more of `updates` each time.
+
+    `trusted` is the certificate that signs the image. A change that adds nothing, which machines pass over, is no state
+    of its own: a firmware appends what is not there yet (UEFI Specification 2.10, section 8.2.2).
+    """
+    contents = {each: authenticated_variable.decode(enrolled[f"{each.value}.auth"]).payload for each in ENROLLED}
+    mine = keys.read_certificate(trusted).public_bytes(Encoding.DER)
+    signer = next(entry for entry in signature_list.decode(contents[Variable.DB]) if entry.data == mine)
+    yield measured.measured_keys(0, contents, signer)
+    for count, name in enumerate(sorted(updates), 1):
+        variable = authenticated_variable.variable_of(name)
+        there = contents.get(variable, b"")
+        known = signature_list.decode(there)
+        added = signature_list.decode(authenticated_variable.decode(updates[name]).payload)
+        missing = [entry for entry in added if entry not in known]
+        if missing:
+            contents[variable] = there + signature_list.encode(missing)
+            yield measured.measured_keys(count, contents, signer)
 
 
 def check_updates(updates: Mapping[str, bytes], uki: Path) -> None:
