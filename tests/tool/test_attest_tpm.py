@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from adamant.attestation import asking, event_log, keys
+from adamant.attestation import asking, event_log, keys, makers
 from adamant.attestation.credential import Challenge, make_credential
 from adamant.attestation.event_log import Event
 from adamant.attestation.judge import Expected, judge
@@ -115,6 +115,66 @@ def test_the_certificate_of_the_maker_is_passed_on(tree: ToolsTree, tmp_path: Pa
     other = maker.public(ec.generate_private_key(ec.SECP256R1()), tpm.ek_template())
     with pytest.raises(VerificationError, match="endorsement-certificate"):
         keys.certificate_issuer(other, found.ek_certificate)
+
+
+def localca(tree: ToolsTree, ek: bytes, folder: Path) -> bytes:
+    """The certificate that swtpm's own authority gives an endorsement key: TCG's profile, by a maker's root and one
+    between. Its certificates lie in `folder`."""
+    folder.mkdir(exist_ok=True)
+    names = {"statedir": "", "signingkey": "signkey.pem", "issuercert": "issuercert.pem", "certserial": "certserial"}
+    (folder / "conf").write_text("".join(f"{name} = {folder / file}\n" for name, file in names.items()))
+    (folder / "options").write_text("--platform-manufacturer x\n--platform-version 1\n--platform-model y\n")
+    point = keys.public_key(ek, "the endorsement key", signs=False).public_numbers()
+    told: list[str | Path] = ["--type", "ek", "--ek", f"x={point.x:064x},y={point.y:064x},id=secp256r1"]
+    told += ["--dir", folder, "--vmid", "m1"]
+    told += ["--tpm-spec-family", "2.0", "--tpm-spec-revision", "164", "--tpm-spec-level", "0", "--tpm2"]
+    told += ["--tpm-manufacturer", "id:00001014", "--tpm-model", "swtpm", "--tpm-version", "id:20191023"]
+    told += ["--configfile", folder / "conf", "--optsfile", folder / "options"]
+    argv = list(map(str, tree.argv("swtpm_localca", *told)))
+    subprocess.run(argv, check=True, capture_output=True, env={**os.environ, **tree.environment})
+    return (folder / "ek.cert").read_bytes()
+
+
+def test_a_tpm_is_of_a_maker_whom_one_trusts_or_its_key_is_not_pinned(tree: ToolsTree, tmp_path: Path) -> None:
+    made, trusted = tmp_path / "made", tmp_path / "trusted"
+    trusted.mkdir()
+    with chip(tree, tmp_path / "tpm") as transmit:
+        bare = collect.quote(Tpm(transmit), NONCE)
+        flush(transmit)
+        with pytest.raises(VerificationError, match="endorsement-uncertified"):
+            makers.verify(bare.ek, b"", makers.Makers((), ()), datetime.now(UTC))
+        store_certificate(transmit, localca(tree, bare.ek, made) + bytes(30))
+
+        def attest(nonce: bytes) -> Attestation:
+            found = collect.quote(Tpm(transmit), nonce)
+            flush(transmit)
+            return found
+
+        def opening(challenge: Challenge) -> bytes:
+            secret = activating(transmit)(challenge)
+            flush(transmit)
+            return secret
+
+        def ask(pinned: str | None, activate: Callable[[Challenge], bytes]) -> asking.Asked:
+            known, now = makers.read(trusted), datetime.now(UTC)
+            return asking.ask(attest, activate, NONCE, pinned, lambda ek, crt: makers.verify(ek, crt, known, now))
+
+        (trusted / "root.pem").write_bytes((made / "swtpm-localca-rootca-cert.pem").read_bytes())
+        with pytest.raises(VerificationError, match="endorsement-untrusted") as caught:
+            ask(None, opening)
+        assert caught.value.context == "its issuer is not among them: CN=swtpm-localca"
+        (trusted / "between.crt").write_bytes((made / "issuercert.pem").read_bytes())
+        found = ask(None, opening)
+        assert (found.issuer, found.maker, found.new) == ("CN=swtpm-localca", "CN=swtpm-localca-rootca", True)
+        assert not ask(found.key, opening).new
+        with pytest.raises(VerificationError, match="attestation-key-elsewhere"):
+            ask(found.key, lambda _challenge: bytes(32))
+        localca(tree, bare.ek, tmp_path / "another")
+        for name, file in (("root.pem", "swtpm-localca-rootca-cert.pem"), ("between.crt", "issuercert.pem")):
+            (trusted / name).write_bytes((tmp_path / "another" / file).read_bytes())
+        with pytest.raises(VerificationError, match="endorsement-untrusted") as caught:
+            ask(found.key, opening)
+        assert "CN=swtpm-localca: it has not signed CN=m1" in caught.value.context
 
 
 def activating(transmit: Transmit) -> Callable[[Challenge], bytes]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from cryptography import x509
 from msgspec import Struct
 
+from adamant.attestation import keys
 from adamant.attestation.event_log import (
     EV_EFI_VARIABLE_AUTHORITY,
     EV_EFI_VARIABLE_DRIVER_CONFIG,
@@ -93,7 +94,6 @@ def _certificates(found: Iterable[bytes]) -> tuple[Certificate, ...]:
 
 def _subject(der: bytes) -> str:
     try:
-        subject = x509.load_der_x509_certificate(der).subject.rfc4514_string()
+        return keys.shown(x509.load_der_x509_certificate(der).subject)
     except ValueError:
         return "not a certificate"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in subject)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -32,18 +33,40 @@ class HexBytes(click.ParamType[bytes]):
             self.fail(f"{value!r} is not hexadecimal", param, ctx)
 
 
+roots_option = click.option(
+    "--ek-roots",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE|FOLDER",
+    help="Certificates of makers of TPMs: the TPM must be one of theirs.",
+)
+
+
+def maker_of(roots: Path | None) -> Callable[[bytes, bytes], str] | None:
+    """Who of the makers at `roots` has certified an endorsement key, for `attestation.asking`; None: not asked."""
+    from adamant.attestation import makers  # noqa: PLC0415 - imports cryptography
+
+    if roots is None:
+        return None
+    known, now = makers.read(roots), datetime.now(UTC)
+    return lambda ek, certificate: makers.verify(ek, certificate, known, now)
+
+
 class Wanted(NamedTuple):
-    """What a person takes as proven: the releases that a machine may run, and what else may have been started."""
+    """What a person takes as proven: the releases that a machine may run, and what else may have been started.
+
+    `ek_roots` are where the certificates lie of the makers of whose TPMs it must be.
+    """
 
     releases: tuple[Path, ...]
     added: tuple[str, ...]
     programs: tuple[str, ...]
     secure_boot: bool
     own_keys: bool
+    ek_roots: Path | None = None
 
     def require_release(self) -> None:
         """Raise InputError `proof-release-missing` when there is something to prove, and no release to prove it of."""
-        if not self.releases and (self.added or self.programs or self.secure_boot or self.own_keys):
+        if not self.releases and (self.added or self.programs or self.secure_boot or self.own_keys or self.ek_roots):
             raise InputError(
                 "proof-release-missing", "there is no release to prove", hint="name those that may run with --release"
             )
@@ -63,17 +86,17 @@ class Wanted(NamedTuple):
         )
 
 
-def wanted_options(*, required: bool) -> Callable[[F], F]:
-    """The options of a proof; the command gets them as one argument, `wanted`."""
+def wanted_options(*, required: bool, asks: bool = True) -> Callable[[F], F]:
+    """The options of a proof; the command gets them as one argument, `wanted`. `asks` is whether it asks a machine."""
 
     def decorate(command: F) -> F:
         @functools.wraps(command)
         def call(*arguments: Any, **options: Any) -> Any:
-            wanted = Wanted(**{name: options.pop(name) for name in Wanted._fields})
+            wanted = Wanted(**{name: options.pop(name) for name in Wanted._fields if name in options})
             return command(*arguments, wanted=wanted, **options)
 
         wrapped: Any = call
-        for option in reversed(_options(required)):
+        for option in reversed([*_options(required), *([roots_option] if asks else [])]):
             wrapped = option(wrapped)
         return wrapped  # type: ignore[no-any-return]
 

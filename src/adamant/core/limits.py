@@ -400,6 +400,10 @@ TPM_RESPONSE = 4096
 EVENT_LOG_SIZE = 512 << 10
 """A log of measurements. Firmware writes some 20 KiB; a node's answer holds two of them."""
 EVENT_LOG_EVENTS = 4096
+MAKERS_FILES = 4096
+"""Files of certificates of makers of TPMs; all makers together have some hundreds."""
+MAKERS_DEPTH = 6
+"""Authorities between the certificate of an endorsement key and its root: makers have one or two."""
 ATTESTATION_SIZE = 4 << 20
 """The document of an attestation: two logs in base64, and little else."""
 ENCRYPTION_SECONDS = 120.0

@@ -1,8 +1,10 @@
 """A quote asked of a machine, its key pinned when it is seen first, and judged."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adamant.cli import proof
 from adamant.cli.proof import Wanted
 from adamant.model import tpm
 from adamant.model.errors import VerificationError
@@ -14,8 +16,11 @@ if TYPE_CHECKING:
     from adamant.attestation.judge import Judgement
 
 
-def ask(node: "Node", name: str, pinned: str | None, nonce: bytes) -> "Asked":
-    """A quote of the machine of the context `name`, by the key `pinned`; a key that is new is pinned there now."""
+def ask(node: "Node", name: str, pinned: str | None, nonce: bytes, roots: Path | None = None) -> "Asked":
+    """A quote of the machine of the context `name`, by the key `pinned`; a key that is new is pinned there now.
+
+    With `roots`, certificates of makers, its TPM must be one of theirs.
+    """
     from adamant.api import attest, contexts  # noqa: PLC0415 - imports gRPC
     from adamant.attestation import asking  # noqa: PLC0415
 
@@ -24,24 +29,25 @@ def ask(node: "Node", name: str, pinned: str | None, nonce: bytes) -> "Asked":
         lambda challenge: attest.activate(node, challenge.blob, challenge.secret),
         nonce,
         pinned,
+        proof.maker_of(roots),
     )
     if asked.new:
         contexts.pin(name, asked.key)
     return asked
 
 
-def proof(node: "Node", name: str, context: "Context", wanted: Wanted) -> "Judgement":
+def prove(node: "Node", name: str, context: "Context", wanted: Wanted) -> "Judgement":
     """What the machine proves now, to a question that nobody knew before. Raises what `ask` and `judge` do."""
     from adamant.attestation.judge import judge  # noqa: PLC0415 - imports cryptography
 
     nonce = os.urandom(tpm.QUALIFYING_SIZE)
-    asked = ask(node, name, context.attestation, nonce)
+    asked = ask(node, name, context.attestation, nonce, wanted.ek_roots)
     return judge(asked.attestation, wanted.expected({asked.key: f"context {name}"}, nonce))
 
 
 def require_proof(node: "Node", name: str, context: "Context", wanted: Wanted) -> None:
     """Raise VerificationError `release-unproven` unless the machine proves that it runs one of the releases."""
-    found = proof(node, name, context, wanted)
+    found = prove(node, name, context, wanted)
     if not found.verified:
         raise VerificationError(
             "release-unproven",
