@@ -3,9 +3,11 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from adamant.api import contexts
 from adamant.core import places
 from adamant.machine import console, up
 from adamant.machine.machine import Machine, Stopped
@@ -19,7 +21,7 @@ NAME = "unclaimed"
 def waiting(probed: Probed) -> Iterator[tuple[Machine, str]]:
     """A machine in maintenance, and the fingerprint that its console shows."""
     folder = probed.example.folder
-    done = adamant("up", folder, "--maintenance", "--name", NAME, "--json", "--seconds", str(SECONDS))
+    done = adamant("up", folder, "--maintenance", "--tpm", "--name", NAME, "--json", "--seconds", str(SECONDS))
     yield probed.machines.get(NAME), json.loads(done.stdout)["fingerprint"]
     probed.machines.delete(NAME, force=True)
 
@@ -47,7 +49,12 @@ def test_a_machine_goes_from_its_console_s_fingerprint_to_health_and_stays(
     refused = adamant("node", "enroll", machine.address, "--cluster", "local", *wrong, check=False)
     assert refused.returncode == 3
 
-    adamant("node", "enroll", machine.address, "--name", NAME, "--cluster", "local", "--fingerprint", shown)
+    enroll = ["node", "enroll", machine.address, "--name", NAME, "--cluster", "local", "--fingerprint", shown]
+    recorded = Path(__file__).parents[1] / "recorded" / "manifest.json"
+    refused = adamant(*enroll, "--release", recorded, check=False)
+    assert (refused.returncode, "release-unproven" in refused.stderr) == (3, True), refused.stderr
+    adamant(*enroll, "--release", probed.example.output)
+    assert contexts.read().contexts[NAME].attestation is not None
     _await_health()
     health = {check["name"]: check for check in node("-c", NAME, "health")["checks"]}
     assert health["certificate"]["state"] == "ok"

@@ -171,6 +171,9 @@ ENROLMENT_CALLS = 8
 """Calls under way at once on a node that has no certificate; gRPC itself refuses the next."""
 ENROLMENT_REQUEST_SECONDS = 10.0
 """How long somebody who has begun such a call may take to send its request."""
+ENROLMENT_PROOFS = 12
+"""Questions to the TPM of a node that has no certificate in ENROLMENT_PROOF_SECONDS: from anybody. A proof is two."""
+ENROLMENT_PROOF_SECONDS = 60.0
 ENROLMENT_SECONDS = 60.0
 """From the certificate that a node got until it answers with it."""
 RENEWAL_SECONDS = 120.0

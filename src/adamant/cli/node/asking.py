@@ -10,8 +10,10 @@ from adamant.model import tpm
 from adamant.model.errors import VerificationError
 
 if TYPE_CHECKING:
+    from adamant.api.attest import Calls
     from adamant.api.client import Node
     from adamant.api.contexts import Context
+    from adamant.api.fingerprint import Fingerprint
     from adamant.attestation.asking import Asked
     from adamant.attestation.judge import Judgement
 
@@ -45,13 +47,40 @@ def prove(node: "Node", name: str, context: "Context", wanted: Wanted) -> "Judge
     return judge(asked.attestation, wanted.expected({asked.key: f"context {name}"}, nonce))
 
 
+def require_first_proof(key: "Fingerprint", waiting: "Calls", name: str, pinned: str | None, wanted: Wanted) -> "Asked":
+    """Raise VerificationError `release-unproven` unless a machine that waits to be enrolled proves its release.
+
+    `key` is the fingerprint of its key, `name` what it is to be called.
+    """
+    from adamant.api import attest  # noqa: PLC0415 - imports the contract
+    from adamant.attestation import asking  # noqa: PLC0415
+    from adamant.attestation.judge import judge  # noqa: PLC0415
+
+    nonce = os.urandom(tpm.QUALIFYING_SIZE)
+    bound = attest.bound(nonce, key)
+    asked = asking.ask(
+        lambda _bound: attest.prove(waiting, nonce),
+        lambda challenge: attest.open_challenge(waiting, challenge.blob, challenge.secret),
+        bound,
+        pinned,
+        proof.maker_of(wanted.ek_roots),
+    )
+    found = judge(asked.attestation, wanted.expected({asked.key: name}, bound))
+    _require(found, name, "its certificate was not signed, and it waits as before")
+    return asked
+
+
 def require_proof(node: "Node", name: str, context: "Context", wanted: Wanted) -> None:
     """Raise VerificationError `release-unproven` unless the machine proves that it runs one of the releases."""
     found = prove(node, name, context, wanted)
+    _require(found, name, f"look at all of it with: adamant node -c {name} prove --release ...")
+
+
+def _require(found: "Judgement", name: str, hint: str) -> None:
     if not found.verified:
         raise VerificationError(
             "release-unproven",
             f"{name} does not prove that it runs a release that you name",
             context="\n".join(f"{each.message} [{each.reference}]" for each in found.problems),
-            hint=f"look at all of it with: adamant node -c {name} prove --release ...",
+            hint=hint,
         )
