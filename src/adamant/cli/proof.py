@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from adamant.cli.sections import SectionOption
 from adamant.core import files, limits
 from adamant.model import manifest
 from adamant.model.errors import InputError
@@ -33,7 +34,11 @@ class HexBytes(click.ParamType[bytes]):
             self.fail(f"{value!r} is not hexadecimal", param, ctx)
 
 
-roots_option = click.option(
+def _proof(*arguments: Any, **options: Any) -> Callable[[F], F]:
+    return click.option(*arguments, cls=SectionOption, section="Proof by the machine's TPM", **options)
+
+
+roots_option = _proof(
     "--ek-roots",
     type=click.Path(path_type=Path, exists=True),
     metavar="FILE|FOLDER",
@@ -105,7 +110,7 @@ def wanted_options(*, required: bool, asks: bool = True) -> Callable[[F], F]:
 
 def _options(required: bool) -> list[Callable[[Any], Any]]:
     return [
-        click.option(
+        _proof(
             "--release",
             "releases",
             type=click.Path(path_type=Path, exists=True),
@@ -114,12 +119,10 @@ def _options(required: bool) -> list[Callable[[Any], Any]]:
             metavar="MANIFEST|FOLDER",
             help="A release that the machine may run: its manifest.json, or the folder of its build; may be repeated.",
         ),
-        click.option("--command-line", "added", multiple=True, help="A command line that a config may add."),
-        click.option(
-            "--program", "programs", multiple=True, metavar="DIGEST", help="Another EFI program that may have run."
-        ),
-        click.option("--secure-boot", is_flag=True, help="Secure Boot must have been on, with anybody's keys."),
-        click.option("--own-keys", is_flag=True, help="It must have been on with the keys that a release enrols."),
+        _proof("--command-line", "added", multiple=True, help="A command line that a config may add."),
+        _proof("--program", "programs", multiple=True, metavar="DIGEST", help="Another EFI program that may have run."),
+        _proof("--secure-boot", is_flag=True, help="Secure Boot must have been on, by whatever keys."),
+        _proof("--own-keys", is_flag=True, help="Secure Boot must have been on by the keys that a release enrols."),
     ]
 
 

@@ -14,6 +14,7 @@ from adamant.cli.node import asking
 from adamant.cli.node.apply import applied_lines, read_document
 from adamant.cli.options import json_option
 from adamant.cli.proof import Wanted
+from adamant.cli.sections import SectionedCommand
 from adamant.model.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Examples:
 """
 
 
-@click.command("enroll", epilog=_EPILOG)
+@click.command("enroll", cls=SectionedCommand, epilog=_EPILOG)
 @click.argument("address", metavar="HOST[:PORT]")
 @click.option("--fingerprint", "typed", metavar="F", help="The fingerprint that the console of the machine shows.")
 @click.option(
