@@ -103,6 +103,16 @@ def test_a_rotation_adds_a_key_and_leaves_the_old_one_trusted(tmp_path: Path) ->
         assert len(both) == number
 
 
+def test_a_rotation_keeps_the_certificates_of_others(folder: Path, tmp_path: Path) -> None:
+    keys.make_keys(tmp_path, "example", NOW)
+    enrolment.make_variables(tmp_path, NOW, [folder / "modules.crt"])
+    for number in (2, 3):
+        enrolment.rotate(tmp_path, "example", NOW + timedelta(days=number))
+        found = signature_list.decode((tmp_path / f"variables-{number}" / "db.esl").read_bytes())
+        own = [der(tmp_path, f"secure-boot-{later}") for later in range(2, number + 1)]
+        assert [entry.data for entry in found] == [der(tmp_path, "secure-boot"), der(folder, "modules"), *own]
+
+
 def test_a_revocation_names_the_programs_signed_or_not(folder: Path, tmp_path: Path) -> None:
     first, second = uki(tmp_path, "a.efi", b"one"), uki(tmp_path, "b.efi", b"two")
     written = enrolment.revoke(folder, [first, second], LATER)

@@ -41,6 +41,11 @@ def make_variables(folder: Path, now: datetime.datetime, also: Sequence[Path] = 
     """
     mine = [keys.read_certificate(path) for path in _certificates(folder)]
     trusted = [certificate.public_bytes(Encoding.DER) for certificate in mine] + [_foreign(path) for path in also]
+    return _write_variables(folder, now, trusted)
+
+
+def _write_variables(folder: Path, now: datetime.datetime, trusted: Sequence[bytes]) -> list[Path]:
+    """Write the variables of a db with the certificates `trusted` (DER), in their order."""
     found: dict[str, bytes] = {}
     for variable in ENROLLED:
         certificates = trusted if variable is Variable.DB else [_own(folder, variable).public_bytes(Encoding.DER)]
@@ -60,14 +65,17 @@ def rotate(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
     """Make a new Secure Boot pair and the change that adds its certificate to db, signed by KEK.
 
     The pair before stays as it is, and trusted. Returns the files written: the pair, the change, and variables for new
-    machines, which trust both.
+    machines, which have in db what a machine has that got the change: all that was trusted, then the new one.
     """
+    before = [place for place in _places(folder / VARIABLES) if place.exists()][-1:]
+    known = [entry.data for place in before for entry in signature_list.decode(_read(place / "db.esl"))]
     number = max(_numbers(folder), default=0) + 1
     name = f"{keys.SECURE_BOOT}-{number}"
     made = keys.make_keys(folder, product, now, {name: f"{keys.PURPOSES[keys.SECURE_BOOT]} {number}"})
     der = keys.read_certificate(keys.certificate_path(folder, name)).public_bytes(Encoding.DER)
     change = _add(folder, Variable.DB, now, [signature_list.certificate(der)])
-    return [*made, change, *make_variables(folder, now)]
+    variables = _write_variables(folder, now, [*known, der]) if known else make_variables(folder, now)
+    return [*made, change, *variables]
 
 
 def revoke(folder: Path, ukis: Sequence[Path], now: datetime.datetime) -> Path:
