@@ -24,6 +24,7 @@ from tests.unit import quote_maker as maker
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 EK = ObjectIdentifier("2.23.133.8.1")
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+SHA256 = hashes.SHA256()
 KEYS = [ec.generate_private_key(ec.SECP384R1()) for _ in range(3)]
 ROOT, BETWEEN, OTHER = KEYS
 EK_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -43,15 +44,16 @@ def certificate(
     *extensions: tuple[Any, bool],
     begin: datetime = NOW - timedelta(days=900),
     end: datetime = datetime(9999, 12, 31, tzinfo=UTC),
+    digest: hashes.SHA256 | hashes.SHA224 = SHA256,
 ) -> Certificate:
     builder = x509.CertificateBuilder().subject_name(name(subject)).issuer_name(name(issuer)).serial_number(7)
     builder = builder.not_valid_before(begin).not_valid_after(end).public_key(key.public_key())
     for value, critical in extensions:
         builder = builder.add_extension(value, critical=critical)
-    return builder.sign(by, hashes.SHA256())
+    return builder.sign(by, digest)
 
 
-def endorsed(by: Key = BETWEEN, *more: tuple[Any, bool], usage: ObjectIdentifier = EK, **times: datetime) -> bytes:
+def endorsed(by: Key = BETWEEN, *more: tuple[Any, bool], usage: ObjectIdentifier = EK, **times: Any) -> bytes:
     """A certificate as makers give it: no subject, the TPM's model in a critical extension."""
     model = x509.Name([x509.NameAttribute(ObjectIdentifier("2.23.133.2.1"), "id:49465800")])
     extensions = [(x509.SubjectAlternativeName([x509.DirectoryName(model)]), True), *more]
@@ -97,6 +99,8 @@ def test_a_way_that_ends_is_told_by_its_end() -> None:
     small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     weak = certificate("between", small, "root", ROOT, AUTHORITY)
     assert "CN=between: its key has 1024 bits" in why(endorsed(small), weak)
+    old = certificate("between", BETWEEN, "root", ROOT, AUTHORITY, digest=hashes.SHA224())
+    assert "CN=root: it has signed by a hash that is not taken" in why(GOOD, old)
     names = x509.NameConstraints(permitted_subtrees=[x509.DirectoryName(name("a"))], excluded_subtrees=None)
     bound = certificate("between", BETWEEN, "root", ROOT, AUTHORITY, (names, True))
     assert "must be understood, and is not: 2.5.29.30" in why(GOOD, bound)
