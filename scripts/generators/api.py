@@ -46,7 +46,7 @@ _LIMITS = """
 | {ask} s, then {answer} s | silence of a connection, then until a ping is answered | nobody: it is closed |
 
 A node that waits to be enrolled has {enrolment} calls under way, and waits {enrolment_silence} s for the request of
-each.
+each. It asks its TPM for one at a time, {proofs} times in {proof_seconds} s: `call-limit`.
 """
 
 
@@ -66,6 +66,8 @@ def _limits() -> str:
         ask=f"{limits.KEEPALIVE_SECONDS:.0f}",
         answer=f"{limits.KEEPALIVE_ANSWER_SECONDS:.0f}",
         enrolment=limits.ENROLMENT_CALLS,
+        proofs=limits.ENROLMENT_PROOFS,
+        proof_seconds=f"{limits.ENROLMENT_PROOF_SECONDS:.0f}",
         enrolment_silence=f"{limits.ENROLMENT_REQUEST_SECONDS:.0f}",
     )
 

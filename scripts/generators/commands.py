@@ -3,6 +3,8 @@
 Texts are put together here and not by click, whose wording changes between the versions that pyproject.toml allows.
 """
 
+import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
@@ -67,7 +69,7 @@ def _section(context: click.Context, command: click.Command) -> str:
     usage = [path, *(["[OPTIONS]"] if options else []), *map(_argument, arguments)]
     if isinstance(command, click.Group):
         usage.append("COMMAND ...")
-    lines = [f"\n{'#' * len(path.split())} {path}\n\n{_text(command.help or '')}\n\n"]
+    lines = [f"\n{'#' * len(path.split())} {path}\n\n{_help(command.help or '')}\n\n"]
     lines.append(f"```text\n{' '.join(usage)}\n```\n")
     if options:
         lines.append("\n| option | meaning |\n|---|---|\n")
@@ -120,6 +122,12 @@ def _meaning(option: click.Option) -> str:
             f"without it: {option.default:g}" if isinstance(option.default, float) else f"without it: {option.default}"
         )
     return f"{text} ({'; '.join(limits)})" if limits else text
+
+
+def _help(text: str) -> str:
+    """The words of a command; what click is not to wrap is a block that Markdown does not wrap either."""
+    parts = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(textwrap.indent(_text(part), "    ") if part.startswith("\b\n") else part for part in parts)
 
 
 def _text(text: str) -> str:

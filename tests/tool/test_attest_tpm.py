@@ -1,12 +1,9 @@
 """Quotes of a real TPM 2.0 (swtpm of the tools tree), and challenges that only it can open."""
 
 import os
-import socket
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,11 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from adamant.attestation import asking, event_log, keys
+from adamant.attestation import asking, event_log, keys, makers
 from adamant.attestation.credential import Challenge, make_credential
-from adamant.attestation.event_log import Event
 from adamant.attestation.judge import Expected, judge
-from adamant.core import limits
 from adamant.model import manifest as manifests
 from adamant.model import pcr, tpm
 from adamant.model.attestation import Attestation
@@ -29,47 +24,11 @@ from adamant.model.errors import InputError, VerificationError
 from adamant.node.attest import collect
 from adamant.node.attest.tpm import EK_CERTIFICATE, Tpm, Transmit
 from adamant.packages.tools import ToolsTree
+from tests.tool.chip import activating, chip, extend, flush
 from tests.unit import quote_maker as maker
 
 NONCE = bytes(range(32))
 RECORDED = Path(__file__).parents[1] / "recorded"
-TPM_CC_PCR_EXTEND = 0x00000182
-
-
-@contextmanager
-def chip(tree: ToolsTree, folder: Path) -> Iterator[Transmit]:
-    """A TPM whose state lies in `folder`, started."""
-    folder.mkdir(exist_ok=True)
-    path = folder / "socket"
-    arguments = ["socket", "--tpm2", "--tpmstate", f"dir={folder}", "--server", f"type=unixio,path={path}"]
-    argv = list(map(str, tree.argv("swtpm", *arguments, "--flags", "not-need-init,startup-clear")))
-    running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, env={**os.environ, **tree.environment})
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            for _ in range(600):
-                try:
-                    connection.connect(str(path))
-                    break
-                except OSError:
-                    time.sleep(0.1)
-
-            def transmit(command: bytes) -> bytes:
-                connection.sendall(command)
-                return connection.recv(limits.TPM_RESPONSE)
-
-            yield transmit
-    finally:
-        running.terminate()
-        running.wait(30)
-        path.unlink(missing_ok=True)
-
-
-def extend(transmit: Transmit, event: Event) -> None:
-    """TPM2_PCR_Extend, as a firmware does it."""
-    session = struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
-    body = struct.pack(">I", event.register) + session + struct.pack(">IH", 1, tpm.TPM_ALG_SHA256) + event.digest
-    answer = transmit(struct.pack(">HII", tpm.TPM_ST_SESSIONS, 10 + len(body), TPM_CC_PCR_EXTEND) + body)
-    assert answer[6:10] == bytes(4), answer.hex()
 
 
 def store_certificate(transmit: Transmit, data: bytes) -> None:
@@ -117,21 +76,64 @@ def test_the_certificate_of_the_maker_is_passed_on(tree: ToolsTree, tmp_path: Pa
         keys.certificate_issuer(other, found.ek_certificate)
 
 
-def activating(transmit: Transmit) -> Callable[[Challenge], bytes]:
-    def activate(challenge: Challenge) -> bytes:
-        mine = Tpm(transmit)
-        ek, _ = mine.create_primary(tpm.ek_template())
-        ak, _ = mine.create_primary(tpm.ak_template())
-        return mine.activate_credential(ak, ek, challenge.blob, challenge.secret)
+def localca(tree: ToolsTree, ek: bytes, folder: Path) -> bytes:
+    """The certificate that swtpm's own authority gives an endorsement key: TCG's profile, by a maker's root and one
+    between. Its certificates lie in `folder`."""
+    folder.mkdir(exist_ok=True)
+    names = {"statedir": "", "signingkey": "signkey.pem", "issuercert": "issuercert.pem", "certserial": "certserial"}
+    (folder / "conf").write_text("".join(f"{name} = {folder / file}\n" for name, file in names.items()))
+    (folder / "options").write_text("--platform-manufacturer x\n--platform-version 1\n--platform-model y\n")
+    point = keys.public_key(ek, "the endorsement key", signs=False).public_numbers()
+    told: list[str | Path] = ["--type", "ek", "--ek", f"x={point.x:064x},y={point.y:064x},id=secp256r1"]
+    told += ["--dir", folder, "--vmid", "m1"]
+    told += ["--tpm-spec-family", "2.0", "--tpm-spec-revision", "164", "--tpm-spec-level", "0", "--tpm2"]
+    told += ["--tpm-manufacturer", "id:00001014", "--tpm-model", "swtpm", "--tpm-version", "id:20191023"]
+    told += ["--configfile", folder / "conf", "--optsfile", folder / "options"]
+    argv = list(map(str, tree.argv("swtpm_localca", *told)))
+    subprocess.run(argv, check=True, capture_output=True, env={**os.environ, **tree.environment})
+    return (folder / "ek.cert").read_bytes()
 
-    return activate
 
+def test_a_tpm_is_of_a_maker_whom_one_trusts_or_its_key_is_not_pinned(tree: ToolsTree, tmp_path: Path) -> None:
+    made, trusted = tmp_path / "made", tmp_path / "trusted"
+    trusted.mkdir()
+    with chip(tree, tmp_path / "tpm") as transmit:
+        bare = collect.quote(Tpm(transmit), NONCE)
+        flush(transmit)
+        with pytest.raises(VerificationError, match="endorsement-uncertified"):
+            makers.verify(bare.ek, b"", makers.Makers((), ()), datetime.now(UTC))
+        store_certificate(transmit, localca(tree, bare.ek, made) + bytes(30))
 
-def flush(transmit: Transmit) -> None:
-    """What the kernel's resource manager does when the device is closed: no key and no session stays loaded."""
-    for first in (0x80000000, 0x03000000):
-        for handle in range(first, first + 3):
-            transmit(struct.pack(">HIII", tpm.TPM_ST_NO_SESSIONS, 14, 0x00000165, handle))
+        def attest(nonce: bytes) -> Attestation:
+            found = collect.quote(Tpm(transmit), nonce)
+            flush(transmit)
+            return found
+
+        def opening(challenge: Challenge) -> bytes:
+            secret = activating(transmit)(challenge)
+            flush(transmit)
+            return secret
+
+        def ask(pinned: str | None, activate: Callable[[Challenge], bytes]) -> asking.Asked:
+            known, now = makers.read(trusted), datetime.now(UTC)
+            return asking.ask(attest, activate, NONCE, pinned, lambda ek, crt: makers.verify(ek, crt, known, now))
+
+        (trusted / "root.pem").write_bytes((made / "swtpm-localca-rootca-cert.pem").read_bytes())
+        with pytest.raises(VerificationError, match="endorsement-untrusted") as caught:
+            ask(None, opening)
+        assert caught.value.context == "its issuer is not among them: CN=swtpm-localca"
+        (trusted / "between.crt").write_bytes((made / "issuercert.pem").read_bytes())
+        found = ask(None, opening)
+        assert (found.issuer, found.maker, found.new) == ("CN=swtpm-localca", "CN=swtpm-localca-rootca", True)
+        assert not ask(found.key, opening).new
+        with pytest.raises(VerificationError, match="attestation-key-elsewhere"):
+            ask(found.key, lambda _challenge: bytes(32))
+        localca(tree, bare.ek, tmp_path / "another")
+        for name, file in (("root.pem", "swtpm-localca-rootca-cert.pem"), ("between.crt", "issuercert.pem")):
+            (trusted / name).write_bytes((tmp_path / "another" / file).read_bytes())
+        with pytest.raises(VerificationError, match="endorsement-untrusted") as caught:
+            ask(found.key, opening)
+        assert "CN=swtpm-localca: it has not signed CN=m1" in caught.value.context
 
 
 def test_a_quote_of_a_booted_release_is_verified(tree: ToolsTree, tmp_path: Path) -> None:

@@ -341,7 +341,7 @@ def test_callers_who_send_no_request_are_ended_and_keep_nobody_from_enrolling(
         Tunnel(*client.parse_address(agent.address), enrolment._anybody()) as tunnel,
         grpc.insecure_channel(tunnel.target) as channel,
     ):
-        paths = [method.path for method in methods.ENROLMENT] * (limits.ENROLMENT_CALLS // 2)
+        paths = [method.path for method in methods.ENROLMENT] * (limits.ENROLMENT_CALLS // len(methods.ENROLMENT))
         silent = [channel.stream_stream(path, None, None)(nothing(), timeout=120) for path in paths]
         for one in silent:
             with pytest.raises(grpc.RpcError) as caught:
@@ -392,10 +392,10 @@ def _lying(tmp_path: Path, request: bytes) -> tuple[Any, str, str]:
     """A machine whose TLS is honest and whose request is not."""
     own = key.make()
     shown = key.self_signed(own)
-    lie = maintenance.Enrolment(own, request, Store(tmp_path), {}, Events())
+    of_key = pki.key_fingerprint(ssl.PEM_cert_to_DER_cert(shown.decode()))
+    lie = maintenance.Enrolment(own, of_key, request, Store(tmp_path), {}, Events())
     running, port = maintenance.serve(lie, shown, own, "127.0.0.1:0")
-    der = ssl.PEM_cert_to_DER_cert(shown.decode())
-    return running, f"127.0.0.1:{port}", fingerprint.show(pki.key_fingerprint(der))
+    return running, f"127.0.0.1:{port}", fingerprint.show(of_key)
 
 
 @pytest.mark.parametrize(

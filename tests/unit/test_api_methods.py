@@ -18,13 +18,13 @@ def test_every_method_of_the_contract_stands_in_the_table_with_its_messages() ->
     assert table == contract
 
 
-def test_enrolment_is_two_methods_which_are_not_in_the_api_of_a_node() -> None:
+def test_enrolment_is_four_methods_which_are_not_in_the_api_of_a_node() -> None:
     service = keys_pb2.DESCRIPTOR.services_by_name["Enrolment"]
     assert service.full_name == methods.ENROLMENT_SERVICE
     contract = {m.name: (m.input_type.full_name, m.output_type.full_name) for m in service.methods}
     table = {m.name: (m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name) for m in methods.ENROLMENT}
     assert table == contract
-    assert set(table) == {"Identify", "Enroll"}
+    assert set(table) == {"Identify", "Prove", "OpenChallenge", "Enroll"}
     assert {m.path for m in methods.ENROLMENT}.isdisjoint(methods.BY_PATH)
     assert {m.name for m in methods.ENROLMENT}.isdisjoint(methods.BY_NAME)
 

@@ -9,13 +9,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec.structs import replace
 
-from adamant.attestation import event_log, secure_boot
+from adamant.attestation import event_log, owner, secure_boot
 from adamant.attestation.event_log import Event
 from adamant.attestation.judge import Difference, Expected, Judgement, Program, judge
 from adamant.cli import main
 from adamant.model import attestation as attestations
-from adamant.model import manifest, measured, pcr, tpm
+from adamant.model import manifest, measured, pcr, signature_list, tpm
 from adamant.model.attestation import Attestation
+from adamant.model.authenticated_variable import Variable
 from adamant.model.digest import Sha256
 from adamant.model.errors import VerificationError
 from adamant.model.manifest import Manifest
@@ -314,6 +315,69 @@ def test_predictions_are_recomputed_not_believed() -> None:
     assert measured.predict(BOOT.sections) == BOOT.pcrs
 
 
+def owned(*, without: Collection[str] = (), extra: bytes = b"") -> Manifest:
+    """The recorded release as one that enrols what the recorded machine's firmware had, with `extra` behind its db."""
+    events = event_log.read_firmware(recorded().event_log)
+    own = [secure_boot.variable(event) for event in events if event.register == pcr.SECURE_BOOT]
+    said = dict(found for found in own[:-1] if found is not None)
+    contents = {each: b"" if each in without else said[each.value] for each in Variable}
+    contents[Variable.DB] += extra
+    signer = signature_list.decode(said["db"])[0]
+    keys = (measured.measured_keys(0, contents, signer),)
+    return replace(release(), measured=replace(BOOT, keys=keys))
+
+
+def test_pcr_7_is_predicted_of_a_firmware_with_known_keys() -> None:
+    """The recorded firmware is EDK2, so what is computed here is what it has measured."""
+    ours = manifest.decode(manifest.encode(owned()))
+    assert boot_of(ours).keys[0].pcr == recorded().pcrs["7"].hex()
+    found = judge(recorded(), Expected((release("other-manifest.json"), ours), {KEY: "me"}, NONCE, own_keys=True))
+    assert found.verified
+    assert found.owner == owner.Owner(owner.Match.AS_PREDICTED, "attest-img 1", 0)
+    assert judge(recorded(), Expected((release(),), {KEY: "me"}, NONCE)).owner.match is owner.Match.NOT_PREDICTED
+    none = judge(recorded(), Expected((release(),), {KEY: "me"}, NONCE, own_keys=True))
+    assert references(none) == {"firmware-keys-unknown"}
+
+
+def test_a_firmware_with_other_keys_is_told_by_the_variables_that_differ() -> None:
+    def judged_with(*releases: Manifest, quote: Attestation | None = None) -> Judgement:
+        return judge(quote or recorded(), Expected(releases, {KEY: "me"}, NONCE, own_keys=True))
+
+    more = owned(without=["dbx"], extra=signature_list.encode([signature_list.certificate(b"another")]))
+    found = judged_with(more)
+    assert references(found) == {"firmware-keys-differ"}
+    assert found.owner.differs == ("db", "dbx")
+    assert judged_with(more, owned(without=["dbx"])).owner.differs == ("dbx",), "the nearest one is named"
+    one = boot_of(owned()).keys[0]
+    signed = replace(owned(), measured=replace(BOOT, keys=(replace(one, authority=Sha256("ab" * 32)),)))
+    assert judged_with(signed).owner.differs == ("who signed what ran",)
+    assert judged_with(owned()).verified
+    off = attestations.decode((RECORDED / "no-secure-boot.json").read_bytes())
+    known = Expected((owned(),), {tpm.fingerprint(off.ak): "me"}, own_keys=True)
+    assert judge(off, known).owner.differs == ("SecureBoot", "PK", "KEK", "db", "dbx", "who signed what ran")
+
+
+def test_boot_loader_and_uki_may_be_signed_by_two_keys_of_the_owner() -> None:
+    """A machine that was installed with a release of the first key, and runs one of the second."""
+    one = boot_of(owned()).keys[0]
+    second = replace(one, authority=Sha256("cd" * 32))
+    old = replace(owned(), version="0", measured=replace(BOOT, uki=Sha256("0" * 64), keys=(one,)))
+    new = replace(owned(), measured=replace(BOOT, keys=(second,)))
+    value = measured.secure_boot_value(one.variables, [one.authority, second.authority])
+    programs = [BOOT.loader, BOOT.uki]
+    assert owner.judge(value, [], (old, new), programs).match is owner.Match.AS_PREDICTED
+    assert owner.judge(value, [], (new,), programs).match is owner.Match.DIFFERS
+    turned = measured.secure_boot_value(one.variables, [second.authority, one.authority])
+    assert owner.judge(turned, [], (old, new), programs).match is owner.Match.DIFFERS
+
+
+def test_what_else_a_firmware_measures_into_pcr_7_is_named_as_that() -> None:
+    action = maker.said(pcr.SECURE_BOOT, event_log.EV_EFI_ACTION, b"UEFI Debug Mode")
+    more = [action, *event_log.read_firmware(recorded().event_log)]
+    found = owner.judge(event_log.replay(more, [7])[7], more, (owned(),), [BOOT.loader, BOOT.uki])
+    assert found.differs == ("what else is measured",)
+
+
 def _verify(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         main.main(["verify-quote", *map(str, arguments)])
@@ -334,6 +398,8 @@ def test_the_command_says_which_release_runs(capsys: pytest.CaptureFixture[str])
     code, out, _ = _verify(capsys, QUOTE, "--release", RELEASE, "--ak", KEY, "--nonce", NONCE.hex(), "--secure-boot")
     assert code == 0
     assert "verified: attest-img 1" in out
+    code, out, _ = _verify(capsys, QUOTE, "--release", RELEASE, "--ak", KEY, "--own-keys")
+    assert (code, "firmware-keys-unknown" in out) == (3, True)
     code, out, _ = _verify(capsys, QUOTE, "--release", RELEASE, "--ak", QUOTE, "--json")
     assert (code, json.loads(out)["verified"], json.loads(out)["kind"]) == (0, True, "Judgement")
 

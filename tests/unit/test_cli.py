@@ -1,6 +1,7 @@
 """The command line: every command helps itself with an example, completes, and ends with the exit code of its error."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,17 @@ def test_every_command_helps_itself_with_an_example(path: tuple[str, ...], comma
         assert result.exit_code == 0
         assert "Example" in result.output
         assert command.help
+        for named in (p.opts[0] for p in command.params if isinstance(p, click.Option) and not p.hidden):
+            assert re.search(rf"^  (-\w, )?{named}\b", result.output, re.MULTILINE), f"{named} has no line"
+
+
+def test_help_shows_first_what_most_people_need() -> None:
+    said = CliRunner().invoke(main.root, ["keys", "init", "-h"]).output
+    first, _, rest = said.partition("\nKeys that you have, each with its certificate:\n")
+    assert ("--product" in first, "--help" in first, "--platform-key" in first) == (True, True, False)
+    assert "--exchange-certificate" in rest
+    said = CliRunner().invoke(main.root, ["node", "enroll", "-h"]).output
+    assert "--release" in said.partition("\nProof by the machine's TPM:\n")[2]
 
 
 @pytest.mark.parametrize(

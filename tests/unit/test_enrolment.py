@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adamant.core import rsa, variable_change
 from adamant.image import enrolment, esp, keys
-from adamant.model import authenticated_variable, signature_list
+from adamant.model import authenticated_variable, measured, signature_list
 from adamant.model.arch import Arch
 from adamant.model.authenticated_variable import Change, Variable
 from adamant.model.definition import EnrollOn
@@ -103,6 +103,16 @@ def test_a_rotation_adds_a_key_and_leaves_the_old_one_trusted(tmp_path: Path) ->
         assert len(both) == number
 
 
+def test_a_rotation_keeps_the_certificates_of_others(folder: Path, tmp_path: Path) -> None:
+    keys.make_keys(tmp_path, "example", NOW)
+    enrolment.make_variables(tmp_path, NOW, [folder / "modules.crt"])
+    for number in (2, 3):
+        enrolment.rotate(tmp_path, "example", NOW + timedelta(days=number))
+        found = signature_list.decode((tmp_path / f"variables-{number}" / "db.esl").read_bytes())
+        own = [der(tmp_path, f"secure-boot-{later}") for later in range(2, number + 1)]
+        assert [entry.data for entry in found] == [der(tmp_path, "secure-boot"), der(folder, "modules"), *own]
+
+
 def test_a_revocation_names_the_programs_signed_or_not(folder: Path, tmp_path: Path) -> None:
     first, second = uki(tmp_path, "a.efi", b"one"), uki(tmp_path, "b.efi", b"two")
     written = enrolment.revoke(folder, [first, second], LATER)
@@ -139,6 +149,31 @@ def test_an_image_enrols_only_what_lets_it_start(folder: Path, tmp_path: Path) -
     (tmp_path / "db.auth").write_bytes((variables / "KEK.auth").read_bytes())
     with pytest.raises(VerificationError, match="signature"):
         enrolment.read_enrolled(tmp_path, folder / "secure-boot.crt")
+
+
+def test_what_a_tpm_measures_of_enrolled_keys_is_known_before_and_after_each_change(tmp_path: Path) -> None:
+    keys.make_keys(tmp_path, "example", NOW)
+    enrolment.make_variables(tmp_path, NOW)
+    add = next(path for path in enrolment.rotate(tmp_path, "example", LATER) if path.parent.name == "updates")
+    end = enrolment.revoke(tmp_path, [uki(tmp_path, "a.efi", b"one")], LATER)
+    updates = enrolment.read_updates([end, add])
+
+    def states(variables: str, pair: str) -> list[measured.MeasuredKeys]:
+        trusted = tmp_path / f"{pair}.crt"
+        enrolled = enrolment.read_enrolled(tmp_path / variables, trusted)
+        return list(enrolment.measured_keys(enrolled, updates, trusted))
+
+    enrolled, added, revoked = states("variables", "secure-boot")
+    assert [state.changes for state in (enrolled, added, revoked)] == [0, 1, 2], "in the order of their names"
+    assert [each.name for each in enrolled.variables] == ["SecureBoot", "PK", "KEK", "db", "dbx"]
+    assert enrolled.variables[:3] == added.variables[:3] == revoked.variables[:3]
+    assert enrolled.variables[3] != added.variables[3] == revoked.variables[3]
+    assert enrolled.variables[4] == added.variables[4] != revoked.variables[4]
+    assert len({state.pcr for state in (enrolled, added, revoked)}) == 3
+    both, ended = states("variables-2", "secure-boot-2")
+    assert (both.changes, ended.changes) == (0, 2), "the key is there already, and machines pass its change over"
+    assert (both.variables, ended.variables) == (added.variables, revoked.variables)
+    assert both.authority != enrolled.authority
 
 
 @pytest.mark.parametrize(("on", "word"), [(EnrollOn.VIRTUAL, "if-safe"), (EnrollOn.ANY, "force"), (None, "off")])

@@ -125,6 +125,9 @@ def test_a_machine_that_does_not_prove_its_release_gets_no_certificate(
     assert (code, "verified: probed 1" in said) == (0, True), said
     code, said = ask("prove", "--release", other)
     assert (code, "[release-unknown]" in said, "NOT VERIFIED" in said) == (3, True, True), said
+    of_a_maker = ("--ek-roots", probed.example.folder / "keys" / "secure-boot.crt")
+    code, said = ask("prove", "--release", probed.example.output, *of_a_maker)
+    assert (code, "endorsement-uncertified" in said) == (3, True), said
     code, said = ask("renew", "--release", other)
     assert (code, "release-unproven" in said) == (3, True), said
     code, said = ask("renew", "--secure-boot")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from adamant.api import contexts
 from adamant.api import fingerprint as fingerprints
 from adamant.core import places
 from adamant.machine import console, up
@@ -36,7 +37,7 @@ network:
 @pytest.fixture(scope="module")
 def new(probed: Probed) -> Iterator[tuple[Machine, str]]:
     """A machine that is new, and the fingerprint that its console shows."""
-    options = ("--maintenance", "--name", NAME, "--json", "--seconds", str(SECONDS))
+    options = ("--maintenance", "--tpm", "--name", NAME, "--json", "--seconds", str(SECONDS))
     done = adamant("up", probed.example.folder, *options)
     yield probed.machines.get(NAME), json.loads(done.stdout)["fingerprint"]
     probed.machines.delete(NAME, force=True)
@@ -77,7 +78,12 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     given = tmp_path / "machine.yaml"
     given.write_text(CONFIG.format(name="alpha", swappiness="7"))
     pinned = ("--cluster", "local", "--fingerprint", fingerprint)
-    adamant("node", "enroll", machine.address, "--name", NAME, *pinned, "--config", given)
+    enroll = ("node", "enroll", machine.address, "--name", NAME, *pinned, "--config", given)
+    recorded = Path(__file__).parents[1] / "recorded" / "manifest.json"
+    unproven = adamant(*enroll, "--release", recorded, check=False)
+    assert (unproven.returncode, "release-unproven" in unproven.stderr) == (ExitCode.VERIFICATION, True)
+    adamant(*enroll, "--release", probed.example.output)
+    assert contexts.read().contexts[NAME].attestation is not None
     until("healthy", lambda: on("health")["overall"] == "ok")
     assert on("version")["hostname"] == "alpha"
 

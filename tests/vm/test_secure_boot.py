@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from adamant.api import client, contexts, logs_pb2
 from adamant.core import places, proc
 from adamant.image import gpt
 from adamant.image.project import read_lock, read_project
@@ -19,6 +20,9 @@ from adamant.machine import console
 from adamant.machine.console import Line
 from adamant.machine.machine import Machines, Status, Stopped
 from adamant.machine.qemu import DISK
+from adamant.model import manifest, signature_list
+from adamant.model.authenticated_variable import Variable
+from adamant.model.measured import MeasuredKeys, measured_keys
 from adamant.packages import tools
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS
@@ -52,7 +56,7 @@ def prepare(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running(tmp_path_factory.mktemp("owned"), "guarded", "--setup-mode", prepare=prepare) as made:
+    with running(tmp_path_factory.mktemp("owned"), "guarded", "--setup-mode", "--tpm", prepare=prepare) as made:
         yield made
 
 
@@ -75,6 +79,34 @@ def until(wanted: tuple[str, list[str], int]) -> None:
         time.sleep(2)
 
 
+def prove(fleet: Fleet, *versions: str) -> dict[str, Any]:
+    """What the machine's TPM proves of these releases, and of whose keys its firmware has."""
+    named = [word for version in versions for word in ("--release", fleet.folder / "out" / f"fleet_{version}_amd64")]
+    done = adamant("node", "prove", *named, "--own-keys", "--json", check=False)
+    assert done.returncode in {0, 3}, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def predicted(fleet: Fleet, version: str) -> tuple[MeasuredKeys, ...]:
+    """What PCR 7 is of machines with the keys that a release enrols, by its manifest."""
+    path = fleet.folder / "out" / f"fleet_{version}_amd64" / "manifest.json"
+    found = manifest.decode(path.read_bytes()).measured
+    assert found is not None
+    return found.keys
+
+
+def variables() -> dict[Variable, bytes]:
+    """The contents of the machine's variables, now."""
+    _, context = contexts.find(None)
+    found = {}
+    with client.connect(context.address, contexts.credentials(context), seconds=60) as machine:
+        for each in Variable:
+            asked = logs_pb2.ReadRequest(path=f"/sys/firmware/efi/efivars/{each.value}-{each.vendor}")
+            found[each] = b"".join(chunk.data for chunk in machine.stream("Read", asked))[4:]
+    return found
+
+
 OWNER = ["PK: adamant platform key", "KEK: adamant key exchange key", "db: adamant Secure Boot"]
 SECOND = "db: adamant Secure Boot 2"
 
@@ -88,6 +120,13 @@ def test_a_machine_in_setup_mode_enrols_the_images_keys_and_takes_a_second_one(f
     assert "is made" in adamant("node", "logs", "adamant-secure-boot").stdout
 
 
+def test_its_tpm_has_measured_of_the_keys_what_the_build_has_predicted(fleet: Fleet) -> None:
+    proven = prove(fleet, "1")
+    assert proven["verified"], proven["problems"]
+    assert proven["owner"] == {"match": "as-predicted", "release": "fleet 1", "changes": 0, "differs": []}
+    assert [state.pcr == proven["pcrs"]["7"] for state in predicted(fleet, "1")] == [True, False], "it changed later"
+
+
 def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fleet: Fleet) -> None:
     keys("revoke", fleet.folder / "keys", fleet.folder / "out" / "fleet_1_amd64")
     updates = [change(fleet.folder, "db"), change(fleet.folder, "dbx")]
@@ -95,7 +134,14 @@ def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fle
     fleet.upgrade(expect=6)
     adamant("node", "reboot")
     assert runs() == "2"
+    proven = prove(fleet, "1", "2")
+    assert proven["verified"], "a boot loader of the first key, a UKI of the second, both in db"
+    assert proven["owner"]["match"] == "as-predicted"
+    assert [each["subject"] for each in proven["secure_boot"]["used"]] == ["CN=adamant Secure Boot", f"CN={SECOND[4:]}"]
     until(("enabled", [*OWNER, SECOND], 1))
+    found, last = variables(), predicted(fleet, "2")[-1]
+    signer = signature_list.decode(found[Variable.DB])[-1]
+    assert measured_keys(last.changes, found, signer) == last, "what the next boot measures, to the byte"
     refused = adamant("node", "rollback", check=False)
     assert refused.returncode == 5
     assert "release-revoked" in refused.stderr

@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -17,6 +17,7 @@ from adamant.api import client, methods, pki
 from adamant.api import fingerprint as fingerprints
 from adamant.api import keys_pb2 as pb
 from adamant.api import tunnel as tunnels
+from adamant.api.attest import Calls
 from adamant.api.fingerprint import Fingerprint
 from adamant.api.pki import Credentials
 from adamant.api.tunnel import Tunnel
@@ -24,6 +25,8 @@ from adamant.api.types import Version
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
 
+_FIRST = ("Identify", "Enroll")
+"""What every machine in maintenance answers."""
 _POLL_SECONDS = 0.5
 _TRY_SECONDS = 5.0
 
@@ -41,14 +44,16 @@ class Waiting:
 
 Sign = Callable[[Waiting], bytes]
 """Makes the certificate (PEM) for a machine, on the person's side."""
+Examine = Callable[[Waiting, Calls], object]
+"""Asks a machine what it must prove before its certificate is made, and raises when it does not."""
 
 
-def enroll(address: str, pinned: Fingerprint | None, ca: bytes, sign: Sign) -> Waiting:
+def enroll(address: str, pinned: Fingerprint | None, ca: bytes, sign: Sign, examine: Examine | None = None) -> Waiting:
     """Enroll the machine at `address`, and return what it said. `pinned` is the fingerprint that its console shows.
 
     Without one, whatever machine answers is trusted: only for networks where nobody else can. Raises VerificationError
-    `fingerprint-differs` or `request-other-key`, BusyError `node-enrolled`, or UnreachableError. Nothing has changed on
-    the machine when it raises, but for `enrolment-unanswered`, which says so.
+    `fingerprint-differs` or `request-other-key`, BusyError `node-enrolled`, UnreachableError, or what `examine` does.
+    Nothing has changed on the machine when it raises, but for `enrolment-unanswered`, which says so.
     """
     host, port = client.parse_address(address)
     with Tunnel(host, port, _anybody()) as tunnel:
@@ -63,10 +68,12 @@ def enroll(address: str, pinned: Fingerprint | None, ca: bytes, sign: Sign) -> W
                 "stands between you and the machine: nothing was sent to them",
             )
         with grpc.insecure_channel(tunnel.target, options=tunnels.OPTIONS) as channel:
-            told = _call(channel, "Identify", pb.IdentifyRequest(), address)
+            asked = _Machine(channel, address)
+            told = asked.call("Identify", pb.IdentifyRequest())
             waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
-            signed = sign(waiting)
-            _call(channel, "Enroll", pb.EnrollRequest(certificate=signed, ca=ca), address)
+            if examine is not None:
+                examine(waiting, asked)
+            asked.call("Enroll", pb.EnrollRequest(certificate=sign(waiting), ca=ca))
     return waiting
 
 
@@ -121,7 +128,17 @@ def _check_waits(certificate: bytes, address: str, ca: bytes) -> None:
     )
 
 
-def _call(channel: grpc.Channel, name: str, request: Any, address: str) -> Any:
+class _Machine(NamedTuple):
+    """What answers at `address`, through `channel`."""
+
+    channel: grpc.Channel
+    address: str
+
+    def call(self, name: str, request: Any, seconds: float = limits.RPC_SECONDS) -> Any:
+        return _call(self.channel, name, request, self.address, seconds)
+
+
+def _call(channel: grpc.Channel, name: str, request: Any, address: str, seconds: float = limits.RPC_SECONDS) -> Any:
     method = next(entry for entry in methods.ENROLMENT if entry.name == name)
     call = channel.unary_unary(
         method.path,
@@ -129,7 +146,7 @@ def _call(channel: grpc.Channel, name: str, request: Any, address: str) -> Any:
         response_deserializer=method.response.FromString,
     )
     try:
-        return call(request, timeout=limits.RPC_SECONDS)
+        return call(request, timeout=seconds)
     except grpc.RpcError as error:
         where = f"{name} of {address}"
         told = client.told(error, where)
@@ -137,6 +154,13 @@ def _call(channel: grpc.Channel, name: str, request: Any, address: str) -> Any:
             raise told from error
         details = str(getattr(error, "details", lambda: "")() or "")[:400]
         code = getattr(error, "code", lambda: None)()
+        if code is grpc.StatusCode.UNIMPLEMENTED and name not in _FIRST:
+            raise AdamantError(
+                "proof-unknown",
+                "the machine does not know how to prove its release before it is enrolled",
+                context=where,
+                hint="it runs an older release: enroll it without --release, and ask it afterwards: adamant node prove",
+            ) from error
         if code is grpc.StatusCode.UNIMPLEMENTED:
             raise InputError(
                 "enrolment-unknown", "what answers there does not enroll", context=where, hint="is the address right?"

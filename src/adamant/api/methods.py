@@ -112,6 +112,8 @@ METHODS: tuple[Method, ...] = (
 ENROLMENT_SERVICE = "adamant.node.v1.Enrolment"
 ENROLMENT: tuple[Method, ...] = (
     Method("Identify", keys.IdentifyRequest, keys.IdentifyResponse, frozenset(), service=ENROLMENT_SERVICE),
+    Method("Prove", attest.AttestRequest, attest.AttestResponse, frozenset(), service=ENROLMENT_SERVICE),
+    Method("OpenChallenge", attest.ActivateRequest, attest.ActivateResponse, frozenset(), service=ENROLMENT_SERVICE),
     Method("Enroll", keys.EnrollRequest, keys.EnrollResponse, frozenset(), changes=True, service=ENROLMENT_SERVICE),
 )
 """What a node without a certificate answers, to anybody, and all that it answers then. A node that has one answers none

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from adamant.attestation import event_log, keys, secure_boot
+from adamant.attestation import event_log, keys, owner, secure_boot
 from adamant.attestation.event_log import (
     EV_EFI_ACTION,
     EV_EFI_BOOT_SERVICES_APPLICATION,
@@ -64,7 +64,8 @@ class Judgement(Struct, frozen=True, tag_field="kind", tag="Judgement"):
 
     `release` is name and version of the release that runs, or empty. `key` is the fingerprint of the attestation key
     and `key_of` who knows it; `nonce` is in hexadecimal, `fresh` whether it was the one expected (None: nobody said
-    which). `resets` counts the starts of the TPM. `added` are command lines that were added to the UKI's.
+    which). `resets` counts the starts of the TPM. `added` are command lines that were added to the UKI's, `owner` says
+    whose keys the firmware had.
     """
 
     verified: bool
@@ -80,6 +81,7 @@ class Judgement(Struct, frozen=True, tag_field="kind", tag="Judgement"):
     programs: tuple[Program, ...]
     added: tuple[str, ...]
     differences: tuple[Difference, ...]
+    owner: owner.Owner
     pcrs: dict[str, str]
     problems: tuple[Problem, ...]
     schema: int = 1
@@ -90,7 +92,8 @@ class Expected(Struct, frozen=True):
 
     `keys` says who knows an attestation key, by fingerprint; `nonce` is the one that was asked with, if anybody knows;
     `added` are command lines that a machine's config may add, `programs` Authenticode digests of other EFI programs
-    that may run: the addon that such a command line is in is one.
+    that may run: the addon that such a command line is in is one. `secure_boot` wants it on, `own_keys` on with the
+    keys that one of the releases enrols.
     """
 
     releases: tuple[Manifest, ...]
@@ -99,6 +102,7 @@ class Expected(Struct, frozen=True):
     added: Collection[str] = ()
     programs: Collection[str] = ()
     secure_boot: bool = False
+    own_keys: bool = False
 
 
 def judge(attestation: Attestation, expected: Expected) -> Judgement:
@@ -123,6 +127,9 @@ def judge(attestation: Attestation, expected: Expected) -> Judgement:
     state = secure_boot.read(firmware)
     if expected.secure_boot and state.state is not secure_boot.State.ENABLED:
         problems.append(Problem("secure-boot-off", f"Secure Boot was {state.state.value} when the machine started"))
+    owned = owner.judge(values[pcr.SECURE_BOOT], firmware, expected.releases, [each.digest for each in programs])
+    if expected.own_keys:
+        problems += _of_owner(owned)
     return Judgement(
         verified=not problems,
         release=f"{boot.name} {boot.version}" if boot is not None else "",
@@ -137,6 +144,7 @@ def judge(attestation: Attestation, expected: Expected) -> Judgement:
         programs=programs,
         added=added,
         differences=differences,
+        owner=owned,
         pcrs={str(index): value.hex() for index, value in values.items()},
         problems=tuple(problems),
     )
@@ -237,6 +245,14 @@ def _of_programs(events: Iterable[Event], programs: Sequence[Program], release: 
     before = [known[digest] for digest in digests[: -len(last)] if digest in known]
     if any(what and not what.startswith(_LOADER) for what in before):
         yield Problem("program-order", "another program than a boot loader ran before the UKI")
+
+
+def _of_owner(found: owner.Owner) -> Iterator[Problem]:
+    if found.match is owner.Match.NOT_PREDICTED:
+        yield Problem("firmware-keys-unknown", "no release that you name enrols keys, so none says what PCR 7 must be")
+    if found.match is owner.Match.DIFFERS:
+        names = ", ".join(found.differs)
+        yield Problem("firmware-keys-differ", f"PCR 7 is not that of the keys that {found.release} enrols: {names}")
 
 
 def _is_word(event: Event) -> bool:

@@ -27,26 +27,36 @@ def public_key(public: bytes, what: str, *, signs: bool) -> ec.EllipticCurvePubl
     return key
 
 
-def certificate_issuer(ek: bytes, certificate: bytes) -> str:
-    """Who certified the endorsement key `ek`, by the `certificate` that its TPM holds; empty when it holds none.
+def certificate_of(ek: bytes, certificate: bytes) -> x509.Certificate | None:
+    """The `certificate` of the endorsement key `ek`, as its TPM holds it; None when it holds none.
 
-    That the issuer has signed it is not looked at: that takes the certificate of a maker whom one trusts. Raises
-    VerificationError endorsement-certificate when it is of another key.
+    Who has signed it is not looked at. Raises VerificationError endorsement-certificate when it is of another key.
     """
     if not certificate:
-        return ""
+        return None
     key = public_key(ek, "the endorsement key", signs=False)
     try:
         # What lies behind the certificate in the TPM's memory is no part of it.
         found = x509.load_der_x509_certificate(_der(certificate))
-        named, issuer = found.public_key(), found.issuer.rfc4514_string()
+        named, _ = found.public_key(), (shown(found.issuer), shown(found.subject))  # they are read when asked for
     except (ValueError, UnsupportedAlgorithm) as error:
         raise VerificationError(
             "endorsement-certificate", f"the certificate of the endorsement key cannot be read: {error}"
         ) from error
     if not isinstance(named, ec.EllipticCurvePublicKey) or named.public_numbers() != key.public_numbers():
         raise VerificationError("endorsement-certificate", "the certificate is of another key than the endorsement key")
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in issuer)
+    return found
+
+
+def certificate_issuer(ek: bytes, certificate: bytes) -> str:
+    """Who says to have certified the endorsement key `ek`; empty when nobody does. Raises as `certificate_of`."""
+    found = certificate_of(ek, certificate)
+    return shown(found.issuer) if found is not None else ""
+
+
+def shown(name: x509.Name) -> str:
+    """A name of a certificate, for a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name.rfc4514_string())
 
 
 def _der(data: bytes) -> bytes:

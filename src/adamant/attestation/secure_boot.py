@@ -14,6 +14,7 @@ from enum import StrEnum
 from cryptography import x509
 from msgspec import Struct
 
+from adamant.attestation import keys
 from adamant.attestation.event_log import (
     EV_EFI_VARIABLE_AUTHORITY,
     EV_EFI_VARIABLE_DRIVER_CONFIG,
@@ -67,12 +68,18 @@ def read(events: Iterable[Event]) -> Measured:
 def _variables(events: Sequence[Event], type_: int) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the variables that were measured."""
     for event in events:
-        if event.type != type_ or hashlib.sha256(event.data).digest() != event.digest or len(event.data) < 32:
-            continue
-        name, size = struct.unpack_from("<QQ", event.data, 16)
-        if 32 + 2 * name + size == len(event.data):
-            text = event.data[32 : 32 + 2 * name].decode("utf-16-le", "replace")
-            yield text, event.data[32 + 2 * name :]
+        if event.type == type_ and (found := variable(event)) is not None:
+            yield found
+
+
+def variable(event: Event) -> tuple[str, bytes] | None:
+    """Name and contents of the variable that the event measures; None when it measures none, or says so falsely."""
+    if hashlib.sha256(event.data).digest() != event.digest or len(event.data) < 32:
+        return None
+    name, size = struct.unpack_from("<QQ", event.data, 16)
+    if 32 + 2 * name + size != len(event.data):
+        return None
+    return event.data[32 : 32 + 2 * name].decode("utf-16-le", "replace"), event.data[32 + 2 * name :]
 
 
 def _entries(lists: bytes) -> Iterator[bytes]:
@@ -87,7 +94,6 @@ def _certificates(found: Iterable[bytes]) -> tuple[Certificate, ...]:
 
 def _subject(der: bytes) -> str:
     try:
-        subject = x509.load_der_x509_certificate(der).subject.rfc4514_string()
+        return keys.shown(x509.load_der_x509_certificate(der).subject)
     except ValueError:
         return "not a certificate"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in subject)

@@ -1,17 +1,22 @@
 """`adamant keys`."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from adamant.cli import cluster
 from adamant.cli.options import json_option
+from adamant.cli.sections import SectionedCommand, SectionOption
 from adamant.image import enrolment, keys
 from adamant.image.project import DEFINITION
 from adamant.model.definition import KeyPair
 from adamant.model.errors import InputError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _EPILOG = """\b
 Examples:
@@ -29,13 +34,23 @@ Examples:
   adamant keys revoke keys my-host_1.efi my-host_2.efi
 """
 _folder = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-_product = click.option("--product", default="adamant", show_default=True, help="Name in the certificates.")
+_product = click.option(
+    "--product", metavar="NAME", default="adamant", show_default=True, help="The name that certificates begin with."
+)
 _time = click.option(
     "--time",
     "time",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S"]),
-    help="The time in certificates and signed variables, in UTC; none but a later one replaces it.  [default: now]",
+    metavar="TIME",
+    help="The time in what is signed, in UTC, as 2026-11-29T01:02:03; only a later one replaces it.  [default: now]",
 )
+
+
+def _yours(name: str, text: str) -> Callable[[F], F]:
+    """An option that takes a key which is there in place of one that is made."""
+    return click.option(
+        name, cls=SectionOption, section="Keys that you have, each with its certificate", metavar="PEM", help=text
+    )
 
 
 @click.group("keys", epilog="Example: adamant keys init keys")
@@ -46,23 +61,23 @@ def group() -> None:
 group.add_command(cluster.group)
 
 
-@group.command("init", epilog=_EPILOG)
+@group.command("init", cls=SectionedCommand, epilog=_EPILOG)
 @_folder
 @_product
-@click.option("--secure-boot-key", metavar="PEM", help="Take this key instead of making one.")
-@click.option("--secure-boot-certificate", metavar="PEM", help="Its certificate.")
-@click.option("--platform-key", metavar="PEM", help="Take this key as PK.")
-@click.option("--platform-certificate", metavar="PEM", help="Its certificate.")
-@click.option("--exchange-key", metavar="PEM", help="Take this key as KEK.")
-@click.option("--exchange-certificate", metavar="PEM", help="Its certificate.")
 @click.option(
     "--also-trust",
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
     metavar="CERTIFICATE",
-    help="Put this certificate (DER or PEM) into db too, as the one that signs option ROMs; may be repeated.",
+    help="Have machines also start what this certificate (DER or PEM) has signed, as option ROMs; may be repeated.",
 )
 @_time
+@_yours("--secure-boot-key", "The key that signs boot loaders and UKIs.")
+@_yours("--secure-boot-certificate", "Its certificate, which goes into db.")
+@_yours("--platform-key", "The key that owns a firmware: PK.")
+@_yours("--platform-certificate", "Its certificate.")
+@_yours("--exchange-key", "The key that signs changes of a firmware's keys: KEK.")
+@_yours("--exchange-certificate", "Its certificate.")
 @json_option
 def init(
     folder: Path,
@@ -77,9 +92,14 @@ def init(
     time: datetime | None,
     as_json: bool,
 ) -> None:
-    """Make the keys of an owner in FOLDER: for Secure Boot, modules and encrypted disks, PK and KEK.
+    """Make all keys of an owner in FOLDER. No option is needed, and nothing is ever overwritten.
 
-    None is ever overwritten. What a firmware is told lies in FOLDER/variables, as .auth, .esl and .der.
+    \b
+    secure-boot  signs boot loaders and UKIs
+    modules      signs kernel modules and extensions
+    pcr          signs which measured boots open an encrypted disk
+    PK, KEK      own a machine's firmware, and change its keys: keep them off line
+    variables/   what a firmware is told of them, as .auth, .esl and .der
     """
     now = _at(time)
     given = {

@@ -2,11 +2,13 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from adamant.cli.sections import SectionOption
 from adamant.core import files, limits
 from adamant.model import manifest
 from adamant.model.errors import InputError
@@ -32,17 +34,44 @@ class HexBytes(click.ParamType[bytes]):
             self.fail(f"{value!r} is not hexadecimal", param, ctx)
 
 
+def _proof(*arguments: Any, **options: Any) -> Callable[[F], F]:
+    return click.option(*arguments, cls=SectionOption, section="Proof by the machine's TPM", **options)
+
+
+roots_option = _proof(
+    "--ek-roots",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE|FOLDER",
+    help="Certificates of makers of TPMs: the TPM must be one of theirs.",
+)
+
+
+def maker_of(roots: Path | None) -> Callable[[bytes, bytes], str] | None:
+    """Who of the makers at `roots` has certified an endorsement key, for `attestation.asking`; None: not asked."""
+    from adamant.attestation import makers  # noqa: PLC0415 - imports cryptography
+
+    if roots is None:
+        return None
+    known, now = makers.read(roots), datetime.now(UTC)
+    return lambda ek, certificate: makers.verify(ek, certificate, known, now)
+
+
 class Wanted(NamedTuple):
-    """What a person takes as proven: the releases that a machine may run, and what else may have been started."""
+    """What a person takes as proven: the releases that a machine may run, and what else may have been started.
+
+    `ek_roots` are where the certificates lie of the makers of whose TPMs it must be.
+    """
 
     releases: tuple[Path, ...]
     added: tuple[str, ...]
     programs: tuple[str, ...]
     secure_boot: bool
+    own_keys: bool
+    ek_roots: Path | None = None
 
     def require_release(self) -> None:
         """Raise InputError `proof-release-missing` when there is something to prove, and no release to prove it of."""
-        if not self.releases and (self.added or self.programs or self.secure_boot):
+        if not self.releases and (self.added or self.programs or self.secure_boot or self.own_keys or self.ek_roots):
             raise InputError(
                 "proof-release-missing", "there is no release to prove", hint="name those that may run with --release"
             )
@@ -58,26 +87,21 @@ class Wanted(NamedTuple):
             added=self.added,
             programs=self.programs,
             secure_boot=self.secure_boot,
+            own_keys=self.own_keys,
         )
 
 
-def wanted_options(*, required: bool) -> Callable[[F], F]:
-    """The options of a proof; the command gets them as one argument, `wanted`."""
+def wanted_options(*, required: bool, asks: bool = True) -> Callable[[F], F]:
+    """The options of a proof; the command gets them as one argument, `wanted`. `asks` is whether it asks a machine."""
 
     def decorate(command: F) -> F:
         @functools.wraps(command)
-        def call(
-            *arguments: Any,
-            releases: tuple[Path, ...],
-            added: tuple[str, ...],
-            programs: tuple[str, ...],
-            secure_boot: bool,
-            **options: Any,
-        ) -> Any:
-            return command(*arguments, wanted=Wanted(releases, added, programs, secure_boot), **options)
+        def call(*arguments: Any, **options: Any) -> Any:
+            wanted = Wanted(**{name: options.pop(name) for name in Wanted._fields if name in options})
+            return command(*arguments, wanted=wanted, **options)
 
         wrapped: Any = call
-        for option in reversed(_options(required)):
+        for option in reversed([*_options(required), *([roots_option] if asks else [])]):
             wrapped = option(wrapped)
         return wrapped  # type: ignore[no-any-return]
 
@@ -86,7 +110,7 @@ def wanted_options(*, required: bool) -> Callable[[F], F]:
 
 def _options(required: bool) -> list[Callable[[Any], Any]]:
     return [
-        click.option(
+        _proof(
             "--release",
             "releases",
             type=click.Path(path_type=Path, exists=True),
@@ -95,11 +119,10 @@ def _options(required: bool) -> list[Callable[[Any], Any]]:
             metavar="MANIFEST|FOLDER",
             help="A release that the machine may run: its manifest.json, or the folder of its build; may be repeated.",
         ),
-        click.option("--command-line", "added", multiple=True, help="A command line that a config may add."),
-        click.option(
-            "--program", "programs", multiple=True, metavar="DIGEST", help="Another EFI program that may have run."
-        ),
-        click.option("--secure-boot", is_flag=True, help="Secure Boot must have been on."),
+        _proof("--command-line", "added", multiple=True, help="A command line that a config may add."),
+        _proof("--program", "programs", multiple=True, metavar="DIGEST", help="Another EFI program that may have run."),
+        _proof("--secure-boot", is_flag=True, help="Secure Boot must have been on, by whatever keys."),
+        _proof("--own-keys", is_flag=True, help="Secure Boot must have been on by the keys that a release enrols."),
     ]
 
 
@@ -128,6 +151,7 @@ def lines(judgement: "Judgement") -> Iterator[str]:
         ("nonce", f"{judgement.nonce} ({fresh})"),
         ("secure boot", boot.state.value),
     ]
+    rows += [("keys", text) for text in _owner(judgement)]
     rows += [("trusts", f"{each.subject}, {each.fingerprint[:16]}...") for each in boot.db]
     rows += [("signed by", f"{each.subject}, {each.fingerprint[:16]}...") for each in boot.used]
     rows += [("program", f"{each.digest} ({each.what or 'UNKNOWN'})") for each in judgement.programs]
@@ -140,3 +164,12 @@ def lines(judgement: "Judgement") -> Iterator[str]:
         yield f"  {each.release}: {each.section} should be {wanted}, and is {got}"
     for problem in judgement.problems:
         yield f"{click.style('problem', fg='red')} {problem.message} [{problem.reference}]"
+
+
+def _owner(judgement: "Judgement") -> Iterator[str]:
+    found = judgement.owner
+    changes = f", with {found.changes} of its changes" if found.changes else ""
+    if found.differs:
+        yield f"OTHER than {found.release} enrols{changes}: {', '.join(found.differs)}"
+    elif found.release:
+        yield f"those that {found.release} enrols{changes}"

@@ -24,7 +24,7 @@ Examples:
 
 @click.command("verify-quote", epilog=_EPILOG)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@proof.wanted_options(required=True)
+@proof.wanted_options(required=True, asks=False)
 @click.option("--nonce", type=HexBytes(), help="The nonce that the quote was asked with: no other one counts.")
 @click.option("--ak", help="The attestation key: its fingerprint, or a file of this key.  [default: those pinned]")
 @json_option

@@ -171,6 +171,9 @@ ENROLMENT_CALLS = 8
 """Calls under way at once on a node that has no certificate; gRPC itself refuses the next."""
 ENROLMENT_REQUEST_SECONDS = 10.0
 """How long somebody who has begun such a call may take to send its request."""
+ENROLMENT_PROOFS = 12
+"""Questions to the TPM of a node that has no certificate in ENROLMENT_PROOF_SECONDS: from anybody. A proof is two."""
+ENROLMENT_PROOF_SECONDS = 60.0
 ENROLMENT_SECONDS = 60.0
 """From the certificate that a node got until it answers with it."""
 RENEWAL_SECONDS = 120.0
@@ -400,6 +403,10 @@ TPM_RESPONSE = 4096
 EVENT_LOG_SIZE = 512 << 10
 """A log of measurements. Firmware writes some 20 KiB; a node's answer holds two of them."""
 EVENT_LOG_EVENTS = 4096
+MAKERS_FILES = 4096
+"""Files of certificates of makers of TPMs; all makers together have some hundreds."""
+MAKERS_DEPTH = 6
+"""Authorities between the certificate of an endorsement key and its root: makers have one or two."""
 ATTESTATION_SIZE = 4 << 20
 """The document of an attestation: two logs in base64, and little else."""
 ENCRYPTION_SECONDS = 120.0

@@ -24,7 +24,7 @@ from adamant.model.errors import AdamantError
 from adamant.model.layout import BLOCK
 from adamant.model.lock import Package
 from adamant.model.manifest import Artifact, ArtifactKind, Manifest
-from adamant.model.measured import MeasuredBoot, predict
+from adamant.model.measured import MeasuredBoot, MeasuredKeys, predict
 from adamant.model.posture import RULES
 from adamant.packages.tools import ToolsTree
 
@@ -49,7 +49,8 @@ class Made:
 
     `parts` are what `uki` was made of, since it is made again with the signature of the value that it is measured as.
     `kernel` is the kernel's release, `own` what there is to say of it when it is a person's own. `steps` are the
-    identities of the steps by name. `enrolment` are the keys for a firmware in setup mode.
+    identities of the steps by name. `enrolment` are the keys for a firmware in setup mode, `keys` what a TPM measures
+    of a firmware that has them.
     """
 
     usr: Path
@@ -62,6 +63,7 @@ class Made:
     parts: UkiParts
     own: sbom.OwnKernel | None = None
     enrolment: esp.Enrolment | None = None
+    keys: tuple[MeasuredKeys, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def write(
         ways = [pool.submit(bootable), pool.submit(copies)]
         digests = {name: digest for way in ways for name, digest in way.result().items()}
         with open_source(program) as uki_source, open_source(made.loader) as loader_source:
-            measured_boot = measured.measure(uki_source, loader_source)
+            measured_boot = measured.measure(uki_source, loader_source, made.keys)
     unsigned = {efi.name: files.sha256_file(made.uki)}
     if pair is not None or keys.policy is not None:
         unsigned |= {RAW: _SIGNED, QCOW2: _SIGNED}

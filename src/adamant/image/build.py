@@ -44,6 +44,7 @@ from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
 from adamant.model.errors import InputError
 from adamant.model.manifest import Manifest
+from adamant.model.measured import MeasuredKeys
 from adamant.model.posture import POLICY, RULES, Posture
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
@@ -154,11 +155,12 @@ class _Chain:
         told = project.image.secure_boot
         self.updates = enrolment.read_updates([project.folder / name for name in told.updates])
         self.enrolment: esp.Enrolment | None = None
+        self.keys: tuple[MeasuredKeys, ...] = ()
         if told.enroll is not None:
             trusted = self.pair.certificate if self.pair else None
-            self.enrolment = esp.Enrolment(
-                enrolment.read_enrolled(project.folder / told.enroll, trusted), told.enroll_on
-            )
+            variables = enrolment.read_enrolled(project.folder / told.enroll, trusted)
+            self.enrolment = esp.Enrolment(variables, told.enroll_on)
+            self.keys = tuple(enrolment.measured_keys(variables, self.updates, trusted)) if trusted else ()
 
     def write(self, out: Path) -> None:
         """Do all steps and fill the folder `out`."""
@@ -211,6 +213,7 @@ class _Chain:
             parts=self._uki_parts(boot.path, composed.kernel, program, line),
             own=OwnKernel(own.manifest.release, own.manifest.digest, own.manifest.linux) if own else None,
             enrolment=self.enrolment,
+            keys=self.keys,
         )
         with events.timed(self.watch, "output", "an output is written as a whole"):
             packages = self.locked.image.packages

@@ -8,7 +8,7 @@ nothing is ever overwritten. Imports model and core.
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from adamant.core import files, limits, pe, pkcs7, variable_change
 from adamant.core.source import open_source
 from adamant.image import keys
-from adamant.model import authenticated_variable, signature_list
+from adamant.model import authenticated_variable, measured, signature_list
 from adamant.model.authenticated_variable import Change, Variable
 from adamant.model.definition import KeyPair
 from adamant.model.digest import Sha256
 from adamant.model.errors import InputError
+from adamant.model.measured import MeasuredKeys
 from adamant.model.signature_list import Signature
 
 VARIABLES = "variables"
@@ -40,6 +41,11 @@ def make_variables(folder: Path, now: datetime.datetime, also: Sequence[Path] = 
     """
     mine = [keys.read_certificate(path) for path in _certificates(folder)]
     trusted = [certificate.public_bytes(Encoding.DER) for certificate in mine] + [_foreign(path) for path in also]
+    return _write_variables(folder, now, trusted)
+
+
+def _write_variables(folder: Path, now: datetime.datetime, trusted: Sequence[bytes]) -> list[Path]:
+    """Write the variables of a db with the certificates `trusted` (DER), in their order."""
     found: dict[str, bytes] = {}
     for variable in ENROLLED:
         certificates = trusted if variable is Variable.DB else [_own(folder, variable).public_bytes(Encoding.DER)]
@@ -59,14 +65,17 @@ def rotate(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
     """Make a new Secure Boot pair and the change that adds its certificate to db, signed by KEK.
 
     The pair before stays as it is, and trusted. Returns the files written: the pair, the change, and variables for new
-    machines, which trust both.
+    machines, which have in db what a machine has that got the change: all that was trusted, then the new one.
     """
+    before = [place for place in _places(folder / VARIABLES) if place.exists()][-1:]
+    known = [entry.data for place in before for entry in signature_list.decode(_read(place / "db.esl"))]
     number = max(_numbers(folder), default=0) + 1
     name = f"{keys.SECURE_BOOT}-{number}"
     made = keys.make_keys(folder, product, now, {name: f"{keys.PURPOSES[keys.SECURE_BOOT]} {number}"})
     der = keys.read_certificate(keys.certificate_path(folder, name)).public_bytes(Encoding.DER)
     change = _add(folder, Variable.DB, now, [signature_list.certificate(der)])
-    return [*made, change, *make_variables(folder, now)]
+    variables = _write_variables(folder, now, [*known, der]) if known else make_variables(folder, now)
+    return [*made, change, *variables]
 
 
 def revoke(folder: Path, ukis: Sequence[Path], now: datetime.datetime) -> Path:
@@ -112,6 +121,27 @@ def read_updates(paths: Sequence[Path]) -> dict[str, bytes]:
         authenticated_variable.variable_of(name)
         signature_list.decode(authenticated_variable.decode(data).payload)
     return found
+
+
+def measured_keys(enrolled: Mapping[str, bytes], updates: Mapping[str, bytes], trusted: Path) -> Iterator[MeasuredKeys]:
+    """PCR 7 of machines with the variables `enrolled`: as they are, then with one more of `updates` each time.
+
+    `trusted` is the certificate that signs the image. A change that adds nothing, which machines pass over, is no state
+    of its own: a firmware appends what is not there yet (UEFI Specification 2.10, section 8.2.2).
+    """
+    contents = {each: authenticated_variable.decode(enrolled[f"{each.value}.auth"]).payload for each in ENROLLED}
+    mine = keys.read_certificate(trusted).public_bytes(Encoding.DER)
+    signer = next(entry for entry in signature_list.decode(contents[Variable.DB]) if entry.data == mine)
+    yield measured.measured_keys(0, contents, signer)
+    for count, name in enumerate(sorted(updates), 1):
+        variable = authenticated_variable.variable_of(name)
+        there = contents.get(variable, b"")
+        known = signature_list.decode(there)
+        added = signature_list.decode(authenticated_variable.decode(updates[name]).payload)
+        missing = [entry for entry in added if entry not in known]
+        if missing:
+            contents[variable] = there + signature_list.encode(missing)
+            yield measured.measured_keys(count, contents, signer)
 
 
 def check_updates(updates: Mapping[str, bytes], uki: Path) -> None:

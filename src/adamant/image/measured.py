@@ -10,13 +10,16 @@ from adamant.core.source import Source
 from adamant.model import measured
 from adamant.model.digest import Sha256
 from adamant.model.errors import VerificationError
-from adamant.model.measured import MeasuredBoot, MeasuredSection
+from adamant.model.measured import MeasuredBoot, MeasuredKeys, MeasuredSection
 
 _ZEROS = bytes(1 << 16)
 
 
-def measure(uki: Source, loader: Source) -> MeasuredBoot:
-    """What a TPM will have measured when `loader` starts `uki`. Raises VerificationError efi-program-malformed."""
+def measure(uki: Source, loader: Source, keys: tuple[MeasuredKeys, ...] = ()) -> MeasuredBoot:
+    """What a TPM will have measured when `loader` starts `uki`, which the owner of `keys` has signed.
+
+    Raises VerificationError efi-program-malformed.
+    """
     sections = measured_sections(uki)
     kernel = pe.read_sections(uki).get(".linux")
     inner = uki.part(".linux", kernel.offset, kernel.size) if kernel is not None else None
@@ -26,6 +29,7 @@ def measure(uki: Source, loader: Source) -> MeasuredBoot:
         kernel=pe.authenticode(inner) if inner is not None and pe.is_program(inner) else Sha256(""),
         sections=sections,
         pcrs=measured.predict(sections),
+        keys=keys,
     )
 
 

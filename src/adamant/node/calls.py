@@ -59,6 +59,36 @@ def _refused(limit: str) -> BusyError:
     return BusyError("call-limit", f"the limit of {limit} is reached", hint="end some of them, or try again later")
 
 
+class Turns:
+    """Work for one at a time, at most `most` times in `seconds`. Raises BusyError `call-limit`, naming the limit."""
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._busy = False
+        self._begun: list[float] = []
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """One turn, from its begin to its end."""
+        with self._lock:
+            now = self._clock()
+            self._begun = [at for at in self._begun if now - at < self._seconds]
+            if self._busy:
+                raise _refused("one such call at once on this node")
+            if len(self._begun) >= self._most:
+                raise _refused(f"{self._most} such calls in {self._seconds:.0f} s on this node")
+            self._busy = True
+            self._begun.append(now)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy = False
+
+
 class Requests:
     """Takes the first message of each call from its client, who has `seconds` for it.
 

@@ -1,9 +1,10 @@
 """Maintenance: a machine without an identity waits until somebody enrols it.
 
-It serves over TLS with a key that it made itself, to anybody, and nothing but the two methods of the table
-`methods.ENROLMENT`. Nobody can prove to it who they are: the first who brings a certificate for its key becomes its
-owner, and it obeys nobody else from then on. A person knows the machine by the fingerprint of its key, which the
-console and the journal show; it stays the same over reboots until the machine is enrolled.
+It serves over TLS with a key that it made itself, to anybody, and nothing but the four methods of the table
+`methods.ENROLMENT`: it says who it is, has its TPM prove how it was booted, and takes a certificate. Nobody can prove
+to it who they are: the first who brings a certificate for its key becomes its owner, and it obeys nobody else from then
+on. A person knows the machine by the fingerprint of its key, which the console and the journal show; it stays the same
+over reboots until the machine is enrolled.
 """
 
 import sys
@@ -15,18 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from adamant.api import fingerprint, methods
+from adamant.api import attest, fingerprint, methods
+from adamant.api import attest_pb2 as attest_pb
 from adamant.api import keys_pb2 as pb
 from adamant.api.events_pb2 import EVENT_KIND_KEYS
 from adamant.api.fingerprint import Fingerprint
 from adamant.api.methods import Method
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError
-from adamant.node import certificate, identity, key, server, version
-from adamant.node.calls import Requests
+from adamant.node import attesting, certificate, identity, key, server, version
+from adamant.node.calls import Requests, Turns
 from adamant.node.events import Events
 from adamant.node.identity import Keys, Store
 from adamant.node.systemd import notify
+from adamant.node.tasks import task
 
 if TYPE_CHECKING:
     _GenericHandler = grpc.GenericRpcHandler[Any, Any]
@@ -38,7 +41,7 @@ _TURN_SECONDS = 0.5
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", limits.ENROLMENT_MESSAGE_SIZE),
-    ("grpc.max_send_message_length", limits.ENROLMENT_MESSAGE_SIZE),
+    ("grpc.max_send_message_length", limits.RPC_MESSAGE_SIZE),
     ("grpc.max_concurrent_streams", limits.ENROLMENT_CALLS),
     ("grpc.max_metadata_size", 8 << 10),
     ("grpc.max_connection_idle_ms", 30_000),
@@ -49,10 +52,22 @@ _OPTIONS = (
 
 
 class Enrolment:
-    """The two methods, and the identity that came of them."""
+    """The four methods, and the identity that came of them. `shown` is the fingerprint of the key `own_key`."""
 
-    def __init__(self, own_key: bytes, request: bytes, store: Store, about: dict[str, str], events: Events) -> None:
+    def __init__(
+        self,
+        own_key: bytes,
+        shown: Fingerprint,
+        request: bytes,
+        store: Store,
+        about: dict[str, str],
+        events: Events,
+        tasks: Path = task.FOLDER,
+    ) -> None:
         self._own_key = own_key
+        self._shown = shown
+        self._tasks = tasks
+        self._turns = Turns(limits.ENROLMENT_PROOFS, limits.ENROLMENT_PROOF_SECONDS)
         self._store = store
         self.events = events
         self._answer = pb.IdentifyResponse(request=request, **about)
@@ -63,6 +78,19 @@ class Enrolment:
     def identify(self, _request: pb.IdentifyRequest, _context: grpc.ServicerContext) -> pb.IdentifyResponse:
         """Who this machine is: made once, so that asking costs nothing."""
         return self._answer
+
+    def prove(self, request: attest_pb.AttestRequest, _context: grpc.ServicerContext) -> attest_pb.AttestResponse:
+        """A quote over the nonce and the machine's own key: of use to nobody who shows another."""
+        nonce = attest.bound(request.nonce, self._shown)
+        with self._turns.taken():
+            return attesting.attest(attest_pb.AttestRequest(nonce=nonce), self._tasks)
+
+    def open_challenge(
+        self, request: attest_pb.ActivateRequest, _context: grpc.ServicerContext
+    ) -> attest_pb.ActivateResponse:
+        """What the TPM finds in a challenge."""
+        with self._turns.taken():
+            return attesting.activate(request, self._tasks)
 
     def enroll(self, request: pb.EnrollRequest, context: grpc.ServicerContext) -> pb.EnrollResponse:
         """Take the certificate and the CA, when they fit; exactly once."""
@@ -82,13 +110,15 @@ class Enrolment:
 
 
 class _Table(_GenericHandler):
-    """Serves the two methods. Requests are taken, errors told and changes audited as the API does it."""
+    """Serves the four methods. Requests are taken, errors told and changes audited as the API does it."""
 
     def __init__(self, enrolment: Enrolment) -> None:
         self._events = enrolment.events
         self._requests = Requests(limits.ENROLMENT_CALLS, limits.ENROLMENT_REQUEST_SECONDS)
         handles: dict[str, Callable[[Any, grpc.ServicerContext], Any]] = {
             "Identify": enrolment.identify,
+            "Prove": enrolment.prove,
+            "OpenChallenge": enrolment.open_challenge,
             "Enroll": enrolment.enroll,
         }
         self._handlers = {
@@ -122,7 +152,7 @@ class _Table(_GenericHandler):
 
 
 def serve(enrolment: Enrolment, own_certificate: bytes, own_key: bytes, address: str) -> tuple[grpc.Server, int]:
-    """Serve the two methods at `address`. Returns the server and its port. Raises AdamantError `api-port`."""
+    """Serve the four methods at `address`. Returns the server and its port. Raises AdamantError `api-port`."""
     running = grpc.server(
         ThreadPoolExecutor(max_workers=limits.ENROLMENT_CALLS, thread_name_prefix="enrolment"),
         handlers=[_Table(enrolment)],
@@ -153,7 +183,7 @@ def wait(
     store.show(shown)
     told = version.answer(root)
     about = {name: getattr(told, name) for name in ("machine_id", "hostname", "adamant", "image", "image_version")}
-    enrolment = Enrolment(own_key, key.request(own_key), store, about, events)
+    enrolment = Enrolment(own_key, own_fingerprint, key.request(own_key), store, about, events)
     running, port = serve(enrolment, own_certificate, own_key, address)
     show(own_fingerprint, port)
     notify(f"READY=1\nSTATUS=Maintenance: waits to be enrolled, key {shown}")

@@ -9,7 +9,7 @@ import click
 
 from adamant.cli.node import asking, reach
 from adamant.cli.options import json_option
-from adamant.cli.proof import HexBytes
+from adamant.cli.proof import HexBytes, roots_option
 from adamant.core import files
 from adamant.model import tpm
 from adamant.model.errors import ExitCode, InputError
@@ -18,6 +18,7 @@ _EPILOG = """\b
 Examples:
   adamant node attest -o quote.json
   adamant node attest --nonce 8d5f1c0b42a97e3366d0f1b8c4a2e790 -o quote.json
+  adamant node attest --ek-roots makers/ -o quote.json
   adamant verify-quote quote.json --release out/example_1_amd64
 """
 
@@ -32,9 +33,12 @@ Examples:
 )
 @click.option("--nonce", type=HexBytes(), help="8 to 32 bytes that the quote is to hold.  [default: 32 random ones]")
 @click.option("--replace-key", is_flag=True, help="Pin the key that the machine has now in place of the one pinned.")
+@roots_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, output: Path, nonce: bytes | None, replace_key: bool, as_json: bool) -> int:
+def command(
+    ctx: click.Context, output: Path, nonce: bytes | None, replace_key: bool, ek_roots: Path | None, as_json: bool
+) -> int:
     """Have the machine's TPM sign how it was booted, for adamant verify-quote. --json tells standard error which key.
 
     The key is pinned in the context when it is seen first, after the TPM has shown that the key is its own. A machine
@@ -48,7 +52,7 @@ def command(ctx: click.Context, output: Path, nonce: bytes | None, replace_key: 
     nonce = nonce if nonce is not None else os.urandom(tpm.QUALIFYING_SIZE)
     name, context = contexts.find(reach.one(ctx))
     with reach.connect(ctx) as node:
-        asked = asking.ask(node, name, None if replace_key else context.attestation, nonce)
+        asked = asking.ask(node, name, None if replace_key else context.attestation, nonce, ek_roots)
     if str(output) == "-":
         click.echo(encode(asked.attestation), nl=False)
     else:
@@ -60,10 +64,12 @@ def command(ctx: click.Context, output: Path, nonce: bytes | None, replace_key: 
             "pinned": asked.new,
             "endorsement_key": asked.endorsement_key,
             "issuer": asked.issuer,
+            "maker": asked.maker,
         }
         click.echo(json.dumps(facts), err=True)
         return int(ExitCode.DONE)
-    certified = f"certified by {asked.issuer}, which nobody has checked" if asked.issuer else "with no certificate"
+    checked = f"which leads to {asked.maker}" if asked.maker else "which nobody has checked"
+    certified = f"certified by {asked.issuer}, {checked}" if asked.issuer else "with no certificate"
     rows = [
         ("nonce", nonce.hex()),
         ("attestation key", f"{asked.key} ({'pinned now' if asked.new else 'as pinned'})"),

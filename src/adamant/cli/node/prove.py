@@ -26,7 +26,7 @@ def command(ctx: click.Context, wanted: Wanted, as_json: bool) -> int:
     """
     return reach.ask_each(
         ctx,
-        lambda name, context, node: asking.proof(node, name, context, wanted),
+        lambda name, context, node: asking.prove(node, name, context, wanted),
         proof.lines,
         as_json=as_json,
         code=lambda found: int(ExitCode.DONE if found.verified else ExitCode.VERIFICATION),

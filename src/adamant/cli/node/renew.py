@@ -12,6 +12,7 @@ from adamant.cli.cluster import passphrase, passphrase_option
 from adamant.cli.node import asking, reach
 from adamant.cli.options import json_option
 from adamant.cli.proof import Wanted
+from adamant.cli.sections import SectionedCommand
 from adamant.model.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Examples:
 """
 
 
-@click.command("renew", epilog=_EPILOG)
+@click.command("renew", cls=SectionedCommand, epilog=_EPILOG)
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is valid.")
 @click.option("--cluster", "named", metavar="NAME|DIR", help="Which cluster.  [default: that of the context's CA]")
 @click.option("--expired", is_flag=True, help="The certificate has ended: do not look at its time.")
