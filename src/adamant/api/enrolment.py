@@ -5,7 +5,6 @@ on or cut them off, and nothing else. The key never leaves the machine and the C
 travels is a request and certificates.
 """
 
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ from typing import Any
 
 import grpc
 
-from adamant.api import client, methods, pki
+from adamant.api import client, methods, pinned, pki
 from adamant.api import fingerprint as fingerprints
 from adamant.api import keys_pb2 as pb
-from adamant.api import tunnel as tunnels
 from adamant.api.fingerprint import Fingerprint
 from adamant.api.pki import Credentials
-from adamant.api.tunnel import Tunnel
 from adamant.api.types import Version
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
@@ -43,30 +40,18 @@ Sign = Callable[[Waiting], bytes]
 """Makes the certificate (PEM) for a machine, on the person's side."""
 
 
-def enroll(address: str, pinned: Fingerprint | None, ca: bytes, sign: Sign) -> Waiting:
-    """Enroll the machine at `address`, and return what it said. `pinned` is the fingerprint that its console shows.
+def enroll(address: str, expected: Fingerprint | None, ca: bytes, sign: Sign) -> Waiting:
+    """Enroll the machine at `address`, and return what it said. `expected` is the fingerprint that its console shows.
 
     Without one, whatever machine answers is trusted: only for networks where nobody else can. Raises VerificationError
     `fingerprint-differs` or `request-other-key`, BusyError `node-enrolled`, or UnreachableError. Nothing has changed on
     the machine when it raises, but for `enrolment-unanswered`, which says so.
     """
-    host, port = client.parse_address(address)
-    with Tunnel(host, port, _anybody()) as tunnel:
-        _check_waits(tunnel.certificate, address, ca)
-        key = pki.key_fingerprint(tunnel.certificate)
-        if pinned is not None and key != pinned:
-            raise VerificationError(
-                "fingerprint-differs",
-                f"what answers at {address} has another key than the one that you expect",
-                context=f"expected {fingerprints.show(pinned)}\nfound    {fingerprints.show(key)}",
-                hint="is the address right, and the fingerprint that of this machine's console? Otherwise somebody "
-                "stands between you and the machine: nothing was sent to them",
-            )
-        with grpc.insecure_channel(tunnel.target, options=tunnels.OPTIONS) as channel:
-            told = _call(channel, "Identify", pb.IdentifyRequest(), address)
-            waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
-            signed = sign(waiting)
-            _call(channel, "Enroll", pb.EnrollRequest(certificate=signed, ca=ca), address)
+    with pinned.channel(address, expected, lambda shown: _check_waits(shown, address, ca)) as (channel, key):
+        told = _call(channel, "Identify", pb.IdentifyRequest(), address)
+        waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
+        signed = sign(waiting)
+        _call(channel, "Enroll", pb.EnrollRequest(certificate=signed, ca=ca), address)
     return waiting
 
 
@@ -94,14 +79,6 @@ def await_serving(
         time.sleep(_POLL_SECONDS)
 
 
-def _anybody() -> ssl.SSLContext:
-    """TLS with whoever answers. That the other side has the key of its certificate is proved by the handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _check_waits(certificate: bytes, address: str, ca: bytes) -> None:
     """A machine in maintenance shows a certificate that it signed itself; another has an owner."""
     if pki.is_self_signed(certificate):
@@ -123,26 +100,10 @@ def _check_waits(certificate: bytes, address: str, ca: bytes) -> None:
 
 def _call(channel: grpc.Channel, name: str, request: Any, address: str) -> Any:
     method = next(entry for entry in methods.ENROLMENT if entry.name == name)
-    call = channel.unary_unary(
-        method.path,
-        request_serializer=method.request.SerializeToString,
-        response_deserializer=method.response.FromString,
+    unknown = InputError(
+        "enrolment-unknown",
+        "what answers there does not enroll",
+        context=f"{name} of {address}",
+        hint="is the address right?",
     )
-    try:
-        return call(request, timeout=limits.RPC_SECONDS)
-    except grpc.RpcError as error:
-        where = f"{name} of {address}"
-        told = client.told(error, where)
-        if told is not None:
-            raise told from error
-        details = str(getattr(error, "details", lambda: "")() or "")[:400]
-        code = getattr(error, "code", lambda: None)()
-        if code is grpc.StatusCode.UNIMPLEMENTED:
-            raise InputError(
-                "enrolment-unknown", "what answers there does not enroll", context=where, hint="is the address right?"
-            ) from error
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            raise client.refused(details, where, limits.ENROLMENT_CALLS) from error
-        raise UnreachableError(
-            "node-unreachable", "the machine broke off the enrolment", context=f"{where}\n{details}", hint="try again"
-        ) from error
+    return pinned.call(channel, method, request, address, unknown)
