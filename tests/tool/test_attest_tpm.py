@@ -1,12 +1,8 @@
 """Quotes of a real TPM 2.0 (swtpm of the tools tree), and challenges that only it can open."""
 
 import os
-import socket
 import struct
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +17,6 @@ from adamant.attestation import asking, event_log, keys
 from adamant.attestation.credential import Challenge, make_credential
 from adamant.attestation.event_log import Event
 from adamant.attestation.judge import Expected, judge
-from adamant.core import limits
 from adamant.model import manifest as manifests
 from adamant.model import pcr, tpm
 from adamant.model.attestation import Attestation
@@ -29,39 +24,12 @@ from adamant.model.errors import InputError, VerificationError
 from adamant.node.attest import collect
 from adamant.node.attest.tpm import EK_CERTIFICATE, Tpm, Transmit
 from adamant.packages.tools import ToolsTree
+from tests.tool.chip import chip, clear, locked_out, set_tries, storage_key
 from tests.unit import quote_maker as maker
 
 NONCE = bytes(range(32))
 RECORDED = Path(__file__).parents[1] / "recorded"
 TPM_CC_PCR_EXTEND = 0x00000182
-
-
-@contextmanager
-def chip(tree: ToolsTree, folder: Path) -> Iterator[Transmit]:
-    """A TPM whose state lies in `folder`, started."""
-    folder.mkdir(exist_ok=True)
-    path = folder / "socket"
-    arguments = ["socket", "--tpm2", "--tpmstate", f"dir={folder}", "--server", f"type=unixio,path={path}"]
-    argv = list(map(str, tree.argv("swtpm", *arguments, "--flags", "not-need-init,startup-clear")))
-    running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, env={**os.environ, **tree.environment})
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            for _ in range(600):
-                try:
-                    connection.connect(str(path))
-                    break
-                except OSError:
-                    time.sleep(0.1)
-
-            def transmit(command: bytes) -> bytes:
-                connection.sendall(command)
-                return connection.recv(limits.TPM_RESPONSE)
-
-            yield transmit
-    finally:
-        running.terminate()
-        running.wait(30)
-        path.unlink(missing_ok=True)
 
 
 def extend(transmit: Transmit, event: Event) -> None:
@@ -211,3 +179,21 @@ def test_a_key_is_new_once_and_another_one_is_refused(tree: ToolsTree, tmp_path:
             asking.ask(lambda _nonce: attest(NONCE[::-1]), never, NONCE, first.key)
         with pytest.raises(VerificationError, match="attestation-key-elsewhere"):
             asking.ask(attest, lambda _challenge: bytes(32), NONCE, None)
+
+
+def test_a_tpm_that_was_cleared_has_another_storage_key_and_can_still_prove_itself(
+    tree: ToolsTree, tmp_path: Path
+) -> None:
+    with chip(tree, tmp_path / "one") as transmit:
+        ak = collect.quote(Tpm(transmit), NONCE).ak
+        before = storage_key(transmit, ak)
+        set_tries(transmit, 0)
+        assert locked_out(transmit)
+    with chip(tree, tmp_path / "one") as transmit:
+        assert locked_out(transmit), "it outlasts a restart"
+        assert storage_key(transmit, ak) == before
+        set_tries(transmit, 32)
+        assert not locked_out(transmit)
+        clear(transmit)
+        assert storage_key(transmit, ak) != before
+        assert collect.quote(Tpm(transmit), NONCE).ak == ak

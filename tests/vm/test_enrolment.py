@@ -1,7 +1,6 @@
 """A machine that got no keys is enrolled, renewed and started again, by the commands that a person uses."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from adamant.machine import console, up
 from adamant.machine.machine import Machine, Stopped
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, Probed, node
+from tests.vm.fleet import await_health
 
 NAME = "unclaimed"
 
@@ -28,14 +28,6 @@ def _said(machine: Machine) -> str:
     return "\n".join(console.tail(machine.console_log, 1 << 20))
 
 
-def _await_health() -> None:
-    """Wait until every check is well: a machine may be enrolled before it is up."""
-    deadline = time.monotonic() + SECONDS
-    while (asked := adamant("node", "-c", NAME, "health", check=False)).returncode != 0:
-        assert time.monotonic() < deadline, asked.stdout + asked.stderr
-        time.sleep(2)
-
-
 def test_a_machine_goes_from_its_console_s_fingerprint_to_health_and_stays(
     waiting: tuple[Machine, str], probed: Probed
 ) -> None:
@@ -48,7 +40,7 @@ def test_a_machine_goes_from_its_console_s_fingerprint_to_health_and_stays(
     assert refused.returncode == 3
 
     adamant("node", "enroll", machine.address, "--name", NAME, "--cluster", "local", "--fingerprint", shown)
-    _await_health()
+    await_health(NAME, SECONDS)  # a machine may be enrolled before it is up
     health = {check["name"]: check for check in node("-c", NAME, "health")["checks"]}
     assert health["certificate"]["state"] == "ok"
     assert node("-c", NAME, "version")["hostname"] == NAME
