@@ -1,6 +1,9 @@
 """A machine whose state is shut, as the network sees it: who brings its recovery keys has it reboot, nobody else."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,12 +18,13 @@ from adamant.api.fingerprint import Fingerprint
 from adamant.api.tunnel import Tunnel
 from adamant.core import limits
 from adamant.model.errors import InputError
-from adamant.node import certificate, key, maintenance
+from adamant.node import certificate, encryption, key, maintenance, mounts
 from adamant.node.events import Events
 from adamant.node.recovering import Recovery
 from adamant.node.tasks.answer import Answer
 from tests.command import run
 from tests.image.conftest import require_program
+from tests.tool.agent import SHOWN, free_port
 from tests.tool.task import served
 from tests.unit.test_node_encryption import KEY, shut
 
@@ -136,3 +140,36 @@ def test_garbage_reaches_no_task(machine: Machine) -> None:
                 call(data, timeout=20)
             assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert (machine.asked, machine.restarts) == ([], 0)
+
+
+def test_an_agent_that_hears_of_a_shut_disk_shows_a_key_on_the_console_and_takes_recovery_keys(
+    tmp_path: Path, typed: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    require_program("openssl", "openssl")
+    root = shut(tmp_path / "root", "state", "var")
+    (root / mounts.TABLE).parent.mkdir(parents=True)
+    (root / mounts.TABLE).touch()
+    address, said = f"127.0.0.1:{free_port()}", tmp_path / "said"
+    code = "import pathlib, sys; from adamant.node import agent; agent.run(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    environment = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
+    with said.open("wb") as out:
+        agent = subprocess.Popen([sys.executable, "-c", code, str(root), address], env=environment, stderr=out)
+    try:
+        time.sleep(2)
+        assert "recovery" not in said.read_text(), "nobody has told it yet"
+        (root / encryption.WAITS).parent.mkdir(parents=True)
+        (root / encryption.WAITS).touch()
+        deadline = time.monotonic() + 60
+        while "adamant node recover ADDRESS" not in (text := said.read_text()):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.1)
+        match = SHOWN.search(text)
+        assert match
+        typed(state=KEY, var=KEY)
+        # This computer has no such task, and the call has come that far.
+        assert "task-missing" in run(capsys, "node", "recover", address, "--fingerprint", match[0])[2]
+        agent.terminate()
+        assert agent.wait(30) == 0
+    finally:
+        agent.kill()
+        agent.wait()

@@ -19,7 +19,7 @@ from adamant.core import places, proc
 from adamant.core.source import open_source
 from adamant.image import enrolment, gpt
 from adamant.machine import maintenance, process, qemu, record, tpm, up
-from adamant.machine.machine import Machine, Machines, Options, Status
+from adamant.machine.machine import Machine, Machines, Options
 from adamant.machine.qemu import DISK, VARIABLES
 from adamant.machine.record import MachineRecord
 from adamant.model.arch import Arch
@@ -67,9 +67,9 @@ def machines() -> Machines:
     return Machines(places.state() / "machines")
 
 
-def off(name: str = "fleet") -> Machine:
-    """The machine, shut down or cut off."""
-    machines().stop(name, 120)
+def off(name: str = "fleet", seconds: float = 120) -> Machine:
+    """The machine, shut down or, after `seconds`, cut off."""
+    machines().stop(name, seconds)
     return machines().get(name)
 
 
@@ -188,7 +188,7 @@ def test_without_its_tpm_it_stays_shut_and_opens_once_it_is_back(fleet: Fleet, r
         code, said = recover(machine, recovery)
         assert (code, "recovery-failed" in said) == (1, True), said
     finally:
-        with_tpm(off(), True)
+        with_tpm(off(seconds=0), True)
     fleet.power_on()
     assert check("disk-encryption")["state"] == "ok"
 
@@ -252,7 +252,6 @@ def test_the_esp_of_another_release_starts_nothing_and_harms_nothing(fleet: Flee
         swap_esp(off(), other)
         machine = start(fleet)
         await_said(machine, "adamant: no slot holds the usr image of this release", SECONDS)
-        assert machines().get("fleet").status is Status.RUNNING
-        swap_esp(off(), other)
+        swap_esp(off(seconds=0), other)
     fleet.power_on()
     assert (runs(), check("disk-encryption")["state"]) == ("1", "ok")
