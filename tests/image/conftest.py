@@ -34,13 +34,14 @@ def adamant(
     cwd: Path | None = None,
     prefix: Sequence[str] = (),
     check: bool = True,
+    typed: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would; `prefix` is put in front (setpriv, unshare ...)."""
+    """Run the command as a person would; `prefix` is put in front (setpriv, unshare ...). `typed` is its input."""
     done = subprocess.run(
         [*prefix, *COMMAND, *map(str, arguments)],
         env={**os.environ, **(environment or {})},
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         capture_output=True,
         text=True,
         errors="replace",

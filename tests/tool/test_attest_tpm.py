@@ -24,7 +24,7 @@ from adamant.model.errors import InputError, VerificationError
 from adamant.node.attest import collect
 from adamant.node.attest.tpm import EK_CERTIFICATE, Tpm, Transmit
 from adamant.packages.tools import ToolsTree
-from tests.tool.chip import activating, chip, extend, flush
+from tests.tool.chip import activating, chip, clear, extend, flush, locked_out, set_tries, storage_key
 from tests.unit import quote_maker as maker
 
 NONCE = bytes(range(32))
@@ -213,3 +213,21 @@ def test_a_key_is_new_once_and_another_one_is_refused(tree: ToolsTree, tmp_path:
             asking.ask(lambda _nonce: attest(NONCE[::-1]), never, NONCE, first.key)
         with pytest.raises(VerificationError, match="attestation-key-elsewhere"):
             asking.ask(attest, lambda _challenge: bytes(32), NONCE, None)
+
+
+def test_a_tpm_that_was_cleared_has_another_storage_key_and_can_still_prove_itself(
+    tree: ToolsTree, tmp_path: Path
+) -> None:
+    with chip(tree, tmp_path / "one") as transmit:
+        ak = collect.quote(Tpm(transmit), NONCE).ak
+        before = storage_key(transmit, ak)
+        set_tries(transmit, 0)
+        assert locked_out(transmit)
+    with chip(tree, tmp_path / "one") as transmit:
+        assert locked_out(transmit), "it outlasts a restart"
+        assert storage_key(transmit, ak) == before
+        set_tries(transmit, 32)
+        assert not locked_out(transmit)
+        clear(transmit)
+        assert storage_key(transmit, ak) != before
+        assert collect.quote(Tpm(transmit), NONCE).ak == ak

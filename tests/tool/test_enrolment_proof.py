@@ -17,7 +17,7 @@ import pytest
 from msgspec.structs import replace
 
 from adamant.api import attest_pb2 as pb
-from adamant.api import cluster, contexts, enrolment, fingerprint, pki
+from adamant.api import cluster, contexts, enrolment, fingerprint, pinned, pki
 from adamant.api.attest import Calls
 from adamant.api.fingerprint import Fingerprint
 from adamant.api.tunnel import Tunnel
@@ -99,7 +99,7 @@ def waiting(tasks: Path, of: Fingerprint | None = None) -> Iterator[Waiting]:
     certificate = key.self_signed(own)
     shown = pki.key_fingerprint(ssl.PEM_cert_to_DER_cert(certificate.decode()))
     made = maintenance.Enrolment(own, of or shown, key.request(own), Store(tasks / "state"), {}, Events(), tasks)
-    running, port = maintenance.serve(made, certificate, own, "127.0.0.1:0")
+    running, port = maintenance.serve(made.handlers(), Events(), certificate, own, "127.0.0.1:0")
     try:
         yield Waiting(f"127.0.0.1:{port}", shown, made)
     finally:
@@ -185,7 +185,7 @@ def test_a_machine_of_an_older_release_is_told_as_that() -> None:
     running.start()
     try:
         with (
-            Tunnel("127.0.0.1", port, enrolment._anybody()) as tunnel,
+            Tunnel("127.0.0.1", port, pinned.anybody()) as tunnel,
             grpc.insecure_channel(tunnel.target) as channel,
             pytest.raises(AdamantError, match="proof-unknown"),
         ):

@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
-from adamant.api import client, cluster, contexts, enrolment, fingerprint, methods, pki
+from adamant.api import client, cluster, contexts, enrolment, fingerprint, methods, pinned, pki
 from adamant.api import keys_pb2 as pb
 from adamant.api.identity import Role
 from adamant.api.pki import Credentials, KeyedCertificate
@@ -56,8 +56,8 @@ def _done(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def _enroll(agent: Agent, *more: str) -> list[str]:
-    pinned = ["--fingerprint", agent.fingerprint()]
-    return ["node", "enroll", agent.address, "--name", "m1", "--cluster", "lab", *pinned, *more]
+    shown = ["--fingerprint", agent.fingerprint()]
+    return ["node", "enroll", agent.address, "--name", "m1", "--cluster", "lab", *shown, *more]
 
 
 def _credentials(home: Path) -> Credentials:
@@ -147,13 +147,13 @@ def test_a_name_that_is_taken_stops_it_before_anything_happens(
 
 
 def test_an_enrolled_machine_is_not_enrolled_again(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
-    pinned = agent.fingerprint()
+    shown = agent.fingerprint()
     _done(capsys, *_enroll(agent))
     code, _, err = run(capsys, *_enroll(agent))
     assert code == 5
     assert "enrolled in this cluster already" in err
     _done(capsys, "keys", "cluster", "init", "mine")
-    mine = ["--cluster", "mine", "--context", "m2", "--fingerprint", pinned]
+    mine = ["--cluster", "mine", "--context", "m2", "--fingerprint", shown]
     code, _, err = run(capsys, "node", "enroll", agent.address, *mine)
     assert code == 5
     assert "obeys another CA" in err
@@ -164,7 +164,7 @@ def test_an_enrolled_machine_is_not_enrolled_again(agent: Agent, capsys: pytest.
 def _call(agent: Agent, name: str, request: Any, service: str = methods.ENROLMENT_SERVICE, **options: Any) -> bytes:
     """The answer to a call of a client that checks nothing of its own."""
     with (
-        Tunnel(*client.parse_address(agent.address), enrolment._anybody()) as tunnel,
+        Tunnel(*client.parse_address(agent.address), pinned.anybody()) as tunnel,
         grpc.insecure_channel(tunnel.target) as channel,
     ):
         data = request if isinstance(request, bytes) else request.SerializeToString()
@@ -292,9 +292,9 @@ def test_who_comes_second_hears_that_another_was_first(agent: Agent, capsys: pyt
     thief = pki.make_authority("thief", NOW)
     _call(agent, "Enroll", pb.EnrollRequest(certificate=_signed(agent, thief), ca=thief.certificate))
     agent.serves()
-    pinned = agent.fingerprint()
+    shown = agent.fingerprint()
     code, _, err = run(
-        capsys, "node", "enroll", agent.address, "--name", "m1", "--cluster", "lab", "--fingerprint", pinned
+        capsys, "node", "enroll", agent.address, "--name", "m1", "--cluster", "lab", "--fingerprint", shown
     )
     assert code == 5
     assert "obeys another CA" in err
@@ -338,7 +338,7 @@ def test_callers_who_send_no_request_are_ended_and_keep_nobody_from_enrolling(
         yield from ()
 
     with (
-        Tunnel(*client.parse_address(agent.address), enrolment._anybody()) as tunnel,
+        Tunnel(*client.parse_address(agent.address), pinned.anybody()) as tunnel,
         grpc.insecure_channel(tunnel.target) as channel,
     ):
         paths = [method.path for method in methods.ENROLMENT] * (limits.ENROLMENT_CALLS // len(methods.ENROLMENT))
@@ -363,9 +363,9 @@ def test_a_call_above_the_cap_is_refused_and_the_limit_named(tmp_path: Path, mon
 
     try:
         with (
-            Tunnel(*client.parse_address(address), enrolment._anybody()) as tunnel,
+            Tunnel(*client.parse_address(address), pinned.anybody()) as tunnel,
             grpc.insecure_channel(tunnel.target) as channel,
-            Tunnel(*client.parse_address(address), enrolment._anybody()) as another,
+            Tunnel(*client.parse_address(address), pinned.anybody()) as another,
             grpc.insecure_channel(another.target) as other,
             contextlib.ExitStack() as stack,
         ):
@@ -377,7 +377,7 @@ def test_a_call_above_the_cap_is_refused_and_the_limit_named(tmp_path: Path, mon
                 """Until all of them have come."""
                 deadline = time.monotonic() + 60
                 while time.monotonic() < deadline:
-                    enrolment._call(other, "Identify", pb.IdentifyRequest(), address)
+                    enrolment._Machine(other, address).call("Identify", pb.IdentifyRequest())
 
             with pytest.raises(BusyError) as caught:
                 ask()
@@ -394,7 +394,7 @@ def _lying(tmp_path: Path, request: bytes) -> tuple[Any, str, str]:
     shown = key.self_signed(own)
     of_key = pki.key_fingerprint(ssl.PEM_cert_to_DER_cert(shown.decode()))
     lie = maintenance.Enrolment(own, of_key, request, Store(tmp_path), {}, Events())
-    running, port = maintenance.serve(lie, shown, own, "127.0.0.1:0")
+    running, port = maintenance.serve(lie.handlers(), Events(), shown, own, "127.0.0.1:0")
     return running, f"127.0.0.1:{port}", fingerprint.show(of_key)
 
 
@@ -454,8 +454,8 @@ def _relay(target: str) -> Iterator[tuple[str, list[bytes]]]:
 
 def test_somebody_in_between_can_pass_bytes_on_and_read_none(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
     with _relay(agent.address) as (address, seen):
-        pinned = ["--fingerprint", agent.fingerprint()]
-        _done(capsys, "node", "enroll", address, "--name", "m1", "--cluster", "lab", *pinned)
+        shown = ["--fingerprint", agent.fingerprint()]
+        _done(capsys, "node", "enroll", address, "--name", "m1", "--cluster", "lab", *shown)
     assert len(seen) > 4
     assert b"BEGIN CERTIFICATE" not in b"".join(seen)
 
@@ -467,8 +467,8 @@ def test_somebody_in_between_with_a_key_of_their_own_is_seen(
     request = pb.IdentifyResponse.FromString(_call(agent, "Identify", b"")).request
     running, address, _ = _lying(tmp_path, request)
     try:
-        pinned = ["--fingerprint", agent.fingerprint()]
-        code, _, err = run(capsys, "node", "enroll", address, "--cluster", "lab", *pinned)
+        shown = ["--fingerprint", agent.fingerprint()]
+        code, _, err = run(capsys, "node", "enroll", address, "--cluster", "lab", *shown)
     finally:
         running.stop(None).wait()
     assert code == 3

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from adamant.api import encryption_pb2 as pb
-from adamant.cli.node.encryption import lines
-from adamant.core import proc
+from adamant.cli.node.encryption import lines, read_recovery_keys
+from adamant.core import limits, proc
 from adamant.model import luks2
 from adamant.model.errors import AdamantError, InputError
-from adamant.node import encrypting
+from adamant.node import efivars, emergency, encrypting, encryption
 from adamant.node.reset import wipe
 from adamant.node.tasks import encryption as task
 
@@ -26,6 +26,7 @@ def test_a_machine_without_an_encrypted_disk_says_so(tmp_path: Path) -> None:
         lambda: encrypting.volumes(tmp_path),
         lambda: encrypting.recovery_key(pb.RecoveryKeyRequest(), tmp_path),
         lambda: encrypting.reseal(pb.ResealRequest(), tmp_path),
+        lambda: encrypting.recover(pb.RecoverRequest(), tmp_path, pytest.fail),
     ):
         with pytest.raises(AdamantError) as caught:
             ask()
@@ -84,3 +85,108 @@ def test_a_recovery_key_that_cannot_be_made_leaves_none_that_nobody_has_read(
         task.work({"act": "recovery-key", "replace": False}, answer=None, root=tmp_path)  # type: ignore[arg-type]
     assert (caught.value.reference, "a-key" in str(caught.value)) == ("recovery-key-failed", False)
     assert asked[-1] == ["--wipe-slot=recovery", str(tmp_path / "dev/disk/by-partlabel/state")]
+
+
+KEY = "-".join(["cbdefghi", "jklnrtuv"] * 4)
+
+
+def shut(root: Path, *names: str, opened: tuple[str, ...] = ()) -> Path:
+    """A machine with the word, whose partitions `names` are there and shut, and `opened` open."""
+    with_the_word(root)
+    (root / "dev/disk/by-partlabel").mkdir(parents=True)
+    for number, name in enumerate((*names, *opened)):
+        (root / "dev/disk/by-partlabel" / name).touch()
+        if name in opened:
+            mapped = root / f"sys/class/block/dm-{number}/dm"
+            mapped.mkdir(parents=True)
+            (mapped / "name").write_text(f"{name}\n")
+            (mapped / "uuid").write_text(f"CRYPT-LUKS2-ab-{name}\n")
+    return root
+
+
+def test_what_is_open_takes_no_recovery_key(tmp_path: Path) -> None:
+    root = shut(tmp_path, opened=("state", "var"))
+    with pytest.raises(InputError) as caught:
+        encrypting.recover(pb.RecoverRequest(), root, pytest.fail, tmp_path)
+    assert caught.value.reference == "disk-open"
+
+
+@pytest.mark.parametrize("key", ["", "password", KEY[:-1], f"{KEY}-", KEY.replace("c", "a"), f"{KEY}\n", KEY.upper()])
+def test_what_can_be_no_recovery_key_reaches_no_task(tmp_path: Path, key: str) -> None:
+    keys = [pb.RecoveryKey(volume="state", key=KEY), pb.RecoveryKey(volume="var", key=key)]
+    with pytest.raises(InputError) as caught:
+        encrypting.recover(pb.RecoverRequest(keys=keys), shut(tmp_path, "state", "var"), pytest.fail, tmp_path)
+    assert (caught.value.reference, "var is shut" in caught.value.message) == ("recovery-key-malformed", True)
+
+
+def test_a_recovery_key_is_in_a_file_for_its_owner_alone_and_only_while_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def run(_purpose: str, argv: list[proc.Argument], **_options: object) -> proc.Result:
+        kept = Path(next(str(word).partition("=")[2] for word in argv if str(word).startswith("--unlock-key-file=")))
+        seen.append((kept.read_text(), kept.stat().st_mode & 0o777))
+        assert (argv[-1], task._WIPE_TPM in argv) == (tmp_path / "dev/disk/by-partlabel/state", True)
+        assert KEY not in " ".join(map(str, argv))
+        return proc.Result(0, b"", b"")
+
+    monkeypatch.setattr(proc, "run", run)
+    task.work({"act": "recover", "keys": {"state": KEY}}, answer=None, root=tmp_path)  # type: ignore[arg-type]
+    assert seen == [(KEY, 0o600)]
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reference"),
+    [
+        ("Unlocking via keyfile failed: Operation not permitted", "recovery-key-wrong"),
+        ("TPM2 support is not installed.", "recovery-failed"),
+    ],
+)
+def test_a_wrong_recovery_key_is_told_from_a_tpm_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, reference: str
+) -> None:
+    def run(purpose: str, _argv: list[proc.Argument], **_options: object) -> proc.Result:
+        raise proc.ProgramFailed("program-failed", purpose, code=1, stderr=said, context="")
+
+    monkeypatch.setattr(proc, "run", run)
+    with pytest.raises(AdamantError) as caught:
+        task.work({"act": "recover", "keys": {"var": KEY}}, answer=None, root=tmp_path)  # type: ignore[arg-type]
+    assert caught.value.reference == reference
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def waited(root: Path, opening: tuple[bool, ...] = (False,)) -> list[float]:
+    """How long the end of a boot that has failed waits, piece by piece."""
+    answers, slept = iter(opening), list[float]()
+    assert emergency.main(root, lambda: next(answers), slept.append) == 1, "it ends as failed, and systemd reboots"
+    return slept
+
+
+def test_a_boot_whose_disk_is_shut_waits_for_recovery_keys_and_tells_the_agent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert waited(shut(tmp_path, "var", opened=("state",)), (True, True, False)) == [1.0, 1.0, limits.SHUT_SECONDS]
+    assert (tmp_path / encryption.WAITS).exists()
+    assert "var did not open" in capsys.readouterr().err
+
+
+def test_a_boot_that_fails_for_another_reason_or_is_on_trial_waits_for_nobody(tmp_path: Path) -> None:
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    variable = shut(one, "state", "var") / efivars.FOLDER / f"LoaderBootCountPath-{efivars.LOADER}"
+    variable.parent.mkdir(parents=True)
+    variable.write_bytes(b"\x06\0\0\0x\0\0\0")
+    shut(two, opened=("state", "var"))
+    shut(three)  # the first boot could not make them
+    for root in (one, two, three):
+        assert waited(root) == [30.0]
+        assert not (root / encryption.WAITS).exists()
+
+
+def test_recovery_keys_are_read_as_they_were_shown() -> None:
+    assert read_recovery_keys(f"state  {KEY}\nvar    {KEY}\n\n") == {"state": KEY, "var": KEY}
+    assert read_recovery_keys(f'{{"state": "{KEY}"}}') == {"state": KEY}
+    for wrong in ("", "state", "[]", "{}", '{"state": 1}', KEY):
+        with pytest.raises(InputError):
+            read_recovery_keys(wrong)

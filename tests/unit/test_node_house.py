@@ -231,6 +231,10 @@ def test_only_an_image_with_the_word_has_an_encrypted_disk() -> None:
         "adamant-open@.service",
         "encryption",
     }
+    # Its wait ends as failed, which reboots; a shutdown that ends it does not.
+    emergency = "etc/systemd/system/emergency.service"
+    assert "SuccessAction=none" in _text(encrypted[f"{emergency}.d/10-encryption.conf"])
+    assert "FailureAction=reboot-force" in _text(encrypted[emergency])
     assert "Encrypt=tpm2\n" in _text(encrypted["usr/lib/repart.d/50-var.conf.d/10-encryption.conf"])
     plain, more = (house.switches(Posture.GUARDED, {}, word) for word in (None, Encryption.TPM))
     assert {switch.unit for switch in more} - {switch.unit for switch in plain} == {"adamant-encryption.socket"}

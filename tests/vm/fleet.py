@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 
 from adamant.core import places
 from adamant.image import project
-from adamant.machine import up
-from adamant.machine.machine import Machines
+from adamant.machine import console, up
+from adamant.machine.machine import Machine, Machines
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from adamant.release.serving import make_server
@@ -104,6 +105,23 @@ def running(
             yield made
             Machines(places.state() / "machines").delete("fleet", force=True)
             server.shutdown()
+
+
+def await_said(machine: Machine, text: str, seconds: float) -> str:
+    """What the machine's console shows, once `text` is part of it."""
+    deadline = time.monotonic() + seconds
+    while text not in (said := "\n".join(console.tail(machine.console_log, 1 << 20))):
+        assert time.monotonic() < deadline, said[-8000:]
+        time.sleep(1)
+    return said
+
+
+def await_health(context: str, seconds: float) -> None:
+    """Wait until every check of a machine is well."""
+    deadline = time.monotonic() + seconds
+    while (asked := adamant("node", "-c", context, "health", check=False)).returncode != 0:
+        assert time.monotonic() < deadline, asked.stdout + asked.stderr
+        time.sleep(2)
 
 
 def runs() -> str:

@@ -28,7 +28,7 @@ from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
-from tests.vm.fleet import Fleet, running, runs
+from tests.vm.fleet import Fleet, await_health, await_said, running, runs
 
 EXTRA = """\
 signing:
@@ -174,19 +174,30 @@ def test_the_disk_alone_tells_nothing_and_opens_by_the_recovery_key(
         assert (opened.code, shut.code) == (0, 2), opened.stderr
 
 
-def test_with_another_tpm_it_stays_shut_and_the_machine_says_why(fleet: Fleet, tree: ToolsTree) -> None:
+def test_with_another_tpm_it_stays_shut_and_says_why_and_what_to_do(fleet: Fleet, tree: ToolsTree) -> None:
     machines = Machines(places.state() / "machines")
     folder = fleet.home / "state" / "machines" / "fleet"
-    shutil.rmtree(folder / machine_tpm.STATE)  # swtpm makes another one
+    shutil.rmtree(folder / machine_tpm.STATE)  # swtpm makes another one, as a new board would have
     machine = machines.start("fleet", tree, places.cache())
-    deadline = time.monotonic() + SECONDS
-    said = ""
-    while "Failed to start" not in said or "adamant-open@" not in said:
-        assert time.monotonic() < deadline, said
-        time.sleep(1)
-        said = "\n".join(console.tail(machine.console_log))
+    said = await_said(machine, "waits for their recovery keys", SECONDS)
     assert "systemd-cryptsetup" in said
     assert "Received TPM Error" in said
+    assert "state and var did not open" in said
+    shut = check("disk-encryption")
+    assert (shut["state"], "adamant node recover" in shut["message"]) == ("failing", True)
+
+
+def test_its_recovery_keys_bind_it_to_the_new_tpm_and_it_is_as_before(fleet: Fleet, recovery: dict[str, str]) -> None:
+    wrong = json.dumps({name: key[::-1] for name, key in recovery.items()})
+    assert "recovery-key-wrong" in adamant("node", "recover", typed=wrong, check=False).stderr
+    shown = "".join(f"{name}  {key}\n" for name, key in recovery.items())
+    adamant("node", "recover", typed=shown)
+    await_health("fleet", SECONDS)
+    assert "adamant_greeting" in modules(), "its config lies on state"
+    for volume in node("encryption"):
+        (key,) = volume["tpm_keys"]
+        assert (key["signed_registers"], volume["recovery_keys"], volume["other_keys"]) == ([11], 1, 0)
+    assert "disk-open" in adamant("node", "recover", typed=shown, check=False).stderr
 
 
 def named(disk: Source, label: str) -> bool:

@@ -1,12 +1,15 @@
 """Keys of a node's encrypted partitions, on the client's side."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from adamant.api import encryption_pb2 as pb
 from adamant.core import limits
+from adamant.model.errors import InputError
 
 if TYPE_CHECKING:
     from adamant.api.client import Node
+    from adamant.api.fingerprint import Fingerprint
 
 _SECONDS = 2 * limits.ENCRYPTION_SECONDS
 
@@ -20,6 +23,33 @@ def recovery_keys(node: "Node", *, replace: bool) -> dict[str, str]:
     """New recovery keys, by the label of the partition. With `replace` those before open nothing any more."""
     answer = node.call("RecoveryKey", pb.RecoveryKeyRequest(replace=replace), _SECONDS)
     return {found.volume: found.key for found in answer.keys}
+
+
+def recover(node: "Node", keys: Mapping[str, str]) -> list[str]:
+    """Bind what is shut to the TPM anew by recovery keys, by label; the node reboots. Returns the labels."""
+    return list(node.call("Recover", _recovery(keys), _SECONDS).volumes)
+
+
+def recover_unidentified(address: str, expected: "Fingerprint", keys: Mapping[str, str]) -> list[str]:
+    """The same for a node whose state is shut: it is known by the fingerprint that its console shows.
+
+    Raises VerificationError `fingerprint-differs`, InputError `recovery-unknown`; nothing was sent then.
+    """
+    from adamant.api import methods, pinned  # noqa: PLC0415 - imports gRPC
+
+    unknown = InputError(
+        "recovery-unknown",
+        "what answers there waits for no recovery keys",
+        context=address,
+        hint="a machine that has its identity takes them over its API: leave the address out, or name its context",
+    )
+    with pinned.channel(address, expected) as (channel, _key):
+        answer = pinned.call(channel, methods.RECOVERY, _recovery(keys), address, unknown, _SECONDS)
+        return list(answer.volumes)
+
+
+def _recovery(keys: Mapping[str, str]) -> pb.RecoverRequest:
+    return pb.RecoverRequest(keys=[pb.RecoveryKey(volume=volume, key=key) for volume, key in keys.items()])
 
 
 def reseal(node: "Node", public_key: bytes = b"") -> None:

@@ -13,7 +13,10 @@ DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
     b'"%\n\x12RecoveryKeyRequest\x12\x0f\n\x07replace\x18\x01 \x01(\x08"A\n\x13RecoveryKeyRespon'
     b'se\x12*\n\x04keys\x18\x01 \x03(\x0b2\x1c.adamant.node.v1.RecoveryKey"*\n\x0bRecoveryKe'
     b'y\x12\x0e\n\x06volume\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t"#\n\rResealRequest\x12\x12\n\npublic_ke'
-    b'y\x18\x01 \x01(\x0c"\x10\n\x0eResealResponseb\x06proto3'
+    b'y\x18\x01 \x01(\x0c"\x10\n\x0eResealResponse"<\n\x0eRecoverRequest\x12*\n\x04keys\x18\x01 \x03(\x0b2\x1c.'
+    b'adamant.node.v1.RecoveryKey""\n\x0fRecoverResponse\x12\x0f\n\x07volumes\x18\x01 '
+    b'\x03(\t2X\n\x08Recovery\x12L\n\x07Recover\x12\x1f.adamant.node.v1.RecoverRequest\x1a'
+    b' .adamant.node.v1.RecoverResponseb\x06proto3'
 )
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())

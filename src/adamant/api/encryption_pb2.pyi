@@ -49,3 +49,11 @@ class ResealRequest(Message):
 
 class ResealResponse(Message):
     def __init__(self) -> None: ...
+
+class RecoverRequest(Message):
+    keys: RepeatedCompositeFieldContainer[RecoveryKey]
+    def __init__(self, *, keys: Iterable[RecoveryKey] | None = ...) -> None: ...
+
+class RecoverResponse(Message):
+    volumes: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, volumes: Iterable[str] | None = ...) -> None: ...

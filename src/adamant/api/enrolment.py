@@ -5,7 +5,6 @@ on or cut them off, and nothing else. The key never leaves the machine and the C
 travels is a request and certificates.
 """
 
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +12,12 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from adamant.api import client, methods, pki
+from adamant.api import client, methods, pinned, pki
 from adamant.api import fingerprint as fingerprints
 from adamant.api import keys_pb2 as pb
-from adamant.api import tunnel as tunnels
 from adamant.api.attest import Calls
 from adamant.api.fingerprint import Fingerprint
 from adamant.api.pki import Credentials
-from adamant.api.tunnel import Tunnel
 from adamant.api.types import Version
 from adamant.core import limits
 from adamant.model.errors import AdamantError, BusyError, InputError, UnreachableError, VerificationError
@@ -48,32 +45,22 @@ Examine = Callable[[Waiting, Calls], object]
 """Asks a machine what it must prove before its certificate is made, and raises when it does not."""
 
 
-def enroll(address: str, pinned: Fingerprint | None, ca: bytes, sign: Sign, examine: Examine | None = None) -> Waiting:
-    """Enroll the machine at `address`, and return what it said. `pinned` is the fingerprint that its console shows.
+def enroll(
+    address: str, expected: Fingerprint | None, ca: bytes, sign: Sign, examine: Examine | None = None
+) -> Waiting:
+    """Enroll the machine at `address`, and return what it said. `expected` is the fingerprint that its console shows.
 
     Without one, whatever machine answers is trusted: only for networks where nobody else can. Raises VerificationError
     `fingerprint-differs` or `request-other-key`, BusyError `node-enrolled`, UnreachableError, or what `examine` does.
     Nothing has changed on the machine when it raises, but for `enrolment-unanswered`, which says so.
     """
-    host, port = client.parse_address(address)
-    with Tunnel(host, port, _anybody()) as tunnel:
-        _check_waits(tunnel.certificate, address, ca)
-        key = pki.key_fingerprint(tunnel.certificate)
-        if pinned is not None and key != pinned:
-            raise VerificationError(
-                "fingerprint-differs",
-                f"what answers at {address} has another key than the one that you expect",
-                context=f"expected {fingerprints.show(pinned)}\nfound    {fingerprints.show(key)}",
-                hint="is the address right, and the fingerprint that of this machine's console? Otherwise somebody "
-                "stands between you and the machine: nothing was sent to them",
-            )
-        with grpc.insecure_channel(tunnel.target, options=tunnels.OPTIONS) as channel:
-            asked = _Machine(channel, address)
-            told = asked.call("Identify", pb.IdentifyRequest())
-            waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
-            if examine is not None:
-                examine(waiting, asked)
-            asked.call("Enroll", pb.EnrollRequest(certificate=sign(waiting), ca=ca))
+    with pinned.channel(address, expected, lambda shown: _check_waits(shown, address, ca)) as (channel, key):
+        asked = _Machine(channel, address)
+        told = asked.call("Identify", pb.IdentifyRequest())
+        waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
+        if examine is not None:
+            examine(waiting, asked)
+        asked.call("Enroll", pb.EnrollRequest(certificate=sign(waiting), ca=ca))
     return waiting
 
 
@@ -99,14 +86,6 @@ def await_serving(
                     "when it never does, look at its console",
                 ) from error
         time.sleep(_POLL_SECONDS)
-
-
-def _anybody() -> ssl.SSLContext:
-    """TLS with whoever answers. That the other side has the key of its certificate is proved by the handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _check_waits(certificate: bytes, address: str, ca: bytes) -> None:
@@ -135,38 +114,18 @@ class _Machine(NamedTuple):
     address: str
 
     def call(self, name: str, request: Any, seconds: float = limits.RPC_SECONDS) -> Any:
-        return _call(self.channel, name, request, self.address, seconds)
-
-
-def _call(channel: grpc.Channel, name: str, request: Any, address: str, seconds: float = limits.RPC_SECONDS) -> Any:
-    method = next(entry for entry in methods.ENROLMENT if entry.name == name)
-    call = channel.unary_unary(
-        method.path,
-        request_serializer=method.request.SerializeToString,
-        response_deserializer=method.response.FromString,
-    )
-    try:
-        return call(request, timeout=seconds)
-    except grpc.RpcError as error:
-        where = f"{name} of {address}"
-        told = client.told(error, where)
-        if told is not None:
-            raise told from error
-        details = str(getattr(error, "details", lambda: "")() or "")[:400]
-        code = getattr(error, "code", lambda: None)()
-        if code is grpc.StatusCode.UNIMPLEMENTED and name not in _FIRST:
-            raise AdamantError(
+        method = next(entry for entry in methods.ENROLMENT if entry.name == name)
+        unknown: AdamantError = InputError(
+            "enrolment-unknown",
+            "what answers there does not enroll",
+            context=f"{name} of {self.address}",
+            hint="is the address right?",
+        )
+        if name not in _FIRST:
+            unknown = AdamantError(
                 "proof-unknown",
                 "the machine does not know how to prove its release before it is enrolled",
-                context=where,
+                context=f"{name} of {self.address}",
                 hint="it runs an older release: enroll it without --release, and ask it afterwards: adamant node prove",
-            ) from error
-        if code is grpc.StatusCode.UNIMPLEMENTED:
-            raise InputError(
-                "enrolment-unknown", "what answers there does not enroll", context=where, hint="is the address right?"
-            ) from error
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            raise client.refused(details, where, limits.ENROLMENT_CALLS) from error
-        raise UnreachableError(
-            "node-unreachable", "the machine broke off the enrolment", context=f"{where}\n{details}", hint="try again"
-        ) from error
+            )
+        return pinned.call(self.channel, method, request, self.address, unknown, seconds)

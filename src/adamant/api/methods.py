@@ -93,6 +93,7 @@ METHODS: tuple[Method, ...] = (
     Method("Encryption", encryption.EncryptionRequest, encryption.EncryptionResponse, READERS),
     Method("RecoveryKey", encryption.RecoveryKeyRequest, encryption.RecoveryKeyResponse, ADMIN, changes=True),
     Method("Reseal", encryption.ResealRequest, encryption.ResealResponse, ADMIN, changes=True),
+    Method("Recover", encryption.RecoverRequest, encryption.RecoverResponse, ADMIN, changes=True),
     Method("Crashes", crashes.CrashesRequest, crashes.CrashesResponse, READERS),
     Method("Crash", crashes.CrashRequest, crashes.CrashResponse, READERS),
     Method("NewKey", keys.NewKeyRequest, keys.NewKeyResponse, changes=True),
@@ -118,6 +119,16 @@ ENROLMENT: tuple[Method, ...] = (
 )
 """What a node without a certificate answers, to anybody, and all that it answers then. A node that has one answers none
 of it."""
+
+RECOVERY = Method(
+    "Recover",
+    encryption.RecoverRequest,
+    encryption.RecoverResponse,
+    frozenset(),
+    changes=True,
+    service="adamant.node.v1.Recovery",
+)
+"""What a node whose state is shut answers, to anybody, and all that it answers then."""
 
 BY_PATH: dict[str, Method] = {method.path: method for method in METHODS}
 BY_NAME: dict[str, Method] = {method.name: method for method in METHODS}

@@ -411,6 +411,10 @@ ATTESTATION_SIZE = 4 << 20
 """The document of an attestation: two logs in base64, and little else."""
 ENCRYPTION_SECONDS = 120.0
 """New keys for encrypted partitions: the TPM gives the disk's key once for each of them, and takes one."""
+SHUT_SECONDS = 3600.0
+"""How long a node whose disk is shut waits for its recovery keys, before it starts again and asks the TPM once more."""
+RECOVERY_PAUSE_SECONDS = 2.0
+"""After a recovery key that opens nothing, from somebody whom nothing else identifies."""
 ATTEST_SECONDS = 60.0
 """A quote: a TPM of hardware takes up to a second for each of its keys, and an emulated machine for its program."""
 

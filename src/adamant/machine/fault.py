@@ -105,7 +105,8 @@ FAULTS: tuple[Fault, ...] = (
         "disk-shut",
         r"Failed to start adamant-open@|systemd-repart\[\d+\]: Failed to (encrypt device|create TPM2 context)",
         "The disk is encrypted, and the machine's TPM gave no key for it, or there is no TPM.",
-        "Give it the TPM that its disk was made with (--tpm), and a release that is signed with the same pcr key.",
+        "Give it the TPM that its disk was made with (--tpm), a release that is signed with the same pcr key, or its"
+        " recovery keys (adamant node recover).",
     ),
     _fault(
         "device-missing",

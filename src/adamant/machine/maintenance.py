@@ -17,7 +17,8 @@ from adamant.machine.machine import Machines, Status
 from adamant.machine.up import not_healthy
 from adamant.packages.tools import ToolsTree
 
-_SHOWN = re.compile(r"(?:^|\s)((?:[0-9a-f]{4}:){15}[0-9a-f]{4})\s*$")
+SHOWN = re.compile(r"(?:^|\s)((?:[0-9a-f]{4}:){15}[0-9a-f]{4})\s*$")
+"""A line that ends in a fingerprint."""
 _POLL_SECONDS = 0.2
 
 
@@ -40,7 +41,7 @@ def start(
         for seen in watcher.poll():
             if isinstance(seen, Reached):
                 reached(seen.phase)
-            elif match := _SHOWN.search(seen.text):
+            elif match := SHOWN.search(seen.text):
                 return fingerprint.parse(match[1])
         if machines.get(name).status is not Status.RUNNING:
             raise not_healthy(machine, f"the machine {name} ended before it waited to be enrolled.")

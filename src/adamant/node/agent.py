@@ -22,7 +22,7 @@ from adamant.api.events_pb2 import EVENT_KIND_AGENT, EVENT_KIND_POWER
 from adamant.api.methods import PORT
 from adamant.core import limits
 from adamant.model.errors import AdamantError
-from adamant.node import identity, posture, power, server
+from adamant.node import encryption, identity, posture, power, server
 from adamant.node.button import Button
 from adamant.node.configuring import CREDENTIAL as CONFIG
 from adamant.node.configuring import Configuring
@@ -41,6 +41,8 @@ EX_CONFIG = 78
 GRACE_SECONDS = 5.0
 _CONSOLE_SECONDS = 15.0
 """From serving to the console's screen: the boot goes first."""
+_ENROLL = "port {}: adamant node enroll ADDRESS --fingerprint KEY"
+_RECOVER = "port {}: adamant node recover ADDRESS --fingerprint KEY"
 _CRASHES_SECONDS = 10.0
 """From serving to the look at the boot before; journald and systemd-pstore have moved what they keep by then."""
 
@@ -73,26 +75,32 @@ def _keys(
     state: Path | None,
     events: Events,
     ended: threading.Event,
-    show: Callable[[str, int], None],
+    show: Callable[[str, str], None],
 ) -> tuple[Keys, Store] | None:
     """Who this machine is: credentials, or else what the state partition keeps, or else what an enrolment brings.
 
-    None when the agent was told to end before that is known.
+    None when the agent was told to end before that is known. A state partition that is shut may be opened meanwhile;
+    the machine goes down afterwards. `show` gets the fingerprint of the key that it waits with, and how it is reached.
     """
     keys = identity.passed(os.environ.get("CREDENTIALS_DIRECTORY", ""))
     if keys is not None:
         return keys, Store(state or root / "state")
     # On a slow machine, disk and key together take longer than a service may that has its credentials.
     notify(f"EXTEND_TIMEOUT_USEC={int((limits.STATE_SECONDS + 3 * limits.KEY_SECONDS) * 1_000_000)}")
-    found = state or identity.await_state(root, ended.is_set)
+    waits = root / encryption.WAITS
+    found = state or identity.await_state(root, lambda: ended.is_set() or waits.exists())
     if found is None:
+        if not ended.is_set():
+            from adamant.node import recovering  # noqa: PLC0415 - a disk is hardly ever shut
+
+            recovering.wait(root, events, address, ended, lambda key, port: show(key, _RECOVER.format(port)))
         return None
     store = Store(found)
     keys = store.load()
     if keys is None:
         from adamant.node import maintenance  # noqa: PLC0415 - once in a machine's life
 
-        keys = maintenance.wait(store, root, events, address, ended, show)
+        keys = maintenance.wait(store, root, events, address, ended, lambda key, port: show(key, _ENROLL.format(port)))
     return None if keys is None else (keys, store)
 
 
@@ -119,9 +127,9 @@ def run(root: Path, address: str, *, console: bool = False, state: Path | None =
         down = lambda: power.go_down("poweroff.target", events, "the power button", "it was pressed", "shuts down")  # noqa: E731
         Button(root, down, ended).start()
 
-    def waits(key: str, port: int) -> None:
+    def waits(key: str, reach: str) -> None:
         if screen:
-            screen.say(lambda: key, f"port {port}: adamant node enroll ADDRESS --fingerprint KEY", 0)
+            screen.say(lambda: key, reach, 0)
 
     known = _keys(root, address, state, events, ended, waits)
     if known is None:

@@ -1,6 +1,8 @@
 """Keys of encrypted partitions. The agent may not open a disk: the task `encryption` does, and this passes it on."""
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from adamant.model import luks2
 from adamant.model.errors import AdamantError, InputError
 from adamant.node import encryption
 from adamant.node.tasks import task
+
+_RECOVERY_KEY = re.compile(r"[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}")
+"""256 bits in modhex, as systemd-cryptenroll(1) shows them: nobody guesses one, and no other key can be tried here."""
 
 
 def volumes(root: Path, folder: Path = task.FOLDER) -> pb.EncryptionResponse:
@@ -34,6 +39,38 @@ def reseal(request: pb.ResealRequest, root: Path, folder: Path = task.FOLDER) ->
     return pb.ResealResponse()
 
 
+def recover(
+    request: pb.RecoverRequest, root: Path, restart: Callable[[], None], folder: Path = task.FOLDER
+) -> pb.RecoverResponse:
+    """The answer to Recover. `restart` is called once everything that was shut is bound."""
+    if not encryption.wanted(root):
+        raise _absent()
+    shut = encryption.shut(root)
+    if not shut:
+        raise InputError(
+            "disk-open", "no encrypted partition of this machine is shut", hint="adamant node reseal binds them anew"
+        )
+    brought = {key.volume: key.key for key in request.keys}
+    for name in shut:
+        if not _RECOVERY_KEY.fullmatch(brought.get(name, "")):
+            raise InputError(
+                "recovery-key-malformed",
+                f"{name} is shut, and no recovery key of it was given",
+                hint="a line of its label and its key, as adamant node recovery-key has shown it",
+            )
+    _ask({"act": "recover", "keys": {name: brought[name] for name in shut}}, root, folder)
+    restart()
+    return pb.RecoverResponse(volumes=shut)
+
+
+def _absent() -> AdamantError:
+    return AdamantError(
+        "encryption-absent",
+        "state and var of this machine are not encrypted",
+        hint="images with disk.encryption have them so from their first boot on",
+    )
+
+
 def _volume(name: str, header: luks2.Header) -> pb.EncryptedVolume:
     keys = [
         pb.TpmKey(
@@ -54,11 +91,7 @@ def _volume(name: str, header: luks2.Header) -> pb.EncryptedVolume:
 
 def _ask(request: dict[str, Any], root: Path, folder: Path) -> Any:
     if not encryption.wanted(root):
-        raise AdamantError(
-            "encryption-absent",
-            "state and var of this machine are not encrypted",
-            hint="images with disk.encryption have them so from their first boot on",
-        )
+        raise _absent()
     with task.start("encryption", request, folder=folder, silence=limits.ENCRYPTION_SECONDS) as running:
         data = b"".join(running)
     return json.loads(data) if data else None

@@ -15,6 +15,8 @@ _WORD = "usr/lib/adamant/encryption"
 _BLOCK = "sys/class/block"
 BY_LABEL = "dev/disk/by-partlabel"
 """Where udev names partitions by their labels."""
+WAITS = "run/adamant/waits-for-recovery-keys"
+"""There while a boot that has failed waits for recovery keys (node/emergency.py)."""
 _LUKS2 = "CRYPT-LUKS2-"
 
 
@@ -29,6 +31,13 @@ def opened(root: Path) -> Mapping[str, bool]:
     for folder in (root / _BLOCK).glob("dm-*/dm"):
         found[read_line(folder / "name")] = read_line(folder / "uuid").startswith(_LUKS2)
     return {name: found.get(name, False) for name in VOLUMES}
+
+
+def shut(root: Path) -> tuple[str, ...]:
+    """The volumes that are there and not open, in the order of VOLUMES."""
+    if not wanted(root):
+        return ()
+    return tuple(name for name, is_open in opened(root).items() if not is_open and (root / BY_LABEL / name).exists())
 
 
 def release_keys(root: Path) -> frozenset[str]:

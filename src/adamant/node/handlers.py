@@ -65,6 +65,7 @@ def table(machine: Machine) -> dict[str, Handler]:
         "Encryption": lambda _request, _call: _encrypting().volumes(root),
         "RecoveryKey": lambda request, _call: _encrypting().recovery_key(request, root),
         "Reseal": lambda request, _call: _encrypting().reseal(request, root),
+        "Recover": lambda request, call: _recover(root, events, request, call),
         "Capture": _capture,
         "Crashes": lambda _request, _call: _crash().list_(machine.state),
         "Crash": lambda request, _call: _crash().show(request, machine.state),
@@ -211,6 +212,10 @@ def _encrypting() -> Any:
     from adamant.node import encrypting  # noqa: PLC0415 - nobody waits for it at boot
 
     return encrypting
+
+
+def _recover(root: Path, events: Events, request: Any, call: Any) -> Any:
+    return _encrypting().recover(request, root, lambda: _power().after_recovery(events, call.who.name))
 
 
 def _crash() -> Any:

@@ -145,8 +145,10 @@ def _encryption(opened: Mapping[str, bool], *, starting: bool) -> Check:
     shut = [volume for volume, is_open in opened.items() if not is_open]
     if not shut:
         return Check(name, OK, f"{' and '.join(opened)} are encrypted, and open by the TPM")
+    if starting:
+        return Check(name, WAITING, f"{' and '.join(shut)} are not open yet")
     why = f"{' and '.join(shut)} did not open: this TPM, or this release, gives no key for the disk"
-    return Check(name, WAITING if starting else FAILING, why)
+    return Check(name, FAILING, f"{why}; adamant node recover takes their recovery keys")
 
 
 def _network(facts: Facts, starting: bool) -> Check:

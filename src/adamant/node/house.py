@@ -31,6 +31,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
     "config": ("adamant.node.config.boot", "makes the config's files at boot"),
     "container": ("adamant.node.containers.run", "runs a container of the config"),
     "debug": ("adamant.node.debug.task", "a debug session"),
+    "emergency": ("adamant.node.emergency", "waits for recovery keys, where an encrypted disk is shut"),
     "healthy": ("adamant.node.healthy", "judges a release on trial"),
     "layer": ("adamant.node.config.layer", "lays the config's files over /etc"),
     "pause": ("adamant.node.pause", "lets a person read the console of a boot that has failed"),

@@ -9,7 +9,7 @@ over reboots until the machine is enrolled.
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 else:
     _GenericHandler = grpc.GenericRpcHandler
 
-_GRACE_SECONDS = 2.0
+Handle = Callable[[Any, grpc.ServicerContext], Any]
+"""What answers a method: from a request and its call to an answer."""
+GRACE_SECONDS = 2.0
 _TURN_SECONDS = 0.5
 
 _OPTIONS = (
@@ -69,7 +71,7 @@ class Enrolment:
         self._tasks = tasks
         self._turns = Turns(limits.ENROLMENT_PROOFS, limits.ENROLMENT_PROOF_SECONDS)
         self._store = store
-        self.events = events
+        self._events = events
         self._answer = pb.IdentifyResponse(request=request, **about)
         self._lock = threading.Lock()
         self.enrolled = threading.Event()
@@ -105,34 +107,36 @@ class Enrolment:
             self.keys = keys
             self.enrolled.set()
         fields = {"peer": context.peer(), "ca": fingerprint.show(certificate.read_pem(request.ca).own)}
-        self.events.publish(EVENT_KIND_KEYS, "the machine was enrolled", fields)
+        self._events.publish(EVENT_KIND_KEYS, "the machine was enrolled", fields)
         return pb.EnrollResponse()
+
+    def handlers(self) -> dict[Method, Handle]:
+        """What answers the methods."""
+        handles: dict[str, Handle] = {
+            "Identify": self.identify,
+            "Prove": self.prove,
+            "OpenChallenge": self.open_challenge,
+            "Enroll": self.enroll,
+        }
+        return {method: handles[method.name] for method in methods.ENROLMENT}
 
 
 class _Table(_GenericHandler):
-    """Serves the four methods. Requests are taken, errors told and changes audited as the API does it."""
+    """Serves these methods. Requests are taken, errors told and changes audited as the API does it."""
 
-    def __init__(self, enrolment: Enrolment) -> None:
-        self._events = enrolment.events
+    def __init__(self, handlers: Mapping[Method, Handle], events: Events) -> None:
+        self._events = events
         self._requests = Requests(limits.ENROLMENT_CALLS, limits.ENROLMENT_REQUEST_SECONDS)
-        handles: dict[str, Callable[[Any, grpc.ServicerContext], Any]] = {
-            "Identify": enrolment.identify,
-            "Prove": enrolment.prove,
-            "OpenChallenge": enrolment.open_challenge,
-            "Enroll": enrolment.enroll,
-        }
         self._handlers = {
             method.path: grpc.stream_unary_rpc_method_handler(
-                self._guarded(method, handles[method.name]),
+                self._guarded(method, handle),
                 request_deserializer=None,
                 response_serializer=method.response.SerializeToString,
             )
-            for method in methods.ENROLMENT
+            for method, handle in handlers.items()
         }
 
-    def _guarded(
-        self, method: Method, handle: Callable[[Any, grpc.ServicerContext], Any]
-    ) -> Callable[[Any, grpc.ServicerContext], Any]:
+    def _guarded(self, method: Method, handle: Handle) -> Handle:
         def call(messages: Any, context: grpc.ServicerContext) -> Any:
             outcome = "failed"
             try:
@@ -151,11 +155,13 @@ class _Table(_GenericHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def serve(enrolment: Enrolment, own_certificate: bytes, own_key: bytes, address: str) -> tuple[grpc.Server, int]:
-    """Serve the four methods at `address`. Returns the server and its port. Raises AdamantError `api-port`."""
+def serve(
+    handlers: Mapping[Method, Handle], events: Events, own_certificate: bytes, own_key: bytes, address: str
+) -> tuple[grpc.Server, int]:
+    """Serve `handlers` to anybody at `address`. Returns the server and its port. Raises AdamantError `api-port`."""
     running = grpc.server(
         ThreadPoolExecutor(max_workers=limits.ENROLMENT_CALLS, thread_name_prefix="enrolment"),
-        handlers=[_Table(enrolment)],
+        handlers=[_Table(handlers, events)],
         options=_OPTIONS,
         maximum_concurrent_rpcs=limits.ENROLMENT_CALLS,
     )
@@ -184,11 +190,11 @@ def wait(
     told = version.answer(root)
     about = {name: getattr(told, name) for name in ("machine_id", "hostname", "adamant", "image", "image_version")}
     enrolment = Enrolment(own_key, own_fingerprint, key.request(own_key), store, about, events)
-    running, port = serve(enrolment, own_certificate, own_key, address)
+    running, port = serve(enrolment.handlers(), events, own_certificate, own_key, address)
     show(own_fingerprint, port)
     notify(f"READY=1\nSTATUS=Maintenance: waits to be enrolled, key {shown}")
     events.publish(EVENT_KIND_KEYS, f"the machine has no identity and waits to be enrolled on port {port}")
-    _say(
+    say(
         "This machine waits to be enrolled. The fingerprint of its key is",
         shown,
         "On your computer: adamant node enroll ADDRESS --fingerprint FINGERPRINT",
@@ -196,12 +202,13 @@ def wait(
     while not enrolment.enrolled.wait(_TURN_SECONDS):
         if ended.is_set():
             break
-    running.stop(_GRACE_SECONDS).wait()
+    running.stop(GRACE_SECONDS).wait()
     if enrolment.keys is not None:
         notify("STATUS=Enrolled")
     return enrolment.keys
 
 
-def _say(*lines: str) -> None:
+def say(*lines: str) -> None:
+    """Tell the journal and the console something that a person there is to act on."""
     sys.stderr.write("".join(f"<5>{line}\n" for line in lines))
     sys.stderr.flush()

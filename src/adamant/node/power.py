@@ -38,6 +38,11 @@ def shutdown(root: Path, events: Events, request: pb.ShutdownRequest, call: Call
     return pb.ShutdownResponse(boot_id=boot_id(root))
 
 
+def after_recovery(events: Events, by: str) -> None:
+    """Reboot a node whose disks were bound to its TPM by recovery keys, so that it opens them."""
+    go_down("reboot.target", events, by, "its disks were bound to the TPM by their recovery keys", "reboots")
+
+
 def go_down(
     target: Target, events: Events, by: str, reason: str, what: str, connect: Callable[[], Systemd] = Systemd
 ) -> None:

@@ -1,6 +1,7 @@
 """`adamant node encryption`, `recovery-key` and `reseal`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from adamant.cli.node import reach
 from adamant.cli.node.table import aligned
 from adamant.cli.options import json_option
 from adamant.core import files, limits
+from adamant.model.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +49,60 @@ def recovery_key(ctx: click.Context, replace: bool, as_json: bool) -> None:
         return
     click.echo("\n".join(reach.table(list(found.items()))))
     click.echo("Keep them where the machine's disk is not: nobody can show them again.", err=True)
+
+
+_RECOVER = """\b
+Examples:
+  adamant node recover < recovery-key.txt
+  adamant node recover 192.0.2.7 --fingerprint 9f86:d081:... < recovery-key.txt
+"""
+
+
+@click.command("recover", epilog=_RECOVER)
+@click.argument("address", metavar="[HOST[:PORT]]", default="")
+@click.option("--fingerprint", "typed", metavar="F", help="With an address: the fingerprint that its console shows.")
+@json_option
+@click.pass_context
+def recover(ctx: click.Context, address: str, typed: str | None, as_json: bool) -> None:
+    """Bind partitions that the TPM did not open to it anew, by the recovery keys at standard input. It reboots then.
+
+    A machine whose identity is on the encrypted disk is known by its address and the fingerprint on its console, any
+    other by its context.
+    """
+    from adamant.api import encryption, fingerprint  # noqa: PLC0415 - imports gRPC
+
+    if bool(address) != (typed is not None):
+        raise InputError(
+            "fingerprint-needed",
+            "recovery keys go to an address only when you say which key its machine has",
+            hint="read the fingerprint on the machine's console, and say it with --fingerprint\n"
+            "a machine that has its identity is named by its context, without an address",
+        )
+    keys = read_recovery_keys(sys.stdin.read(limits.PEM_SIZE))
+    if typed is not None:
+        found = encryption.recover_unidentified(address, fingerprint.parse(typed), keys)
+    else:
+        with reach.connect(ctx) as node:
+            found = encryption.recover(node, keys)
+    if as_json:
+        click.echo(json.dumps({"recovered": found}))
+        return
+    click.echo(f"{' and '.join(found)} are bound to the TPM; the machine reboots")
+
+
+def read_recovery_keys(text: str) -> dict[str, str]:
+    """Keys by label, from the lines that `recovery-key` shows, or its JSON. The node says what is wrong with a key."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = dict(words for line in text.splitlines() if len(words := line.split()) == 2)
+    if not isinstance(found, dict) or not found or not all(isinstance(key, str) for key in found.values()):
+        raise InputError(
+            "recovery-key-malformed",
+            "standard input holds no recovery keys",
+            hint="give it what adamant node recovery-key has shown: a line of a label and a key for each partition",
+        )
+    return found
 
 
 @click.command("reseal", epilog="Example: adamant node reseal --public-key keys-2027/pcr.pub")

@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "prove": ("adamant.cli.node.prove:command", "Have machines prove by their TPM which release they run"),
     "encryption": ("adamant.cli.node.encryption:command", "Say which keys open the machine's encrypted partitions"),
     "recovery-key": ("adamant.cli.node.encryption:recovery_key", "Make recovery keys of them, and show them once"),
+    "recover": ("adamant.cli.node.encryption:recover", "Open them by recovery keys, where the TPM does not"),
     "reseal": ("adamant.cli.node.encryption:reseal", "Bind them to the machine's TPM anew"),
     "crashes": ("adamant.cli.node.crashes:group", "Show what was kept of boots that crashed"),
     "capture": ("adamant.cli.node.capture:command", "Capture packets of an interface into a pcap file"),

@@ -1,8 +1,9 @@
 """The task `encryption`: which keys open the encrypted partitions, and new ones. It may open disks and the TPM.
 
-Request: act (look, recovery-key or reseal), and for these replace (a truth value) or public_key (PEM, may be empty).
-Data: JSON. For look, the header's keys of each volume; for recovery-key, the new key of each; else nothing. Trailer:
-nothing. systemd-cryptenroll(1) makes the keys; it takes the disk's own from the TPM, as the boot has.
+Request: act (look, recovery-key, reseal or recover), and for the latter three replace (a truth value), public_key (PEM,
+may be empty) or keys (the recovery key of each volume that is bound anew). Data: JSON. For look, the header's keys of
+each volume; for recovery-key, the new key of each; else nothing. Trailer: nothing. systemd-cryptenroll(1) makes the
+keys; it takes the disk's own from the TPM, as the boot has, or by the recovery key.
 """
 
 import json
@@ -20,6 +21,9 @@ from adamant.node.tasks.answer import Answer
 
 _ENROLL = "/usr/bin/systemd-cryptenroll"
 _WIPE_RECOVERY = "--wipe-slot=recovery"
+_WIPE_TPM = "--wipe-slot=tpm2"
+_OPENS_NOTHING = "Unlocking via keyfile failed"
+"""What the program says of a key that no slot takes."""
 _UNLOCK = "--unlock-tpm2-device=auto"
 _PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
 """The key of the running release (image/init/extra.c)."""
@@ -34,6 +38,8 @@ def work(request: Mapping[str, Any], answer: Answer, root: Path = Path("/")) -> 
     elif request["act"] == "recovery-key":
         made = _recovery_keys(devices, replace=bool(request["replace"]))
         answer.send(json.dumps(made).encode())
+    elif request["act"] == "recover":
+        _recover({devices[name]: str(key) for name, key in request["keys"].items()}, root)
     else:
         _reseal(devices, str(request["public_key"]), root)
     return {}
@@ -73,11 +79,38 @@ def _recovery_keys(devices: Mapping[str, Path], *, replace: bool) -> dict[str, s
 
 def _reseal(devices: Mapping[str, Path], public_key: str, root: Path) -> None:
     with files.work_folder(root / "run", "reseal") as work_folder:
-        key, wipe = root / _PUBLIC_KEY, ["--wipe-slot=tpm2"]
+        key, wipe = root / _PUBLIC_KEY, [_WIPE_TPM]
         if public_key:
             key, wipe = work_folder / "public.pem", []
             key.write_text(public_key)
-        policy = ["--tpm2-device=auto", "--tpm2-pcrs=", f"--tpm2-public-key={key}", "--tpm2-public-key-pcrs=11"]
-        for name, device in devices.items():
-            argv: list[proc.Argument] = [_ENROLL, _UNLOCK, *policy, *wipe, device]
-            proc.run(f"bind {name} to the TPM", argv, seconds=limits.ENCRYPTION_SECONDS)
+        for device in devices.values():
+            _bind(device, key, _UNLOCK, *wipe)
+
+
+def _recover(keys: Mapping[Path, str], root: Path) -> None:
+    with files.work_folder(root / "run", "recover") as work_folder:
+        for device, key in keys.items():
+            kept = work_folder / device.name
+            kept.touch(mode=0o600)
+            kept.write_text(key)
+            try:
+                _bind(device, root / _PUBLIC_KEY, f"--unlock-key-file={kept}", _WIPE_TPM)
+            except proc.ProgramFailed as error:
+                if _OPENS_NOTHING in error.stderr:
+                    raise InputError(
+                        "recovery-key-wrong",
+                        f"the recovery key of {device.name} does not open it",
+                        hint="is it the one that was made last, of this machine?",
+                    ) from error
+                raise AdamantError(
+                    "recovery-failed",
+                    f"{device.name} could not be bound to the TPM",
+                    context=error.stderr,
+                    hint="is there a TPM, and does it answer? The recovery key opens the disk as before",
+                ) from error
+
+
+def _bind(device: Path, public_key: Path, *options: str) -> None:
+    policy = ["--tpm2-device=auto", "--tpm2-pcrs=", f"--tpm2-public-key={public_key}", "--tpm2-public-key-pcrs=11"]
+    argv: list[proc.Argument] = [_ENROLL, *policy, *options, device]
+    proc.run(f"bind {device.name} to the TPM", argv, seconds=limits.ENCRYPTION_SECONDS)
