@@ -1,5 +1,6 @@
 """What the agent says of an encrypted disk without opening it, and what /var lies on then."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,18 @@ from adamant.api import encryption_pb2 as pb
 from adamant.cli.node.encryption import lines
 from adamant.core import proc
 from adamant.model import luks2
+from adamant.model.encryption import FILE, Encryption
 from adamant.model.errors import AdamantError, InputError
-from adamant.node import encrypting
+from adamant.node import encrypting, encryption
 from adamant.node.reset import wipe
 from adamant.node.tasks import encryption as task
+from adamant.node.tasks.answer import Answer
 
 
-def with_the_word(root: Path) -> Path:
-    path = root / "usr/lib/adamant/encryption"
+def with_the_word(root: Path, how: Encryption = Encryption.TPM) -> Path:
+    path = root / FILE
     path.parent.mkdir(parents=True)
-    path.write_text("tpm\n")
+    path.write_text(f"{how.value}\n")
     return root
 
 
@@ -56,6 +59,7 @@ def test_a_person_is_told_what_opens_each_volume() -> None:
             pb.EncryptedVolume(
                 name="state",
                 cipher="aes-xts-plain64",
+                opened_by="tpm",
                 tpm_keys=[pb.TpmKey(public_key="ab" * 32, signed_registers=[11])],
                 recovery_keys=1,
             )
@@ -80,7 +84,36 @@ def test_a_recovery_key_that_cannot_be_made_leaves_none_that_nobody_has_read(
 
     monkeypatch.setattr(task, "_look", lambda _device: luks2.Header("aes-xts-plain64", (), 0, 0))
     monkeypatch.setattr(proc, "run", run)
+    with_the_word(tmp_path)
     with pytest.raises(AdamantError) as caught:
         task.work({"act": "recovery-key", "replace": False}, answer=None, root=tmp_path)  # type: ignore[arg-type]
     assert (caught.value.reference, "a-key" in str(caught.value)) == ("recovery-key-failed", False)
     assert asked[-1] == ["--wipe-slot=recovery", str(tmp_path / "dev/disk/by-partlabel/state")]
+
+
+@pytest.mark.parametrize("how", [Encryption.CREDENTIAL, Encryption.TANG])
+def test_what_no_tpm_opens_is_bound_to_no_release(tmp_path: Path, how: Encryption) -> None:
+    assert encryption.release_keys(with_the_word(tmp_path, how)) is None
+    with pytest.raises(InputError) as caught:
+        task.work({"act": "reseal", "public_key": ""}, answer=None, root=tmp_path)  # type: ignore[arg-type]
+    assert caught.value.reference == "reseal-without-tpm"
+
+
+def test_a_recovery_key_is_made_with_the_key_that_the_boot_was_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def run(_purpose: str, argv: list[proc.Argument], **_options: object) -> proc.Result:
+        asked.append(str(argv[1]))
+        return proc.Result(0, b"a-key", b"")
+
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/one")
+    monkeypatch.setattr(task, "_look", lambda _device: luks2.Header("aes-xts-plain64", (), 0, 1))
+    monkeypatch.setattr(proc, "run", run)
+    with_the_word(tmp_path, Encryption.CREDENTIAL)
+    said: list[bytes] = []
+    monkeypatch.setattr(Answer, "send", lambda _self, data: said.append(data))
+    task.work({"act": "recovery-key", "replace": False}, Answer.__new__(Answer), tmp_path)
+    assert asked == ["--unlock-key-file=/run/credentials/one/adamant.disk-key"] * 2
+    assert json.loads(said[0]) == {"state": "a-key", "var": "a-key"}

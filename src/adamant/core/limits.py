@@ -404,6 +404,18 @@ ATTESTATION_SIZE = 4 << 20
 """The document of an attestation: two logs in base64, and little else."""
 ENCRYPTION_SECONDS = 120.0
 """New keys for encrypted partitions: the TPM gives the disk's key once for each of them, and takes one."""
+TANG_SECONDS = 10.0
+"""A question to a tang server, with its answer."""
+TANG_ANSWER = 64 << 10
+"""What a tang server says at once. An advertisement has some 2 KiB."""
+TANG_BINDING = 64 << 10
+"""The document on the ESP with what the key of the disk is bound to."""
+TANG_PAUSE_SECONDS = 30.0
+"""The longest pause between two tries to get the key of the disk."""
+TANG_QUIET_SECONDS = 10.0
+"""How long a boot tries before it says why it waits: the network needs a moment."""
+TANG_AGAIN_SECONDS = 600.0
+"""After so long a reason that was said is said again."""
 ATTEST_SECONDS = 60.0
 """A quote: a TPM of hardware takes up to a second for each of its keys, and an emulated machine for its program."""
 

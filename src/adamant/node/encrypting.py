@@ -17,7 +17,8 @@ from adamant.node.tasks import task
 def volumes(root: Path, folder: Path = task.FOLDER) -> pb.EncryptionResponse:
     """The answer to Encryption."""
     found = msgspec.convert(_ask({"act": "look"}, root, folder), dict[str, luks2.Header])
-    return pb.EncryptionResponse(volumes=[_volume(name, header) for name, header in found.items()])
+    how = encryption.wanted(root) or ""
+    return pb.EncryptionResponse(volumes=[_volume(name, header, how) for name, header in found.items()])
 
 
 def recovery_key(request: pb.RecoveryKeyRequest, root: Path, folder: Path = task.FOLDER) -> pb.RecoveryKeyResponse:
@@ -34,7 +35,7 @@ def reseal(request: pb.ResealRequest, root: Path, folder: Path = task.FOLDER) ->
     return pb.ResealResponse()
 
 
-def _volume(name: str, header: luks2.Header) -> pb.EncryptedVolume:
+def _volume(name: str, header: luks2.Header, how: str) -> pb.EncryptedVolume:
     keys = [
         pb.TpmKey(
             public_key=key.public_key,
@@ -49,6 +50,7 @@ def _volume(name: str, header: luks2.Header) -> pb.EncryptedVolume:
         tpm_keys=keys,
         recovery_keys=header.recovery_keys,
         other_keys=header.other_keys,
+        opened_by=how,
     )
 
 

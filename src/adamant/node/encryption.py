@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adamant.model import luks2
+from adamant.model.encryption import FILE, OPENINGS, Encryption
 from adamant.node.reading import read_line
 
 VOLUMES = ("state", "var")
 """Labels of the partitions, names of what they are opened as, and the last part of where that is mounted."""
-_WORD = "usr/lib/adamant/encryption"
 _BLOCK = "sys/class/block"
 BY_LABEL = "dev/disk/by-partlabel"
 """Where udev names partitions by their labels."""
 _LUKS2 = "CRYPT-LUKS2-"
 
 
-def wanted(root: Path) -> bool:
-    """Whether the image has its state and var encrypted."""
-    return (root / _WORD).exists()
+def wanted(root: Path) -> Encryption | None:
+    """What gives the key of state and var; None in an image that has them open."""
+    word = read_line(root / FILE)
+    return Encryption(word) if word else None
 
 
 def opened(root: Path) -> Mapping[str, bool]:
@@ -31,8 +32,14 @@ def opened(root: Path) -> Mapping[str, bool]:
     return {name: found.get(name, False) for name in VOLUMES}
 
 
-def release_keys(root: Path) -> frozenset[str]:
-    """Digests of the keys (SHA-256 of their PEM) that must have signed a release for its boot to open all volumes."""
+def release_keys(root: Path) -> frozenset[str] | None:
+    """Digests of the keys (SHA-256 of their PEM) that must have signed a release for its boot to open all volumes.
+
+    None where volumes open for any release.
+    """
+    how = wanted(root)
+    if how is None or not OPENINGS[how].signed:
+        return None
     signers = []
     for name in VOLUMES:
         with (root / BY_LABEL / name).open("rb") as source:
