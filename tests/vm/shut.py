@@ -4,7 +4,7 @@ import time
 
 from adamant.core import places
 from adamant.image import project
-from adamant.machine import up
+from adamant.machine import console, up
 from adamant.machine.machine import Machine, Machines
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
@@ -37,7 +37,7 @@ def console_until(machine: Machine, *words: str) -> str:
     """What the console says, once it has said all `words`."""
     deadline = time.monotonic() + SECONDS
     while True:
-        said = machine.console_log.read_text(errors="replace") if machine.console_log.exists() else ""
+        said = "\n".join(console.tail(machine.console_log))
         if all(word in said for word in words):
             return said
         assert time.monotonic() < deadline, said[-4000:]

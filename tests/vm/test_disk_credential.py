@@ -81,18 +81,16 @@ def key_restored(fleet: Fleet) -> Iterator[Callable[[str, bytes], Machine]]:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [(CREDENTIAL, "Failed to start adamant-open@"), ("adamant.other", "Failed to read key file")],
+    [(CREDENTIAL, "Key data incorrect?"), ("adamant.other", "Failed to read key file")],
 )
 def test_with_another_key_or_none_it_stays_shut_and_says_so(
     fleet: Fleet, key_restored: Callable[[str, bytes], Machine], name: str, said: str
 ) -> None:
     machine = key_restored(name, bytes(32))
-    console_until(machine, said, "this boot has failed")
+    console_until(machine, said, "Starting emergency.service")
     explained = fault.explain(console.tail(machine.console_log))
     assert explained is not None
     assert explained.fault.id == "disk-shut"
-    assert machines().get("fleet").run is not None
-    assert adamant("node", "version", check=False).returncode != 0
 
 
 def test_with_its_key_it_opens_again_and_has_what_it_had(fleet: Fleet) -> None:
