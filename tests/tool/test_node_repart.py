@@ -1,13 +1,17 @@
 """The first boot's partitions, made by the real systemd-repart on a file in place of a disk."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from adamant.core import proc
 from adamant.image import disk, gpt
+from adamant.machine import fault
+from adamant.model import luks2
 from adamant.model.arch import Arch
+from adamant.model.encryption import Encryption
 from adamant.model.layout import verity_size
 from adamant.model.posture import Posture
 from adamant.node import house
@@ -37,26 +41,27 @@ def published(tmp_path: Path) -> Path:
     return path
 
 
-def make_partitions(tree: ToolsTree, path: Path, posture: str = "guarded") -> None:
-    """What adamant-repart.service does to the disk in the file `path`."""
+def make_partitions(
+    tree: ToolsTree, path: Path, *more: str, key: Path | None = None, check: bool = True
+) -> proc.Result:
+    """What adamant-repart.service does to the disk in the file `path`; with `key`, in an image of encryption by one."""
     definitions = path.parent / "repart.d"
-    definitions.mkdir(exist_ok=True)
-    for entry in house.house_files(Posture(posture), SLOT):
-        if entry.path.startswith("usr/lib/repart.d/"):
-            (definitions / entry.path.rpartition("/")[2]).write_bytes(entry.content or b"")
-    unit = house.house_files(Posture(posture), SLOT)
-    (line,) = [
-        line
-        for entry in unit
-        if entry.path.endswith("/adamant-repart.service")
-        for line in (entry.content or b"").decode().splitlines()
-        if line.startswith("ExecStart=")
-    ]
-    options = [word for word in line.split()[1:] if not word.startswith("--definitions")]
-    proc.run(
+    how = Encryption.CREDENTIAL if key else None
+    started = []
+    for entry in house.house_files(Posture.GUARDED, SLOT, how):
+        folder, _, name = entry.path.partition("usr/lib/repart.d/")
+        if name and not folder:
+            (definitions / name).parent.mkdir(parents=True, exist_ok=True)
+            (definitions / name).write_bytes(entry.content or b"")
+        if "/adamant-repart.service" in entry.path:
+            started += re.findall("^ExecStart=(.+)$", (entry.content or b"").decode(), re.MULTILINE)
+    words = started[-1].replace("%d/adamant.disk-key", str(key)).split()
+    options = [word for word in words[1:] if not word.startswith("--definitions")]
+    return proc.run(
         "make partitions",
-        tree.argv("systemd-repart", *options, f"--definitions={definitions}", "--offline=yes", str(path)),
+        tree.argv("systemd-repart", *options, *more, f"--definitions={definitions}", "--offline=yes", str(path)),
         environment={**tree.environment, "TMPDIR": str(path.parent)},
+        check=check,
     )
 
 
@@ -124,3 +129,37 @@ def test_a_larger_disk_makes_var_larger_and_nothing_else(tree: ToolsTree, publis
     assert after["var"][0] == before["var"][0]
     assert after["var"][1] > before["var"][1] + 1000 * MIB
     assert {k: v for k, v in after.items() if k != "var"} == {k: v for k, v in before.items() if k != "var"}
+
+
+def test_with_a_key_that_is_passed_what_is_made_opens_by_it_and_by_no_other(
+    tree: ToolsTree, published: Path, tmp_path: Path
+) -> None:
+    key, other = tmp_path / "key", tmp_path / "other"
+    key.write_bytes(bytes(range(32)))
+    other.write_bytes(bytes(32))
+    for path in (key, other):
+        path.chmod(0o600)
+    make_partitions(tree, published, "--exclude-partitions=var", key=key)  # its 700 MiB would take half a minute
+    state = table_of(published)[-1]
+    assert (state.label, state.size) == ("state", 80 * MIB)
+    with published.open("rb") as source:
+        source.seek(state.offset)
+        (tmp_path / "state").write_bytes(source.read(state.size))
+    header = luks2.read((tmp_path / "state").read_bytes()[: luks2.HEADER_MOST])
+    assert header == luks2.Header("aes-xts-plain64", (), recovery_keys=0, other_keys=1)
+    assert [opens(tree, tmp_path / "state", path) for path in (key, other)] == [0, 2]
+
+
+def opens(tree: ToolsTree, volume: Path, key: Path) -> int:
+    """How cryptsetup(8) ends that tries `key` on `volume`: 0 when it opens it, 2 when it does not."""
+    argv = tree.argv("cryptsetup", "open", "--test-passphrase", f"--key-file={key}", volume)
+    return proc.run("open", argv, check=False, environment=tree.environment).code
+
+
+def test_without_the_key_nothing_is_made_and_the_reason_is_said(tree: ToolsTree, published: Path) -> None:
+    before = table_of(published)
+    done = make_partitions(tree, published, key=published.parent / "missing", check=False)
+    assert done.code != 0
+    assert b"Failed to read key file" in done.stderr
+    assert fault.explain(["systemd-repart[1]: " + done.stderr.decode().strip()])
+    assert table_of(published) == before

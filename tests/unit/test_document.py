@@ -86,6 +86,13 @@ def test_a_broken_override_is_refused(override: str) -> None:
         ("units: [{name: a.service}, {name: a.service}]\n", "listed-twice", "$.units[1]"),
         ("kernel: {own: lean, debian: accepted}\n", "two-kernels", "$.kernel.debian"),
         ("disk: {encryption: tpm}\n", "encryption-without-key", "$.disk.encryption"),
+        ("disk: {encryption: tang}\n", "tang-servers", "$.disk.tang"),
+        (
+            "disk: {encryption: credential, tang: [{url: 'http://10.0.0.5', thumbprint: " + "a" * 43 + "}]}\n",
+            "tang-servers",
+            "$.disk.tang",
+        ),
+        ("posture: open\ndisk: {encryption: credential}\n", "encryption-posture", "$.disk.encryption"),
         (
             "posture: open\nsigning: {pcr: {key: a, public: b}}\ndisk: {encryption: tpm}\n",
             "encryption-posture",

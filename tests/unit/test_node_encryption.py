@@ -1,5 +1,6 @@
 """What the agent says of an encrypted disk without opening it, and what /var lies on then."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,18 @@ from adamant.api import encryption_pb2 as pb
 from adamant.cli.node.encryption import lines, read_recovery_keys
 from adamant.core import limits, proc
 from adamant.model import luks2
+from adamant.model.encryption import FILE, Encryption
 from adamant.model.errors import AdamantError, InputError
 from adamant.node import efivars, emergency, encrypting, encryption
 from adamant.node.reset import wipe
 from adamant.node.tasks import encryption as task
+from adamant.node.tasks.answer import Answer
 
 
-def with_the_word(root: Path) -> Path:
-    path = root / "usr/lib/adamant/encryption"
+def with_the_word(root: Path, how: Encryption = Encryption.TPM) -> Path:
+    path = root / FILE
     path.parent.mkdir(parents=True)
-    path.write_text("tpm\n")
+    path.write_text(f"{how.value}\n")
     return root
 
 
@@ -57,6 +60,7 @@ def test_a_person_is_told_what_opens_each_volume() -> None:
             pb.EncryptedVolume(
                 name="state",
                 cipher="aes-xts-plain64",
+                opened_by="tpm",
                 tpm_keys=[pb.TpmKey(public_key="ab" * 32, signed_registers=[11])],
                 recovery_keys=1,
             )
@@ -81,6 +85,7 @@ def test_a_recovery_key_that_cannot_be_made_leaves_none_that_nobody_has_read(
 
     monkeypatch.setattr(task, "_look", lambda _device: luks2.Header("aes-xts-plain64", (), 0, 0))
     monkeypatch.setattr(proc, "run", run)
+    with_the_word(tmp_path)
     with pytest.raises(AdamantError) as caught:
         task.work({"act": "recovery-key", "replace": False}, answer=None, root=tmp_path)  # type: ignore[arg-type]
     assert (caught.value.reference, "a-key" in str(caught.value)) == ("recovery-key-failed", False)
@@ -132,6 +137,7 @@ def test_a_recovery_key_is_in_a_file_for_its_owner_alone_and_only_while_it_is_us
         return proc.Result(0, b"", b"")
 
     monkeypatch.setattr(proc, "run", run)
+    with_the_word(tmp_path)
     task.work({"act": "recover", "keys": {"state": KEY}}, answer=None, root=tmp_path)  # type: ignore[arg-type]
     assert seen == [(KEY, 0o600)]
     assert list((tmp_path / "run").iterdir()) == []
@@ -151,6 +157,7 @@ def test_a_wrong_recovery_key_is_told_from_a_tpm_that_fails(
         raise proc.ProgramFailed("program-failed", purpose, code=1, stderr=said, context="")
 
     monkeypatch.setattr(proc, "run", run)
+    with_the_word(tmp_path)
     with pytest.raises(AdamantError) as caught:
         task.work({"act": "recover", "keys": {"var": KEY}}, answer=None, root=tmp_path)  # type: ignore[arg-type]
     assert caught.value.reference == reference
@@ -173,13 +180,15 @@ def test_a_boot_whose_disk_is_shut_waits_for_recovery_keys_and_tells_the_agent(
 
 
 def test_a_boot_that_fails_for_another_reason_or_is_on_trial_waits_for_nobody(tmp_path: Path) -> None:
-    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    one, two, three, four = (tmp_path / name for name in ("one", "two", "three", "four"))
     variable = shut(one, "state", "var") / efivars.FOLDER / f"LoaderBootCountPath-{efivars.LOADER}"
     variable.parent.mkdir(parents=True)
     variable.write_bytes(b"\x06\0\0\0x\0\0\0")
     shut(two, opened=("state", "var"))
     shut(three)  # the first boot could not make them
-    for root in (one, two, three):
+    shut(four, "state", "var")
+    (four / FILE).write_text("tang\n")  # no TPM that a recovery key could bind them to
+    for root in (one, two, three, four):
         assert waited(root) == [30.0]
         assert not (root / encryption.WAITS).exists()
 
@@ -190,3 +199,31 @@ def test_recovery_keys_are_read_as_they_were_shown() -> None:
     for wrong in ("", "state", "[]", "{}", '{"state": 1}', KEY):
         with pytest.raises(InputError):
             read_recovery_keys(wrong)
+
+
+@pytest.mark.parametrize("how", [Encryption.CREDENTIAL, Encryption.TANG])
+def test_what_no_tpm_opens_is_bound_to_no_release(tmp_path: Path, how: Encryption) -> None:
+    assert encryption.release_keys(with_the_word(tmp_path, how)) is None
+    with pytest.raises(InputError) as caught:
+        task.work({"act": "reseal", "public_key": ""}, answer=None, root=tmp_path)  # type: ignore[arg-type]
+    assert caught.value.reference == "reseal-without-tpm"
+
+
+def test_a_recovery_key_is_made_with_the_key_that_the_boot_was_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def run(_purpose: str, argv: list[proc.Argument], **_options: object) -> proc.Result:
+        asked.append(str(argv[1]))
+        return proc.Result(0, b"a-key", b"")
+
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/one")
+    monkeypatch.setattr(task, "_look", lambda _device: luks2.Header("aes-xts-plain64", (), 0, 1))
+    monkeypatch.setattr(proc, "run", run)
+    with_the_word(tmp_path, Encryption.CREDENTIAL)
+    said: list[bytes] = []
+    monkeypatch.setattr(Answer, "send", lambda _self, data: said.append(data))
+    task.work({"act": "recovery-key", "replace": False}, Answer.__new__(Answer), tmp_path)
+    assert asked == ["--unlock-key-file=/run/credentials/one/adamant.disk-key"] * 2
+    assert json.loads(said[0]) == {"state": "a-key", "var": "a-key"}

@@ -7,6 +7,7 @@ import pytest
 
 from adamant.api import node_pb2 as pb
 from adamant.api.events_pb2 import EVENT_KIND_HEALTH
+from adamant.model.encryption import Encryption
 from adamant.node import encryption, health, lookout, mounts
 from adamant.node.events import Events
 from adamant.node.health import FAILING, OK, WAITING, Check, Facts
@@ -181,14 +182,22 @@ def test_the_containerd_of_host_containers_must_run_where_the_config_has_one() -
 
 
 def test_an_encrypted_disk_that_is_shut_is_failing_and_a_plain_one_is_no_check(tmp_path: Path) -> None:
-    def checked(opened: Mapping[str, bool] | None, system: str = "running") -> list[Check]:
-        return [c for c in health.judge(GOOD._replace(opened=opened, system=system)) if c.name == "disk-encryption"]
+    def checked(
+        opened: Mapping[str, bool], system: str = "running", how: Encryption | None = Encryption.CREDENTIAL
+    ) -> list[Check]:
+        facts = GOOD._replace(encryption=how, opened=opened, system=system)
+        return [c for c in health.judge(facts) if c.name == "disk-encryption"]
 
-    assert not checked(None)
-    assert [c.state for c in checked({"state": True, "var": True})] == [health.OK]
+    assert not checked({"state": False, "var": False}, how=None)
+    for how, words in ((Encryption.TPM, "the TPM"), (Encryption.TANG, "a tang server")):
+        (fine,) = checked({"state": True, "var": True}, how=how)
+        assert (fine.state, fine.message) == (health.OK, f"state and var are encrypted, and open by {words}")
     assert [c.state for c in checked({"state": True, "var": False}, "starting")] == [health.WAITING]
     (shut,) = checked({"state": True, "var": False})
-    assert (shut.state, shut.message.startswith("var did not open")) == (FAILING, True)
+    assert (shut.state, shut.message) == (
+        FAILING,
+        "var did not open: the credential adamant.disk-key was not passed, or is of another disk",
+    )
     block = tmp_path / "sys/class/block"
     for number, (name, uuid) in enumerate((("state", "CRYPT-LUKS2-ab-state"), ("var", "CRYPT-VERITY-ab-var"))):
         (block / f"dm-{number}/dm").mkdir(parents=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adamant.model.definition import Encryption
+from adamant.model import encryption
+from adamant.model.encryption import Encryption, TangServer
 from adamant.model.layout import verity_size
 from adamant.model.posture import Posture
 from adamant.model.tree import Entry, Kind
@@ -225,6 +226,7 @@ def test_only_an_image_with_the_word_has_an_encrypted_disk() -> None:
     assert {path: encrypted[path] for path in ENTRIES} == ENTRIES
     assert {path.rpartition("/")[2] for path in set(encrypted) - set(ENTRIES)} == {
         "10-encryption.conf",
+        "20-key.conf",
         "60-tpm-udev.rules",
         "adamant-encryption.socket",
         "adamant-encryption@.service",
@@ -235,6 +237,24 @@ def test_only_an_image_with_the_word_has_an_encrypted_disk() -> None:
     emergency = "etc/systemd/system/emergency.service"
     assert "SuccessAction=none" in _text(encrypted[f"{emergency}.d/10-encryption.conf"])
     assert "FailureAction=reboot-force" in _text(encrypted[emergency])
-    assert "Encrypt=tpm2\n" in _text(encrypted["usr/lib/repart.d/50-var.conf.d/10-encryption.conf"])
+    assert "Encrypt=tpm2\n" in _text(encrypted["usr/lib/repart.d/50-var.conf.d/20-key.conf"])
     plain, more = (house.switches(Posture.GUARDED, {}, word) for word in (None, Encryption.TPM))
     assert {switch.unit for switch in more} - {switch.unit for switch in plain} == {"adamant-encryption.socket"}
+
+
+@pytest.mark.parametrize("how", list(Encryption))
+def test_an_image_says_what_gives_the_key_and_has_one_way_to_it(how: Encryption) -> None:
+    servers = (TangServer("http://10.0.0.5", "a" * 43),) if how is Encryption.TANG else ()
+    found = {entry.path: entry for entry in house.house_files(Posture.SEALED, SLOT, how, servers)}
+    assert _text(found[encryption.FILE]) == f"{how.value}\n"
+    for unit in ("adamant-open@.service", "adamant-repart.service"):
+        texts = [_text(found[path]) for path in found if f"/{unit}" in path]
+        used = [line for text in texts for line in text.splitlines() if line.startswith("ExecStart=")][-1]
+        assert ("tpm2" in used, f"%d/{encryption.CREDENTIAL}" in used) == (
+            how is Encryption.TPM,
+            how is not Encryption.TPM,
+        )
+    kind = "tpm2" if how is Encryption.TPM else "key-file"
+    for volume in ("40-state", "50-var"):
+        assert f"Encrypt={kind}\n" in _text(found[f"usr/lib/repart.d/{volume}.conf.d/20-key.conf"])
+    assert (encryption.SERVERS in found) == (how is Encryption.TANG)

@@ -22,7 +22,8 @@ class EncryptedVolume(Message):
     tpm_keys: RepeatedCompositeFieldContainer[TpmKey]
     recovery_keys: int
     other_keys: int
-    def __init__(self, *, name: str | None = ..., cipher: str | None = ..., tpm_keys: Iterable[TpmKey] | None = ..., recovery_keys: int | None = ..., other_keys: int | None = ...) -> None: ...
+    opened_by: str
+    def __init__(self, *, name: str | None = ..., cipher: str | None = ..., tpm_keys: Iterable[TpmKey] | None = ..., recovery_keys: int | None = ..., other_keys: int | None = ..., opened_by: str | None = ...) -> None: ...
 
 class TpmKey(Message):
     public_key: str

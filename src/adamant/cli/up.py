@@ -108,7 +108,9 @@ def command(
         raise click.UsageError("--secure-boot and --setup-mode exclude each other")
     project = projects.read_project(_folder(folder), overrides)
     name = name or project.image.name
-    credentials = {"adamant.config": _config(config, project)} if config is not None else {}
+    credentials = bring_up.disk_key(project.image.disk.encryption)
+    if config is not None:
+        credentials["adamant.config"] = _config(config, project)
     machines = Machines(places.state() / "machines")
     _make_room(machines, name, replace)
     with progress(as_json) as watch:

@@ -415,6 +415,18 @@ SHUT_SECONDS = 3600.0
 """How long a node whose disk is shut waits for its recovery keys, before it starts again and asks the TPM once more."""
 RECOVERY_PAUSE_SECONDS = 2.0
 """After a recovery key that opens nothing, from somebody whom nothing else identifies."""
+TANG_SECONDS = 10.0
+"""A question to a tang server, with its answer."""
+TANG_ANSWER = 64 << 10
+"""What a tang server says at once. An advertisement has some 2 KiB."""
+TANG_BINDING = 64 << 10
+"""The document on the ESP with what the key of the disk is bound to."""
+TANG_PAUSE_SECONDS = 30.0
+"""The longest pause between two tries to get the key of the disk."""
+TANG_QUIET_SECONDS = 10.0
+"""How long a boot tries before it says why it waits: the network needs a moment."""
+TANG_AGAIN_SECONDS = 600.0
+"""After so long a reason that was said is said again."""
 ATTEST_SECONDS = 60.0
 """A quote: a TPM of hardware takes up to a second for each of its keys, and an emulated machine for its program."""
 

@@ -42,6 +42,7 @@ from adamant.model import derive, lock, manifest
 from adamant.model.authenticated_variable import UPDATES
 from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
+from adamant.model.encryption import OPENINGS
 from adamant.model.errors import InputError
 from adamant.model.manifest import Manifest
 from adamant.model.measured import MeasuredKeys
@@ -149,7 +150,8 @@ class _Chain:
         self.findings: tuple[Finding, ...] = ()
         pair = project.image.signing.secure_boot
         self.pair = keys.load_pair(pair, project.folder, now) if pair else None
-        bound = project.image.signing.pcr if project.image.disk.encryption else None
+        how = project.image.disk.encryption
+        bound = project.image.signing.pcr if how is not None and OPENINGS[how].signed else None
         self.policy_key = keys.load_policy_key(bound, project.folder) if bound else None
         self.policy_public = keys.load_public(bound, project.folder) if bound else None
         told = project.image.secure_boot
@@ -249,7 +251,10 @@ class _Chain:
             posture=image.posture,
             listed=(*image.packages, *(base.ENCRYPTED_PROGRAMS if image.disk.encryption else ())),
             modules=image.kernel.modules,
-            house=(*house.house_files(image.posture, parse_size(image.disk.slot), image.disk.encryption), *made),
+            house=(
+                *house.house_files(image.posture, parse_size(image.disk.slot), image.disk.encryption, image.disk.tang),
+                *made,
+            ),
             extra=tuple(extra),
             switches=(
                 *house.switches(image.posture, lock.by_name(self.locked.image), image.disk.encryption),

@@ -103,10 +103,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "disk-shut",
-        r"Failed to start adamant-open@|systemd-repart\[\d+\]: Failed to (encrypt device|create TPM2 context)",
-        "The disk is encrypted, and the machine's TPM gave no key for it, or there is no TPM.",
-        "Give it the TPM that its disk was made with (--tpm), a release that is signed with the same pcr key, or its"
-        " recovery keys (adamant node recover).",
+        r"Failed to start adamant-open@|"
+        r"systemd-repart\[\d+\]: Failed to (encrypt device|create TPM2 context|read key file)",
+        "The disk is encrypted, and the machine has no key for it.",
+        "Give it what opened its disk before: its TPM (--tpm) and a release that is signed with the same pcr key, the "
+        "credential adamant.disk-key, or a tang server. A machine with another TPM takes its recovery keys "
+        "(adamant node recover).",
     ),
     _fault(
         "device-missing",

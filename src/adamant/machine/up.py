@@ -5,6 +5,7 @@ machine gets a certificate of its own as systemd credentials.
 """
 
 import math
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,10 +24,12 @@ from adamant.machine import console, fault
 from adamant.machine.console import Phase, Reached
 from adamant.machine.fault import Explanation
 from adamant.machine.machine import Machine, Machines, Options, Status
+from adamant.model.encryption import CREDENTIAL, Encryption
 from adamant.model.errors import AdamantError, InputError, UnreachableError
 from adamant.packages.tools import ToolsTree
 
 _CLIENT = "admin"
+_DISK_KEY = 32
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 KNOCK_SECONDS = 0.6
@@ -90,6 +93,14 @@ def node_credentials(name: str) -> dict[str, bytes]:
 def naming(name: str) -> dict[str, bytes]:
     """The credential that tells a machine its host name."""
     return {"system.hostname": name.encode()}
+
+
+def disk_key(encryption: Encryption | None) -> dict[str, bytes]:
+    """The credential with a new key for a disk that is encrypted by one; none for another disk.
+
+    The machine's folder keeps it, and passes it at each boot.
+    """
+    return {CREDENTIAL: secrets.token_bytes(_DISK_KEY)} if encryption is Encryption.CREDENTIAL else {}
 
 
 def context_of(machine: Machine) -> Context:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from adamant.model.arch import Arch
+from adamant.model.encryption import OPENINGS, Encryption, TangServer
 from adamant.model.errors import InputError
 from adamant.model.posture import RULES, Posture
 
@@ -44,12 +45,6 @@ class OutputFormat(StrEnum):
 
     RAW = "raw"
     QCOW2 = "qcow2"
-
-
-class Encryption(StrEnum):
-    """What opens the encrypted state and var."""
-
-    TPM = "tpm"
 
 
 class ScriptName(StrEnum):
@@ -180,7 +175,7 @@ class Signing(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     secure_boot: KeyPair | None = None
     """Signs the boot menu and the UKI. Without it they are unsigned, and Secure Boot must be off."""
     pcr: PolicyKey | None = None
-    """Signs the value of PCR 11 of the release, for `disk.encryption`."""
+    """Signs the value of PCR 11 of the release, for `disk.encryption: tpm`."""
 
 
 class EnrollOn(StrEnum):
@@ -214,8 +209,12 @@ class Disk(Struct, frozen=True, forbid_unknown_fields=True):
     slot: Size = "512M"
     """Each of the two slots: the largest usr image that an update can bring."""
     encryption: Encryption | None = None
-    """tpm: the first boot makes state and var encrypted (LUKS2), and the machine's TPM opens them for releases whose
-    `signing.pcr` is the same. Not in the posture open. A machine keeps what its first boot made."""
+    """The first boot makes state and var encrypted (LUKS2). tpm: the machine's TPM opens them for releases whose
+    `signing.pcr` is the same. credential: the key in the credential `adamant.disk-key`, which the machine is passed at
+    each boot. tang: a key that one of the servers in `disk.tang` helps to find. Not in the posture open. A machine
+    keeps what its first boot made."""
+    tang: Annotated[tuple[TangServer, ...], Meta(max_length=8)] = ()
+    """Servers of `encryption: tang`. All must answer at the first boot, and any one at those after it."""
 
 
 class Image(
@@ -269,7 +268,13 @@ def parse_size(text: str) -> int:
 def check(image: Image) -> None:
     """What the types cannot say. Raises InputError whose context is the path in the document."""
     if image.disk.encryption is not None:
-        _check_encryption(image)
+        _check_encryption(image, image.disk.encryption)
+    if (image.disk.encryption is Encryption.TANG) != bool(image.disk.tang):
+        raise InputError(
+            "tang-servers",
+            "servers of tang go with disk.encryption: tang, and it with at least one of them",
+            context="$.disk.tang",
+        )
     for index, file in enumerate(image.files):
         if (file.content is None) == (file.source is None):
             raise _content_or_source(f"$.files[{index}]")
@@ -296,8 +301,8 @@ def check(image: Image) -> None:
             seen.add(name)
 
 
-def _check_encryption(image: Image) -> None:
-    if image.signing.pcr is None:
+def _check_encryption(image: Image, encryption: Encryption) -> None:
+    if OPENINGS[encryption].signed and image.signing.pcr is None:
         raise InputError(
             "encryption-without-key",
             "an encrypted disk needs a key that signs which releases may open it",

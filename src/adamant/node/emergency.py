@@ -18,6 +18,7 @@ if _PACKAGES not in sys.path:  # started without `site`, which would load what n
     sys.path.append(_PACKAGES)
 
 from adamant.core import files, limits  # noqa: E402
+from adamant.model.encryption import OPENINGS, Encryption  # noqa: E402
 from adamant.model.errors import AdamantError  # noqa: E402
 from adamant.node import efivars, encryption  # noqa: E402
 from adamant.node.systemd import Systemd  # noqa: E402
@@ -43,12 +44,13 @@ def main(
     while opening():
         sleep(_POLL_SECONDS)
     shut = encryption.shut(root)
-    if not shut or efivars.read(root, "LoaderBootCountPath", efivars.LOADER):
+    how = encryption.wanted(root)
+    if not shut or how is not Encryption.TPM or efivars.read(root, "LoaderBootCountPath", efivars.LOADER):
         sleep(_READ_SECONDS)
         return 1
     minutes = limits.SHUT_SECONDS / 60
     sys.stderr.write(
-        f"<3>{' and '.join(shut)} did not open: this TPM, or this release, gives no key for the disk.\n"
+        f"<3>{' and '.join(shut)} did not open: {OPENINGS[how].missing}.\n"
         f"<3>This machine waits for their recovery keys, and starts again in {minutes:.0f} minutes.\n"
     )
     (root / encryption.WAITS).parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,8 @@ _RECOVERY_KEY = re.compile(r"[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}")
 def volumes(root: Path, folder: Path = task.FOLDER) -> pb.EncryptionResponse:
     """The answer to Encryption."""
     found = msgspec.convert(_ask({"act": "look"}, root, folder), dict[str, luks2.Header])
-    return pb.EncryptionResponse(volumes=[_volume(name, header) for name, header in found.items()])
+    how = encryption.wanted(root) or ""
+    return pb.EncryptionResponse(volumes=[_volume(name, header, how) for name, header in found.items()])
 
 
 def recovery_key(request: pb.RecoveryKeyRequest, root: Path, folder: Path = task.FOLDER) -> pb.RecoveryKeyResponse:
@@ -71,7 +72,7 @@ def _absent() -> AdamantError:
     )
 
 
-def _volume(name: str, header: luks2.Header) -> pb.EncryptedVolume:
+def _volume(name: str, header: luks2.Header, how: str) -> pb.EncryptedVolume:
     keys = [
         pb.TpmKey(
             public_key=key.public_key,
@@ -86,6 +87,7 @@ def _volume(name: str, header: luks2.Header) -> pb.EncryptedVolume:
         tpm_keys=keys,
         recovery_keys=header.recovery_keys,
         other_keys=header.other_keys,
+        opened_by=how,
     )
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adamant.model import luks2
+from adamant.model.encryption import FILE, OPENINGS, Encryption
 from adamant.node.reading import read_line
 
 VOLUMES = ("state", "var")
 """Labels of the partitions, names of what they are opened as, and the last part of where that is mounted."""
-_WORD = "usr/lib/adamant/encryption"
 _BLOCK = "sys/class/block"
 BY_LABEL = "dev/disk/by-partlabel"
 """Where udev names partitions by their labels."""
@@ -20,9 +20,10 @@ WAITS = "run/adamant/waits-for-recovery-keys"
 _LUKS2 = "CRYPT-LUKS2-"
 
 
-def wanted(root: Path) -> bool:
-    """Whether the image has its state and var encrypted."""
-    return (root / _WORD).exists()
+def wanted(root: Path) -> Encryption | None:
+    """What gives the key of state and var; None in an image that has them open."""
+    word = read_line(root / FILE)
+    return Encryption(word) if word else None
 
 
 def opened(root: Path) -> Mapping[str, bool]:
@@ -35,13 +36,19 @@ def opened(root: Path) -> Mapping[str, bool]:
 
 def shut(root: Path) -> tuple[str, ...]:
     """The volumes that are there and not open, in the order of VOLUMES."""
-    if not wanted(root):
+    if wanted(root) is None:
         return ()
     return tuple(name for name, is_open in opened(root).items() if not is_open and (root / BY_LABEL / name).exists())
 
 
-def release_keys(root: Path) -> frozenset[str]:
-    """Digests of the keys (SHA-256 of their PEM) that must have signed a release for its boot to open all volumes."""
+def release_keys(root: Path) -> frozenset[str] | None:
+    """Digests of the keys (SHA-256 of their PEM) that must have signed a release for its boot to open all volumes.
+
+    None where volumes open for any release.
+    """
+    how = wanted(root)
+    if how is None or not OPENINGS[how].signed:
+        return None
     signers = []
     for name in VOLUMES:
         with (root / BY_LABEL / name).open("rb") as source:

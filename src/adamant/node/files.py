@@ -33,6 +33,7 @@ SECRET: dict[str, str] = {
     "/run/adamant/host-containers": "variables of containers, secrets among them",
     "/run/containerd": "variables of containers, secrets among them",
     "/run/credentials": "credentials of services",
+    "/run/credstore": "credentials of services",
     "/run/host-containerd": "variables of containers, secrets among them",
     "/run/host/credentials": "credentials of the machine",
     "/run/secrets": "secrets",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from adamant.api import node_pb2 as pb
 from adamant.core import limits
+from adamant.model.encryption import OPENINGS, Encryption, Opening
 from adamant.model.errors import AdamantError
 from adamant.node import encryption, posture, verity
 from adamant.node import mounts as mount_table
@@ -60,8 +61,10 @@ class Facts(NamedTuple):
     """`/` and `/etc` are on disk, and writable."""
     certificate: int | str | None = None
     """When the node's certificate ends, in seconds since the Unix epoch; None where nothing is known of one."""
-    opened: Mapping[str, bool] | None = None
-    """For each volume that the image has encrypted, whether it is open (node/encryption.py); None where it has none."""
+    encryption: Encryption | None = None
+    """What gives the key of the encrypted volumes; None where there are none."""
+    opened: Mapping[str, bool] = MappingProxyType({})
+    """For each of them, whether it is open (node/encryption.py)."""
 
 
 class Check(NamedTuple):
@@ -81,8 +84,8 @@ def judge(facts: Facts) -> list[Check]:
     checks += [
         _writable(facts, name, where, starting) for name, where in (_DISK_ROOT if facts.persistent_root else _RAM_ROOT)
     ]
-    if facts.opened is not None:
-        checks.append(_encryption(facts.opened, starting=starting))
+    if facts.encryption is not None:
+        checks.append(_encryption(OPENINGS[facts.encryption], facts.opened, starting=starting))
     checks.append(_network(facts, starting))
     checks.append(_time(facts))
     if facts.certificate is not None:
@@ -140,15 +143,15 @@ def _writable(facts: Facts, name: str, where: str, starting: bool) -> Check:
     return Check(name, OK, f"{where} is writable ({mount.type}, {free >> 20} MiB free)")
 
 
-def _encryption(opened: Mapping[str, bool], *, starting: bool) -> Check:
+def _encryption(opening: Opening, opened: Mapping[str, bool], *, starting: bool) -> Check:
     name = "disk-encryption"
     shut = [volume for volume, is_open in opened.items() if not is_open]
     if not shut:
-        return Check(name, OK, f"{' and '.join(opened)} are encrypted, and open by the TPM")
-    if starting:
-        return Check(name, WAITING, f"{' and '.join(shut)} are not open yet")
-    why = f"{' and '.join(shut)} did not open: this TPM, or this release, gives no key for the disk"
-    return Check(name, FAILING, f"{why}; adamant node recover takes their recovery keys")
+        return Check(name, OK, f"{' and '.join(opened)} are encrypted, and open by {opening.by}")
+    why = f"{' and '.join(shut)} did not open: {opening.missing}"
+    if opening.signed:
+        why += "; adamant node recover takes their recovery keys"
+    return Check(name, WAITING if starting else FAILING, why)
 
 
 def _network(facts: Facts, starting: bool) -> Check:
@@ -226,7 +229,8 @@ def look(
         synchronised=(root / CLOCK_SYNCHRONISED).exists(),
         persistent_root=posture.rules(root).persistent_root,
         certificate=ends(),
-        opened=encryption.opened(root) if encryption.wanted(root) else None,
+        encryption=encryption.wanted(root),
+        opened=encryption.opened(root),
     )
 
 

@@ -1,7 +1,8 @@
 """What an image gets from Adamant itself: static files, its own sources, and which units start.
 
 The static files lie in `data/` as trees below `/`: `every` for all postures, `no-shell` for those without a shell on
-the host and `shell` for those with one, `ram-root` and `disk-root` by where `/` is, `encrypted` for encrypted disks.
+the host and `shell` for those with one, `ram-root` and `disk-root` by where `/` is, `encrypted` for encrypted disks
+and `opened-by-...` by what gives their key.
 What stays true: no unit of ours needs a shell; the bytes depend on the arguments and our sources alone. Runs where
 images are built, not on machines.
 
@@ -10,14 +11,17 @@ nothing for such a machine stands in NOT_STARTED with its reason.
 """
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 
+import msgspec
+
 import adamant
+from adamant.model import encryption as encryptions
 from adamant.model import hardening
-from adamant.model.definition import Encryption
 from adamant.model.digest import sha256
+from adamant.model.encryption import OPENINGS, Encryption, TangServer
 from adamant.model.layout import verity_size
 from adamant.model.posture import FILE, RULES, Posture
 from adamant.model.switch import Switch
@@ -30,6 +34,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
     "arguments": ("adamant.node.arguments.run", "adds the config's words to the kernel's command line"),
     "config": ("adamant.node.config.boot", "makes the config's files at boot"),
     "container": ("adamant.node.containers.run", "runs a container of the config"),
+    "disk-key": ("adamant.node.disk_key.run", "finds the key of the disk by a tang server"),
     "debug": ("adamant.node.debug.task", "a debug session"),
     "emergency": ("adamant.node.emergency", "waits for recovery keys, where an encrypted disk is shut"),
     "healthy": ("adamant.node.healthy", "judges a release on trial"),
@@ -244,10 +249,12 @@ def programs() -> dict[str, str]:
     return {name: f"{PYTHON}/{'/'.join(module.split('.')[1:])}.py" for name, (module, _) in PROGRAMS.items()}
 
 
-def house_files(posture: Posture, slot_size: int, encryption: Encryption | None = None) -> list[Entry]:
+def house_files(
+    posture: Posture, slot_size: int, encryption: Encryption | None = None, servers: Sequence[TangServer] = ()
+) -> list[Entry]:
     """All files and links of Adamant for an image of `posture` whose slots have `slot_size` bytes.
 
-    With `encryption`, the first boot makes state and var encrypted.
+    With `encryption`, the first boot makes state and var encrypted; `servers` are those of tang.
 
     Paths are relative to `/` and begin with `usr/` or `etc/`.
     """
@@ -265,7 +272,11 @@ def house_files(posture: Posture, slot_size: int, encryption: Encryption | None 
     found += _files_below(data.joinpath("disk-root" if rules.persistent_root else "ram-root"), "")
     found += _files_below(data.joinpath("shell" if rules.host_shell else "no-shell"), "")
     if encryption is not None:
-        found += _files_below(data.joinpath("encrypted"), "")
+        found.append(file(encryptions.FILE, f"{encryption.value}\n".encode()))
+        if servers:
+            found.append(file(encryptions.SERVERS, msgspec.json.encode(servers)))
+        for tree in ("encrypted", *OPENINGS[encryption].trees):
+            found += _files_below(data.joinpath(tree), "")
     if not rules.message_bus:
         found += _files_below(data.joinpath("no-bus"), "")
     if not rules.host_shell:

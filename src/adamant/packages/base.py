@@ -6,6 +6,7 @@ in trixie. It must not import apt: a table needs no network.
 
 from adamant.model.arch import NAMES, Arch
 from adamant.model.definition import Image, KernelFlavour
+from adamant.model.encryption import Encryption
 from adamant.model.posture import RULES, Posture
 
 BASE: dict[str, str] = {
@@ -43,13 +44,17 @@ ROOT_ON_DISK: dict[str, str] = {
 """The same, where `/` is on disk."""
 
 ENCRYPTED: dict[str, str] = {
+    "systemd-cryptsetup": "opens encrypted partitions, and changes which keys do",
+}
+"""The same, where state and var are encrypted."""
+
+TPM_LIBRARIES: dict[str, str] = {
     "libtss2-esys-3.0.2-0t64": "speaks to the TPM for systemd, which loads it and the next three by name",
     "libtss2-mu-4.0.1-0t64": "the same: its messages",
     "libtss2-rc0t64": "the same: what its errors mean",
     "libtss2-tcti-device0t64": "the same: the device",
-    "systemd-cryptsetup": "opens encrypted partitions, and changes which keys do",
 }
-"""The same, where state and var are encrypted."""
+"""The same, where a TPM opens them."""
 ENCRYPTED_PROGRAMS = ("dmsetup", "systemd-cryptsetup")
 """Packages whose programs such an image keeps in each posture: rules of udev start the first, units the second."""
 
@@ -168,7 +173,11 @@ def base_of(posture: Posture) -> dict[str, str]:
 def image_request(image: Image) -> list[str]:
     """Names of all packages that an image asks for, sorted: the base of its posture, its kernel, what is listed."""
     listed = set(image.packages)
-    wanted = {*base_of(image.posture), *(ENCRYPTED if image.disk.encryption else {})}
+    wanted = {
+        *base_of(image.posture),
+        *(ENCRYPTED if image.disk.encryption else {}),
+        *(TPM_LIBRARIES if image.disk.encryption is Encryption.TPM else {}),
+    }
     base = {name for name in wanted if not STAND_INS.get(name, frozenset()) & listed}
     kernel = set() if image.kernel.own else {KERNELS[image.arch, image.kernel.flavour]}
     return sorted({*base, *kernel, *listed})

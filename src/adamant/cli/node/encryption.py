@@ -141,17 +141,18 @@ def _facts(volume: "EncryptedVolume") -> dict[str, object]:
         "tpm_keys": keys,
         "recovery_keys": volume.recovery_keys,
         "other_keys": volume.other_keys,
+        "opened_by": volume.opened_by,
     }
 
 
 def lines(volumes: "Sequence[EncryptedVolume]") -> list[str]:
     """What opens each volume, as a table for a person."""
-    rows = [("VOLUME", "CIPHER", "TPM", "RECOVERY KEY", "OTHER KEYS")]
+    rows = [("VOLUME", "CIPHER", "OPENED BY", "TPM", "RECOVERY KEY", "OTHER KEYS")]
     for volume in volumes:
         bound = "; ".join(_bound(key) for key in volume.tpm_keys) or "no"
         recovery = "yes" if volume.recovery_keys else "none"
-        rows.append((volume.name, volume.cipher, bound, recovery, str(volume.other_keys)))
-    return aligned(rows, [False, False, False, False, True])
+        rows.append((volume.name, volume.cipher, volume.opened_by, bound, recovery, str(volume.other_keys)))
+    return aligned(rows, [False, False, False, False, False, True])
 
 
 def _bound(key: "TpmKey") -> str:

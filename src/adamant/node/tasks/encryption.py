@@ -3,10 +3,11 @@
 Request: act (look, recovery-key, reseal or recover), and for the latter three replace (a truth value), public_key (PEM,
 may be empty) or keys (the recovery key of each volume that is bound anew). Data: JSON. For look, the header's keys of
 each volume; for recovery-key, the new key of each; else nothing. Trailer: nothing. systemd-cryptenroll(1) makes the
-keys; it takes the disk's own from the TPM, as the boot has, or by the recovery key.
+keys; it takes the disk's own from where the boot has, or by the recovery key.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import msgspec
 
 from adamant.core import files, limits, proc
 from adamant.model import luks2
+from adamant.model.encryption import CREDENTIAL, Encryption
 from adamant.model.errors import AdamantError, InputError
+from adamant.node import encryption
 from adamant.node.encryption import BY_LABEL, VOLUMES
 from adamant.node.tasks.answer import Answer
 
@@ -24,7 +27,6 @@ _WIPE_RECOVERY = "--wipe-slot=recovery"
 _WIPE_TPM = "--wipe-slot=tpm2"
 _OPENS_NOTHING = "Unlocking via keyfile failed"
 """What the program says of a key that no slot takes."""
-_UNLOCK = "--unlock-tpm2-device=auto"
 _PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
 """The key of the running release (image/init/extra.c)."""
 
@@ -32,12 +34,19 @@ _PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
 def work(request: Mapping[str, Any], answer: Answer, root: Path = Path("/")) -> Mapping[str, Any]:
     """Do what is asked for, on one volume after the other."""
     devices = {name: root / BY_LABEL / name for name in VOLUMES}
+    how = encryption.wanted(root)
     if request["act"] == "look":
         found = {name: msgspec.to_builtins(_look(device)) for name, device in devices.items()}
         answer.send(json.dumps(found).encode())
     elif request["act"] == "recovery-key":
-        made = _recovery_keys(devices, replace=bool(request["replace"]))
+        made = _recovery_keys(devices, _unlock(how), replace=bool(request["replace"]))
         answer.send(json.dumps(made).encode())
+    elif how is not Encryption.TPM:
+        raise InputError(
+            "reseal-without-tpm",
+            "no TPM opens the disks of this machine: they open for any release",
+            hint="adamant node encryption says what opens them",
+        )
     elif request["act"] == "recover":
         _recover({devices[name]: str(key) for name, key in request["keys"].items()}, root)
     else:
@@ -45,12 +54,19 @@ def work(request: Mapping[str, Any], answer: Answer, root: Path = Path("/")) -> 
     return {}
 
 
+def _unlock(how: Encryption | None) -> str:
+    """How systemd-cryptenroll gets the key that the boot had."""
+    if how is Encryption.TPM:
+        return "--unlock-tpm2-device=auto"
+    return f"--unlock-key-file={os.environ['CREDENTIALS_DIRECTORY']}/{CREDENTIAL}"
+
+
 def _look(device: Path) -> luks2.Header:
     with device.open("rb") as source:
         return luks2.read(source.read(luks2.HEADER_MOST))
 
 
-def _recovery_keys(devices: Mapping[str, Path], *, replace: bool) -> dict[str, str]:
+def _recovery_keys(devices: Mapping[str, Path], unlock: str, *, replace: bool) -> dict[str, str]:
     if not replace and any(_look(device).recovery_keys for device in devices.values()):
         raise InputError(
             "recovery-key-shown",
@@ -60,7 +76,7 @@ def _recovery_keys(devices: Mapping[str, Path], *, replace: bool) -> dict[str, s
     wipe = [_WIPE_RECOVERY] if replace else []
     found: dict[str, str] = {}
     for name, device in devices.items():
-        argv: list[proc.Argument] = [_ENROLL, _UNLOCK, "--recovery-key", *wipe, device]
+        argv: list[proc.Argument] = [_ENROLL, unlock, "--recovery-key", *wipe, device]
         try:
             done = proc.run(f"make a recovery key of {name}", argv, seconds=limits.ENCRYPTION_SECONDS)
         except proc.ProgramFailed as error:
@@ -71,7 +87,7 @@ def _recovery_keys(devices: Mapping[str, Path], *, replace: bool) -> dict[str, s
                 "recovery-key-failed",
                 f"no recovery key of {name} could be made, so this machine has told none",
                 context=error.stderr,
-                hint="the TPM opens the disks as before; call it again" + (" with --replace" if replace else ""),
+                hint="the disks open as before; call it again" + (" with --replace" if replace else ""),
             ) from error
         found[name] = done.stdout.decode("ascii").strip()
     return found
@@ -84,7 +100,7 @@ def _reseal(devices: Mapping[str, Path], public_key: str, root: Path) -> None:
             key, wipe = work_folder / "public.pem", []
             key.write_text(public_key)
         for device in devices.values():
-            _bind(device, key, _UNLOCK, *wipe)
+            _bind(device, key, _unlock(Encryption.TPM), *wipe)
 
 
 def _recover(keys: Mapping[Path, str], root: Path) -> None:

@@ -29,7 +29,7 @@ class Facts(NamedTuple):
     failed: Sequence[str] = ()
     """Versions that were tried on this machine and not found good."""
     disk_keys: Collection[str] | None = None
-    """Digests of the keys whose releases open the machine's disks; None where they are not encrypted."""
+    """Digests of the keys whose releases open the machine's disks; None where they open for any release."""
 
 
 def check(facts: Facts, release: Release, *, force: bool) -> None:

@@ -127,7 +127,7 @@ class Update:
         running = host.entry()
         kept = self._note_failed()
         free = esp.free(entries.others(esp.entries(), running) if running else ())
-        disk_keys = encryption.release_keys(host.root) if encryption.wanted(host.root) else None
+        disk_keys = encryption.release_keys(host.root)
         facts = preflight.Facts(running, free, trial=host.trial(), failed=kept.failed, disk_keys=disk_keys)
         preflight.check(facts, release, force=self._request.force)
         assert running is not None  # preflight refused without one

@@ -1,0 +1,68 @@
+"""A sealed machine whose key a tang server on this computer helps to find.
+
+Run by hand: `scripts/test -m long tests/vm/test_disk_tang.py -s`.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from adamant.core import places
+from adamant.kernel.artifact import Kernel
+from adamant.machine import console
+from tests.image.conftest import adamant
+from tests.tang import Tang, serving
+from tests.vm.conftest import SECONDS, node
+from tests.vm.fleet import Fleet, running
+from tests.vm.shut import console_until, healthy, machines, off, tree_of, volumes
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tang]:
+    with serving(tmp_path_factory.mktemp("tang") / "keys") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, server: Tang, own_kernel: Kernel) -> Iterator[Fleet]:
+    known = f"{{url: 'http://10.0.2.2:{server.port}', thumbprint: '{server.thumbprint}'}}"
+    extra = f"disk: {{encryption: tang, tang: [{known}]}}\nkernel: {{own: {own_kernel.folder}}}\n"
+    with running(tmp_path_factory.mktemp("bound"), "sealed", extra=extra) as made:
+        yield made
+
+
+def test_a_server_gives_the_key_of_the_first_boot_and_of_the_next(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert volumes() == [("tang", "aes-xts-plain64", 0, 1)] * 2
+    off(fleet)
+    assert "open by a tang server" in healthy(fleet)
+    assert sorted(node("recovery-key")) == ["state", "var"]
+    boot = node("get", "boot")["resources"][0]["actual"]
+    with capsys.disabled():
+        print(f"\n{json.dumps(boot)}")
+
+
+def test_without_the_server_the_machine_waits_and_says_it_once_and_goes_on_when_it_is_back(
+    fleet: Fleet, server: Tang
+) -> None:
+    machine = off(fleet)
+    server.answers.clear()
+    try:
+        machine = machines().start("fleet", tree_of(fleet), places.cache())
+        console_until(machine, "this boot waits for it")
+        time.sleep(30)
+        said = console_until(machine, "this boot waits for it")
+        assert said.count("this boot waits for it") == 1
+        assert "Finished adamant-repart.service" not in said
+    finally:
+        server.answers.set()
+    deadline = time.monotonic() + SECONDS
+    while adamant("node", "health", check=False).returncode != 0:
+        assert time.monotonic() < deadline, "\n".join(console.tail(machine.console_log))
+        time.sleep(2)
+    assert volumes() == [("tang", "aes-xts-plain64", 0, 1)] * 2
