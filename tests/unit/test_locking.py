@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from adamant.model.arch import Arch
-from adamant.model.definition import Base, Image, Kernel, KernelFlavour, ScriptName
+from adamant.model.definition import Base, Disk, Image, Kernel, KernelFlavour, ScriptName
+from adamant.model.encryption import Encryption
 from adamant.model.lock import Lock, Package, PackageSet, Recording, Release, decode, encode
 from adamant.model.posture import Posture
 from adamant.node import house
@@ -144,6 +145,13 @@ def test_a_package_that_does_the_same_takes_the_place_of_one_of_the_base() -> No
     assert "systemd-timesyncd" in base.image_request(plain)
     assert "systemd-timesyncd" not in base.image_request(other)
     assert "systemd-timesyncd.service" not in {s.unit for s in house.switches(Posture.GUARDED, other.packages)}
+
+
+def test_libraries_for_a_tpm_are_in_images_whose_disk_one_opens() -> None:
+    plain, *others = (set(base.image_request(changed(disk=Disk(encryption=how)))) for how in (None, *Encryption))
+    tpm, credential, tang = others
+    assert credential == tang == {*plain, *base.ENCRYPTED}
+    assert tpm - credential == {*base.TPM_LIBRARIES}
 
 
 def test_the_posture_alone_says_what_is_in_the_base() -> None:

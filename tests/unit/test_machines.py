@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adamant.core import files
-from adamant.machine import credential, port, process, record
+from adamant.machine import credential, port, process, record, up
 from adamant.machine.accelerator import Accelerator
 from adamant.machine.machine import Machines, Options, Status
 from adamant.machine.process import Process
 from adamant.machine.qemu import DirectKernel
 from adamant.model.arch import Arch
+from adamant.model.encryption import CREDENTIAL, Encryption
 from adamant.model.errors import AdamantError, BusyError, InputError
 
 ARCH = Options(Arch.AMD64, disk_size=16 << 20)
@@ -267,3 +268,9 @@ def test_a_process_is_itself_only() -> None:
     assert process.identify(-1) is None
     assert process.wait(Process(me.pid, me.start + 1, me.boot), 0.0)
     assert not process.wait(me, 0.0)
+
+
+def test_a_machine_gets_a_key_for_its_disk_where_the_image_wants_one_passed() -> None:
+    first, second = (up.disk_key(Encryption.CREDENTIAL)[CREDENTIAL] for _ in range(2))
+    assert (len(first), len(second), first == second) == (32, 32, False)
+    assert not any(up.disk_key(how) for how in (None, Encryption.TPM, Encryption.TANG))
