@@ -1,5 +1,6 @@
 """Own modules of Debian's -dkms packages: what a dkms.conf says, and what the package ships."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,9 @@ def read(tmp_path: Path, items: list[deb_maker.Row]) -> packaged.Packaged:
 
 
 def test_a_package_is_staged_where_its_commands_look_for_it(tmp_path: Path) -> None:
-    found = read(tmp_path, [CONF, (f"./{TOP}/src/a.c", b"int a;\n"), ("./usr/share/doc/jool", b"not a source")])
+    found = read(
+        tmp_path, [CONF, (f"./{TOP}/src/a.c", b"int a;\n"), (f"./{TOP}/b.c", "/etc/passwd"), ("./usr/share/jool", b"")]
+    )
     assert [path for path, _, _ in found.files] == ["dkms.conf", "src/a.c"]
     conf = packaged.conf_of(found, "/modules/mine", "/obj", "6.12.1-mine-1", "x86_64")
     packaged.stage(found, conf, "mine", tmp_path / "modules", tmp_path / "orders")
@@ -216,14 +219,20 @@ def test_a_package_is_staged_where_its_commands_look_for_it(tmp_path: Path) -> N
         [("./usr/share/jool", b"")],
         [("./usr/src/dkms.conf", b"")],
         [CONF, ("./usr/src/other-1/dkms.conf", b"")],
-        [CONF, (f"./{TOP}/Makefile", "/etc/passwd")],
-        [CONF, ("./usr/src/elsewhere", "jool-4.1")],
     ],
-    ids=["no sources", "no folder", "two", "link", "link beside"],
+    ids=["no sources", "no folder", "two"],
 )
 def test_what_is_not_one_folder_of_files_is_refused(tmp_path: Path, items: list[deb_maker.Row]) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, items)
+    assert error.value.reference == "kernel-dkms-source"
+
+
+def test_a_package_with_a_device_among_its_sources_is_refused(tmp_path: Path) -> None:
+    data = deb_maker.deb(data=deb_maker.tar([(deb_maker.member(f"./{TOP}/a.c", tarfile.FIFOTYPE), b"")]))
+    deb_maker.write(tmp_path / "jool.deb", data)
+    with pytest.raises(InputError) as error:
+        packaged.read(deb_maker.package(data, "jool-dkms"), tmp_path / "jool.deb")
     assert error.value.reference == "kernel-dkms-source"
 
 

@@ -34,15 +34,18 @@ class Packaged:
 
 
 def read(package: Package, deb: Path) -> Packaged:
-    """The sources that a package ships. Raises InputError kernel-dkms-source, VerificationError of a broken package."""
+    """The sources that a package ships; links (to its documentation, mostly) are left out.
+
+    Raises InputError kernel-dkms-source, or VerificationError for a package that is not sound.
+    """
     found: dict[str, tuple[int, bytes]] = {}
     left = limits.KERNEL_MODULE_SOURCE
     with open_deb(deb, Sha256(package.sha256)) as opened:
         for entry, contents in opened.data:
-            if not entry.path.startswith(_TOP) or entry.kind is Kind.DIRECTORY:
+            if not entry.path.startswith(_TOP) or entry.kind in {Kind.DIRECTORY, Kind.SYMLINK}:
                 continue
             if entry.kind is not Kind.FILE:
-                raise _wrong(package, f"ships {entry.path}, which is neither file nor folder")
+                raise _wrong(package, f"ships {entry.path}, which is neither file, folder nor link")
             left -= entry.size
             if left < 0 or len(found) >= limits.KERNEL_MODULE_FILES:
                 raise _wrong(package, "is larger than the source of a module may be")
