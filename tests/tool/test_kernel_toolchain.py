@@ -1,4 +1,4 @@
-"""The locked toolchain in its sandbox: the real config, an own module, a key that nothing outside ever sees.
+"""The locked toolchain in its sandbox: the real config, own modules, a key that nothing outside ever sees.
 
 A whole kernel takes too long for every run: tests/vm/test_own_kernel.py builds one, by hand.
 """
@@ -7,23 +7,27 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adamant.core import proc
-from adamant.kernel import making, project, sandbox, signature, toolchain
+from adamant.kernel import making, packaged, project, sandbox, signature, toolchain
 from adamant.kernel.build import TARGETS, require_hardened, require_wanted
+from adamant.kernel.packaged import Packaged
 from adamant.kernel.progress import Progress
 from adamant.kernel.sandbox import Place
 from adamant.model.arch import Arch
+from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, InputError
 from adamant.model.kernel import config
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.config import Fragment
-from adamant.model.kernel.definition import OwnKernel
+from adamant.model.kernel.definition import Module, OwnKernel
+from adamant.model.kernel.dkms import Conf
 from adamant.model.kernel.lock import KernelLock
-from adamant.packages import tools
+from adamant.packages import fetch, tools
 from adamant.packages.lock import this_arch
 from adamant.packages.tools import ToolsTree
 
@@ -33,6 +37,8 @@ pytestmark = [
 ]
 
 DATA = Path(project.__file__).parent / "data" / "recipe"
+PACKAGES = ("dm-writeboost-dkms", "jool-dkms", "openvpn-dco-dkms", "v4l2loopback-dkms", "xtables-addons-dkms")
+"""Of Debian's: they say what to make in four ways, and one of them by conditions of a shell."""
 MODULE = Path(__file__).parents[1] / "vm" / "kernel" / "greeting"
 KEY = """
 openssl req -new -nodes -utf8 -sha512 -days 1 -batch -x509 -subj /CN=test -newkey ec \\
@@ -43,7 +49,8 @@ openssl x509 -in /key/key.pem -outform DER -out /out/signing.x509
 
 @pytest.fixture(scope="module")
 def lock(cache: Path) -> KernelLock:
-    return toolchain.make_lock(OwnKernel(name="mine", version="1"), cache)
+    modules = tuple(Module(name.removesuffix("-dkms"), package=name) for name in PACKAGES)
+    return toolchain.make_lock(OwnKernel(name="mine", version="1", modules=modules), cache)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +127,108 @@ perl /recipe/search.pl /key/key.pem /key /out /modules
     assert again.code == 0
     with pytest.raises(Exception, match="kernel-module-foreign"):
         signature.check(module, signature.certificate_of((out / "signing.x509").read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def sources(lock: KernelLock, cache: Path) -> dict[str, Packaged]:
+    """What the packages ship."""
+    packages = [locks.package(lock, name) for name in PACKAGES]
+    debs = fetch.fetch(packages, cache)
+    return {p.name: packaged.read(p, debs[Sha256(p.sha256)]) for p in packages}
+
+
+def conf_of(found: Packaged, release: str = "6.12.1-mine-1") -> Conf:
+    return packaged.conf_of(found, "/modules/mine", "/obj", release, "x86_64")
+
+
+def test_what_debians_packages_want_to_be_made_is_read(sources: dict[str, Packaged]) -> None:
+    assert conf_of(sources["dm-writeboost-dkms"]).make == "make all KERNEL_TREE=/obj V=1"
+    jool = conf_of(sources["jool-dkms"])
+    assert jool.modules == ("src/mod/common/jool_common", "src/mod/nat64/jool", "src/mod/siit/jool_siit")
+    assert f"make -C /obj M=/modules/mine/jool/{jool.version}/build/src/mod/siit modules" in jool.make
+    dco = conf_of(sources["openvpn-dco-dkms"])
+    assert dco.make == f"make VER=6.12.1-mine-1 KERNEL_SRC=/obj REVISION={dco.version}"
+    tables = conf_of(sources["xtables-addons-dkms"])
+    assert f"XA_TOPSRCDIR=/modules/mine/xtables-addons/{tables.version}/build" in tables.make.split()
+    assert "extensions/ACCOUNT/xt_ACCOUNT" in tables.modules
+    with pytest.raises(InputError) as error:
+        conf_of(sources["v4l2loopback-dkms"])
+    assert error.value.reference == "kernel-dkms-conf"
+    assert error.value.context.endswith("if [ -f $kernel_source_dir/.config ]; then")
+
+
+def test_a_package_says_for_which_kernels_it_is(sources: dict[str, Packaged], compiler: ToolsTree) -> None:
+    found = sources["dm-writeboost-dkms"]
+    conf = replace(
+        conf_of(found), kernel=r"^6\.1[0-9]\.", arch="x86.*|arm64", config=("CONFIG_MD", "!CONFIG_PREEMPT_RT")
+    )
+    packaged.require_fitting(found, conf, "6.12.1-mine-1", "x86_64", {"MD": "y"}, compiler)
+    for release, machine, options in (
+        ("6.9.1-mine-1", "x86_64", {"MD": "y"}),
+        ("6.12.1-mine-1", "riscv64", {"MD": "y"}),
+        ("6.12.1-mine-1", "x86_64", {"MD": "n"}),
+        ("6.12.1-mine-1", "x86_64", {"MD": "m", "PREEMPT_RT": "y"}),
+    ):
+        with pytest.raises(InputError) as error:
+            packaged.require_fitting(found, conf, release, machine, options, compiler)
+        assert error.value.reference == "kernel-dkms-excluded"
+        assert len(error.value.context.splitlines()) == 1
+
+
+def make_package(found: Packaged, conf: Conf, compiler: ToolsTree, work: Path, out: Path) -> tuple[proc.Result, Path]:
+    """Run data/recipe/packaged.sh with a key in memory, on a kernel that is configured and not built."""
+    home = out / "home"
+    places = [Place(work / "src", "/src"), Place(work / "obj", "/obj", True), Place(DATA, "/recipe")]
+    for name in ("modules", "orders", "out"):
+        (home / name).mkdir(parents=True)
+        places.append(Place(home / name, f"/{name}", name != "orders"))
+    packaged.stage(found, conf, "mine", home / "modules", home / "orders")
+    script = f"""
+[ -x /obj/scripts/sign-file ] || make -C /src O=/obj -j2 modules_prepare
+{KEY.replace("/key/key.pem", "/obj/certs/signing_key.pem").replace("/out/signing.x509", "/obj/certs/signing_key.x509")}
+cp /obj/certs/signing_key.x509 /out/signing.x509
+export KBUILD_MODPOST_WARN=1
+sh /recipe/packaged.sh 2 mine
+perl /recipe/search.pl /obj/certs/signing_key.pem /obj/certs /out /modules
+"""
+    return inside(compiler, script, *places, memory={"/obj/certs": 1 << 20}), home
+
+
+@pytest.mark.parametrize("name", ["dm-writeboost-dkms", "openvpn-dco-dkms"])
+def test_the_modules_of_a_package_are_built_and_signed(
+    sources: dict[str, Packaged], compiler: ToolsTree, work: Path, tmp_path: Path, name: str
+) -> None:
+    release = (work / "obj/release").read_text().strip()
+    conf = conf_of(sources[name], release)
+    ran, home = make_package(sources[name], conf, compiler, work, tmp_path)
+    assert ran.code == 0, ran.stdout.decode()[-3000:]
+    certificate = signature.certificate_of((home / "out/signing.x509").read_bytes())
+    made = home / "out/root/lib/modules" / release / "updates/mine"
+    assert sorted(p.name for p in made.iterdir()) == [f"{Path(m).name}.ko" for m in conf.modules]
+    for module in made.iterdir():
+        signature.check(module.read_bytes(), certificate)
+
+
+def test_what_a_package_runs_neither_sees_the_key_nor_changes_the_build(
+    sources: dict[str, Packaged], compiler: ToolsTree, work: Path, tmp_path: Path
+) -> None:
+    found = sources["dm-writeboost-dkms"]
+    command = """
+python3 -c 'import ctypes; print("umount", ctypes.CDLL(None).umount2(b"/obj/certs", 2))'
+ls -A /obj/certs
+for process in /proc/[0-9]*; do ls -A $process/root/obj/certs/; done
+touch mine /obj/mine /out/mine
+exit 1
+"""
+    ran, home = make_package(found, replace(conf_of(found), make=command), compiler, work, tmp_path)
+    said = ran.stdout.decode()
+    assert ran.code == 1
+    assert "umount -1" in said
+    assert "/root/obj/certs/': Permission denied" in said
+    assert "signing_key.pem" not in said.split("umount -1")[1]
+    assert not (work / "obj/mine").exists()
+    assert not (home / "out/mine").exists()
+    assert len(list(home.glob("modules/mine/*/*/build/mine"))) == 1
 
 
 @pytest.mark.parametrize(

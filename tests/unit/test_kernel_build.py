@@ -288,6 +288,18 @@ def test_a_unit_that_needs_the_types_of_the_kernel_is_not_left_without(mine: Ker
     assert error.value.reference == "kernel-types-missing"
 
 
+def test_scanners_find_the_debian_source_of_a_module() -> None:
+    source = Package("linux-source-6.12", "6.12.1-1", "all", "linux", "6.12.1-1", "trixie", "pool/l.deb", 1, "a" * 64)
+    jool = Package("jool-dkms", "4.1-1", "all", "jool", "4.1-1", "trixie", "pool/j.deb", 1, "b" * 64)
+    modules = {"greeting": "c" * 64, "nat64": jool.sha256}
+    data = provenance.sbom(OwnKernel(name="mine", version="1"), "6.12.1-mine-1", source, modules, {"nat64": jool})
+    found = {p["SPDXID"]: p for p in msgspec.json.decode(data)["packages"]}
+    references = found["SPDXRef-Module-nat64"]["externalRefs"]
+    assert [r["referenceLocator"] for r in references] == ["pkg:deb/debian/jool@4.1-1?arch=source&distro=debian-13"]
+    assert found["SPDXRef-Linux"]["versionInfo"] == "6.12.1-1"
+    assert "externalRefs" not in found["SPDXRef-Module-greeting"]
+
+
 def test_a_statement_names_each_input_and_output_by_its_digest() -> None:
     package = Package("gcc", "1", "amd64", "gcc", "1", "trixie", "pool/gcc.deb", 1, "a" * 64)
     kernel = OwnKernel(name="mine", version="1")

@@ -14,7 +14,7 @@ from adamant.model.arch import Arch
 from adamant.model.errors import InputError
 from adamant.model.kernel import config, hardening
 from adamant.model.kernel import lock as locks
-from adamant.model.kernel.definition import OwnKernel
+from adamant.model.kernel.definition import Module, OwnKernel
 from adamant.model.kernel.lock import KernelLock
 from adamant.model.lock import Package, PackageSet, encode
 from tests.unit.kernel_maker import finished_config
@@ -51,6 +51,10 @@ def test_the_template_is_a_definition(tmp_path: Path) -> None:
         ("fragments: [/etc/passwd]", "document-invalid"),
         ("modules: [{name: a, source: x}, {name: a, source: y}]", "listed-twice"),
         ("modules: [{name: a, source: x/../../y}]", "path-not-plain"),
+        ("modules: [{name: a}]", "source-or-package"),
+        ("modules: [{name: a, source: x, package: jool-dkms}]", "source-or-package"),
+        (f"modules: [{{name: a, package: jool-dkms, sha256: '{'0' * 64}'}}]", "source-or-package"),
+        ("modules: [{name: a, package: Jool}]", "document-invalid"),
         ("source: linux-source", "document-invalid"),
         ("flavour: cloud", "document-invalid"),
         ("accept: [{option: CONFIG_X, reason: no}]", "document-invalid"),
@@ -170,6 +174,10 @@ def test_a_lock_is_read_as_it_was_written_and_names_the_source() -> None:
     lock = lock_of(OwnKernel(name="mine", version="1"), "gcc", "linux-source", "linux-source-6.12")
     assert locks.decode(encode(lock)) == lock
     assert locks.source(lock).name == "linux-source-6.12"
+    assert locks.package(lock, "gcc").name == "gcc"
+    with pytest.raises(InputError) as error:
+        locks.package(lock, "jool-dkms")
+    assert error.value.reference == "kernel-package-missing"
 
 
 def test_a_lock_of_another_source_or_toolchain_is_stale() -> None:
@@ -178,6 +186,8 @@ def test_a_lock_of_another_source_or_toolchain_is_stale() -> None:
     assert not toolchain.is_stale(lock, kernel)
     assert not toolchain.is_stale(lock, msgspec.structs.replace(kernel, version="2", fragments=("a",)))
     assert toolchain.is_stale(lock, msgspec.structs.replace(kernel, source="linux-source-6.18"))
+    assert not toolchain.is_stale(lock, msgspec.structs.replace(kernel, modules=(Module("a", "folder"),)))
+    assert toolchain.is_stale(lock, msgspec.structs.replace(kernel, modules=(Module("a", package="jool-dkms"),)))
 
 
 @given(st.binary(max_size=200))

@@ -1,7 +1,7 @@
 """The kernel of the tests: kept beside its definition, and built anew where its inputs have changed.
 
 `tests/vm/kernel/kept` is what `adamant kernel build tests/vm/kernel` made, copied from the shelf: its key is gone, so
-no run can make the same again, and a build takes a quarter of an hour and more. When its config, a fragment, the
+no run can make the same again, and a build takes a quarter of an hour and more. When its config, a fragment, a
 module or the build's recipe is another one, the tests lock and build it anew, and keep that on a shelf of the cache.
 Newer packages of the mirror are no reason to.
 

@@ -1,4 +1,4 @@
-"""A kernel of one's own on a booted machine: nobody can add a module to it, and its own one from outside loads.
+"""A kernel of one's own on a booted machine: nobody can add a module to it, and its own ones from outside load.
 
 The kernel is the kept one (kept_kernel.py). What needs a build of its own is run by hand:
 `scripts/test -m long tests/vm/test_own_kernel.py -s`.
@@ -69,6 +69,8 @@ for name in ("foreign", "unsigned", "altered"):
         say(name, flags, "LOADED" if done == 0 else ctypes.get_errno())
 subprocess.run(["modprobe", "adamant_greeting", "greeting=well-met"])
 say("own", open("/proc/adamant_greeting").read().strip())
+subprocess.run(["modprobe", "dm-writeboost"])
+say("packaged", os.path.isdir("/sys/module/dm_writeboost"))
 for name in ("bridge", "veth", "overlay", "nf_tables"):
     say("module", name, subprocess.run(["modprobe", name]).returncode)
 say("enforced", open("/sys/module/module/parameters/sig_enforce").read().strip())
@@ -91,7 +93,10 @@ def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
     checked = artifact.verify(kernel)
     assert checked.problems == ()
     assert checked.modules == len(kernel.manifest.modules) > 10
-    assert [m.path for m in kernel.manifest.modules if m.own] == ["updates/greeting/adamant_greeting.ko"]
+    assert [m.path for m in kernel.manifest.modules if m.own] == [
+        "updates/greeting/adamant_greeting.ko",
+        "updates/writeboost/dm-writeboost.ko",
+    ]
     vmlinuz, text = kernel.path(VMLINUZ).stat().st_size, kernel.path(CONFIG).read_text()
     assert vmlinuz <= 9_000_000
     assert "CONFIG_MODULE_SIG_FORCE=y" in text
@@ -156,6 +161,7 @@ def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(
         assert len(results) == 2
         assert "LOADED" not in results, said
     assert ["own", "well-met"] in said
+    assert ["packaged", "True"] in said
     assert all(words[2] == "0" for words in said if words[0] == "module"), said
     assert ["enforced", "Y"] in said
     assert ["lockdown", "integrity"] in said

@@ -459,6 +459,8 @@ KERNEL_FRAGMENT_SIZE = 1 << 20
 KERNEL_MODULE_SOURCE = 256 << 20
 """The source of one module of a person's own, unpacked or not."""
 KERNEL_MODULE_FILES = 20_000
+KERNEL_DKMS_CONF = 64 << 10
+"""Bytes of a dkms.conf."""
 KERNEL_LOG_LINES = 40
 """How many last lines of a failed build an error shows."""
 NUMBER_SIZE = 64

@@ -15,7 +15,7 @@ import msgspec
 
 from adamant.core import events, files, limits
 from adamant.core.sources import sources_digest
-from adamant.kernel import artifact, making, memory, project, provenance, sandbox, sources, toolchain
+from adamant.kernel import artifact, making, memory, packaged, project, provenance, sandbox, sources, toolchain
 from adamant.kernel.artifact import About, Kernel, Made
 from adamant.kernel.progress import Progress
 from adamant.kernel.project import KernelProject
@@ -28,7 +28,7 @@ from adamant.model.kernel import config, hardening
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.lock import KernelLock
 from adamant.model.lock import encode, packages_identity
-from adamant.packages import tools
+from adamant.packages import fetch, tools
 from adamant.packages.tools import ToolsTree
 
 _RECIPE = "kernel/data/recipe"
@@ -39,13 +39,16 @@ Adamant alone is no reason for another key."""
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What Linux calls an architecture's first config and its kernel, the latter below the folder of the build."""
+    """What Linux calls an architecture (`uname -m`), its first config, and its kernel below the folder of the build."""
 
+    machine: str
     configs: tuple[str, ...]
     image: str
 
 
-TARGETS: dict[Arch, Target] = {Arch.AMD64: Target(("x86_64_defconfig", "kvm_guest.config"), "arch/x86/boot/bzImage")}
+TARGETS: dict[Arch, Target] = {
+    Arch.AMD64: Target("x86_64", ("x86_64_defconfig", "kvm_guest.config"), "arch/x86/boot/bzImage")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,9 @@ def build(
     """Build a locked definition, unless a kernel of the same inputs is on the shelf.
 
     Raises InputError (kernel-lock-missing, kernel-lock-stale, kernel-host, what the definition gets wrong,
-    kernel-config-missing, kernel-hardening), AdamantError (kernel-swap, kernel-sandbox-closed, kernel-build-failed,
-    kernel-key-leaked, disk-full), BusyError while another build runs, and the errors of fetching.
+    kernel-config-missing, kernel-hardening, kernel-dkms-source, kernel-dkms-conf, kernel-dkms-excluded), AdamantError
+    (kernel-swap, kernel-sandbox-closed, kernel-build-failed, kernel-key-leaked, disk-full), BusyError while another
+    build runs, and the errors of fetching.
     """
     begin = time.monotonic()
     toolchain.require_host(found.kernel)
@@ -115,7 +119,9 @@ class _Chain:
         self._workers = workers
         self._target = TARGETS[found.kernel.arch]
         self._fragments = project.fragments(found)
-        self._modules: dict[str, Identity] = {m.name: sources.digest(m, found.folder) for m in found.kernel.modules}
+        self._packages = {m.name: locks.package(lock, m.package) for m in found.kernel.modules if m.package}
+        self._modules: dict[str, str] = {name: package.sha256 for name, package in self._packages.items()}
+        self._modules |= {m.name: sources.digest(m, found.folder) for m in found.kernel.modules if m.source}
         self._files = {
             name: sha256(files.read_limited(found.folder / name, limits.KERNEL_FRAGMENT_SIZE, "fragment"))
             for name in found.kernel.fragments
@@ -135,21 +141,35 @@ class _Chain:
     def make(self, work: Path) -> Made:
         """Build in the empty folder `work`."""
         tree = tools.open_tools(self._lock.toolchain, self._cache, self._watch)
-        sandbox.require(tree)
-        for name in ("src", "obj", "out", "modules", "recipe"):
+        sandbox.require(tree, nested=bool(self._packages))
+        for name in ("src", "obj", "out", "modules", "orders", "recipe"):
             (work / name).mkdir()
-        for name in ("configure.sh", "compile.sh", "holds.pl", "search.pl"):
+        for name in ("configure.sh", "compile.sh", "packaged.sh", "holds.pl", "search.pl"):
             text = resources.files("adamant.kernel").joinpath("data/recipe", name).read_text()
             (work / "recipe" / name).write_text(text)
         with events.timed(self._watch, "kernel config", "it is made before each build"):
-            self._configure(work, tree)
-        for module in self._kernel.modules:
-            sources.stage(module, self._found.folder, work / "modules" / module.name)
+            final = self._configure(work, tree)
+        self._stage(work, tree, final)
         self._compile(work, tree)
         out = work / "out"
         return Made(out / "root", out / "vmlinuz", out / "config", out / "signing.x509", encode(self._lock))
 
-    def _configure(self, work: Path, tree: ToolsTree) -> None:
+    def _stage(self, work: Path, tree: ToolsTree, final: config.Config) -> None:
+        """The sources of all own modules; those of packages must be for the kernel of the finished config."""
+        debs = fetch.fetch(self._packages.values(), self._cache, self._watch) if self._packages else {}
+        release, machine = (work / "obj/release").read_text().strip(), self._target.machine
+        for module in self._kernel.modules:
+            package = self._packages.get(module.name)
+            if package is None:
+                sources.stage(module, self._found.folder, work / "modules" / module.name)
+                continue
+            found = packaged.read(package, debs[Sha256(package.sha256)])
+            conf = packaged.conf_of(found, f"/modules/{module.name}", "/obj", release, machine)
+            packaged.require_fitting(found, conf, release, machine, final, tree)
+            packaged.stage(found, conf, module.name, work / "modules", work / "orders")
+
+    def _configure(self, work: Path, tree: ToolsTree) -> config.Config:
+        """Make the config and what is asked of it; the options that it came to."""
         wanted = config.merge(self._fragments)
         lines = "".join(config.line(option, value) + "\n" for option, (value, _) in wanted.items())
         (work / "wanted").write_text(lines)
@@ -165,6 +185,7 @@ class _Chain:
         final = config.parse((work / "obj/.config").read_text(), ".config").options
         require_wanted(wanted, final)
         require_hardened(final, {one.option: one.reason for one in self._kernel.accept})
+        return final
 
     def _compile(self, work: Path, tree: ToolsTree) -> None:
         places = [
@@ -172,6 +193,7 @@ class _Chain:
             Place(work / "obj", "/obj", writable=True),
             Place(work / "out", "/out", writable=True),
             Place(work / "modules", "/modules", writable=True),
+            Place(work / "orders", "/orders"),
             Place(work / "recipe", "/recipe"),
         ]
         names = [module.name for module in self._kernel.modules]
@@ -201,7 +223,7 @@ class _Chain:
             self._kernel,
             source.version,
             self.inputs,
-            lambda release: provenance.sbom(self._kernel, release, source, self._modules),
+            lambda release: provenance.sbom(self._kernel, release, source, self._modules, self._packages),
             statement,
         )
 

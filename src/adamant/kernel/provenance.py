@@ -56,13 +56,18 @@ def statement(
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def sbom(kernel: OwnKernel, release: str, source: Package, modules: Mapping[str, str]) -> bytes:
-    """The SBOM of a kernel: Linux as Debian has it, and own modules with the digest of their source."""
+def sbom(
+    kernel: OwnKernel, release: str, source: Package, modules: Mapping[str, str], packages: Mapping[str, Package]
+) -> bytes:
+    """The SBOM of a kernel: Linux as Debian has it, and own modules with the digest of their source.
+
+    `packages` are those modules, by name, that come from a package of Debian.
+    """
     what = "SPDXRef-Kernel"
     linux = "SPDXRef-Linux"
     content = identity("kernel-sbom", {"release": release, "source": source.sha256, "modules": dict(modules)})
     plain = {"downloadLocation": "NOASSERTION", "filesAnalyzed": False}
-    own = [(f"SPDXRef-Module-{name}", name, digest) for name, digest in sorted(modules.items())]
+    own = [f"SPDXRef-Module-{name}" for name in sorted(modules)]
     document = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
@@ -81,32 +86,46 @@ def sbom(kernel: OwnKernel, release: str, source: Package, modules: Mapping[str,
             },
             {
                 "SPDXID": linux,
-                "name": source.source,
-                "versionInfo": source.source_version,
-                "supplier": "Organization: Debian",
-                "primaryPackagePurpose": "SOURCE",
                 "licenseDeclared": "GPL-2.0-only WITH Linux-syscall-note",
-                "externalRefs": [
-                    {
-                        "referenceCategory": "PACKAGE-MANAGER",
-                        "referenceType": "purl",
-                        "referenceLocator": purl(source.source, source.source_version, "source"),
-                    }
-                ],
+                **_debian(source),
                 **plain,
             },
             *(
-                {"SPDXID": ident, "name": name, "versionInfo": digest[:16], "primaryPackagePurpose": "SOURCE", **plain}
-                for ident, name, digest in own
+                {
+                    "SPDXID": ident,
+                    **(
+                        _debian(packages[name])
+                        if name in packages
+                        else {"name": name, "versionInfo": digest[:16], "primaryPackagePurpose": "SOURCE"}
+                    ),
+                    **plain,
+                }
+                for ident, (name, digest) in zip(own, sorted(modules.items()), strict=True)
             ),
         ],
         "relationships": [
             _relation("SPDXRef-DOCUMENT", "DESCRIBES", what),
             _relation(what, "GENERATED_FROM", linux),
-            *(_relation(what, "GENERATED_FROM", ident) for ident, _, _ in own),
+            *(_relation(what, "GENERATED_FROM", ident) for ident in own),
         ],
     }
     return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def _debian(package: Package) -> dict[str, Any]:
+    """A source package of Debian, by which scanners find its advisories."""
+    reference = {
+        "referenceCategory": "PACKAGE-MANAGER",
+        "referenceType": "purl",
+        "referenceLocator": purl(package.source, package.source_version, "source"),
+    }
+    return {
+        "name": package.source,
+        "versionInfo": package.source_version,
+        "supplier": "Organization: Debian",
+        "primaryPackagePurpose": "SOURCE",
+        "externalRefs": [reference],
+    }
 
 
 def _relation(one: str, kind: str, other: str) -> dict[str, str]:

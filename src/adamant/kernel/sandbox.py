@@ -72,10 +72,14 @@ def _memory(inside: str, size: int) -> list[str]:
     return ["--perms", "0700", "--size", str(size), "--tmpfs", inside]
 
 
-def require(toolchain: ToolsTree) -> None:
-    """Raise AdamantError kernel-sandbox-closed where this user may make no user namespaces; it finds out by trying."""
+def require(toolchain: ToolsTree, *, nested: bool = False) -> None:
+    """Raise AdamantError kernel-sandbox-closed where this user may make no user namespaces; it finds out by trying.
+
+    With `nested`, a sandbox must open in the sandbox, as data/recipe/packaged.sh needs it.
+    """
+    inner = ("bwrap", "--unshare-user", "--ro-bind", "/", "/") if nested else ()
     try:
-        proc.run("open a sandbox", argv(toolchain, (), ("true",)), seconds=limits.PROBE_SECONDS)
+        proc.run("open a sandbox", argv(toolchain, (), (*inner, "true")), seconds=limits.PROBE_SECONDS)
     except proc.ProgramFailed as error:
         raise AdamantError(
             "kernel-sandbox-closed",

@@ -32,8 +32,13 @@ def digest(module: Module, folder: Path) -> Identity:
 
 def stage(module: Module, folder: Path, target: Path) -> None:
     """Write the source of a module into the new folder `target`. Raises InputError, or the error of a failed write."""
+    write(read(module, folder), target)
+
+
+def write(found: list[File], target: Path) -> None:
+    """Write files below the new folder `target`. Raises the error of a failed write."""
     target.mkdir(parents=True)
-    for path, mode, data in read(module, folder):
+    for path, mode, data in found:
         place = target / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
@@ -42,7 +47,7 @@ def stage(module: Module, folder: Path, target: Path) -> None:
 
 def read(module: Module, folder: Path) -> list[File]:
     """The files of a module's source, by path. Raises InputError kernel-module-source and kernel-module-digest."""
-    place = folder / module.source
+    place = folder / str(module.source)
     if place.is_dir():
         if module.sha256:
             raise _wrong(module, "is a folder, and only an archive has a sha256")
@@ -78,7 +83,7 @@ def _of_folder(module: Module, place: Path) -> Iterator[File]:
 
 def _of_archive(module: Module, place: Path) -> list[File]:
     data = files.read_limited(place, limits.KERNEL_MODULE_SOURCE, f"source of the module {module.name}")
-    if not module.source.endswith(_SUFFIXES):
+    if not place.name.endswith(_SUFFIXES):
         raise _wrong(module, f"is neither a folder nor an archive ({', '.join(_SUFFIXES)})")
     there = hashlib.sha256(data).hexdigest()
     if there != module.sha256:

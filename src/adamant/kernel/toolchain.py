@@ -53,7 +53,8 @@ TOOLCHAIN: dict[str, str] = {
 
 def request(kernel: OwnKernel) -> list[str]:
     """Names of all packages that a kernel's build asks for, sorted."""
-    return sorted({*TOOLCHAIN, kernel.source or SOURCE})
+    modules = {module.package for module in kernel.modules if module.package}
+    return sorted({*TOOLCHAIN, kernel.source or SOURCE, *modules})
 
 
 def request_identity(kernel: OwnKernel) -> Identity:

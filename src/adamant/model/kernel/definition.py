@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from adamant.model.arch import Arch
-from adamant.model.definition import NAME_PATTERN, SHA256_PATTERN, Base, Name
+from adamant.model.definition import NAME_PATTERN, SHA256_PATTERN, Base, Name, PackageName
 from adamant.model.errors import InputError
 
 VERSION_PATTERN = r"^[0-9][0-9A-Za-z.]{0,15}$"
@@ -20,14 +20,19 @@ RelativePath = Annotated[
 
 
 class Module(Struct, frozen=True, forbid_unknown_fields=True):
-    """A kernel module of the person's own, built against this kernel and signed with its key in the same run."""
+    """Kernel modules of the person's own, built against this kernel and signed with its key in the same run.
+
+    Exactly one of source and package.
+    """
 
     name: Annotated[str, Meta(pattern=NAME_PATTERN, description="lower-case letters, digits and dashes, at most 32")]
-    """What it is called here: in messages and in the provenance."""
-    source: RelativePath
+    """What it is called here: in messages and in the provenance, and as the folder in `updates/` of the modules."""
+    source: RelativePath | None = None
     """A folder with a Kbuild or Makefile for `make M=`, or an archive (.tar, .tar.gz, .tar.xz) that holds one."""
     sha256: Annotated[str, Meta(pattern=SHA256_PATTERN, description="64 hexadecimal digits")] | None = None
     """SHA-256 of the archive. An archive must have it, a folder has none."""
+    package: PackageName | None = None
+    """A package of Debian with the sources, as in jool-dkms. The lock pins it; it is built as its dkms.conf says."""
 
 
 class Accepted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +84,19 @@ def check(kernel: OwnKernel) -> None:
     if kernel.arch is not Arch.AMD64:
         raise InputError("kernel-arch", f"there is no kernel config for {kernel.arch}", context="$.arch")
     paths = [(f"$.fragments[{i}]", path) for i, path in enumerate(kernel.fragments)]
-    paths += [(f"$.modules[{i}].source", module.source) for i, module in enumerate(kernel.modules)]
+    for i, module in enumerate(kernel.modules):
+        if (module.source is None) == (module.package is None):
+            raise InputError(
+                "source-or-package", "exactly one of source and package must be given", context=f"$.modules[{i}]"
+            )
+        if module.package and module.sha256:
+            raise InputError(
+                "source-or-package",
+                "a package has its sha256 in the lock, and only an archive has one here",
+                context=f"$.modules[{i}].sha256",
+            )
+        if module.source is not None:
+            paths.append((f"$.modules[{i}].source", module.source))
     for where, path in paths:
         if ".." in path.split("/"):
             raise InputError("path-not-plain", f"not a plain path: {path}", context=where)

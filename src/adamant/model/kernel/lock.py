@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from adamant.model.errors import InputError
-from adamant.model.lock import Package, PackageSet
+from adamant.model.lock import Package, PackageSet, by_name
 
 _SOURCE = re.compile(r"linux-source-[0-9]+\.[0-9]+")
 
@@ -33,6 +33,18 @@ def decode(data: bytes) -> KernelLock:
             hint="adamant kernel lock --update",
         )
     return lock
+
+
+def package(lock: KernelLock, name: str) -> Package:
+    """The package `name`, which the definition asks for."""
+    found = by_name(lock.toolchain).get(name)
+    if found is None:
+        raise InputError(
+            "kernel-package-missing",
+            f"kernel.lock has no package {name}",
+            hint="make a new one: adamant kernel lock --update",
+        )
+    return found
 
 
 def source(lock: KernelLock) -> Package:

@@ -6,6 +6,10 @@ jobs=$1; image=$2; shift 2
 make -C /src O=/obj -j"$jobs" "${image##*/}" modules
 make -C /src O=/obj INSTALL_MOD_PATH=/out/root INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
 for name in "$@"; do
+    if [ -d "/orders/$name" ]; then
+        sh /recipe/packaged.sh "$jobs" "$name"
+        continue
+    fi
     make -C /obj -j"$jobs" M="/modules/$name" modules
     make -C /obj M="/modules/$name" INSTALL_MOD_PATH=/out/root INSTALL_MOD_STRIP=1 INSTALL_MOD_DIR="updates/$name" \
         DEPMOD=true modules_install

@@ -6,3 +6,4 @@ tar -C /src --strip-components=1 -xf "$archive"
 make -C /src O=/obj "$@"
 cat /wanted >> /obj/.config
 make -C /src O=/obj olddefconfig
+make -s -C /src O=/obj kernelrelease | tail -n 1 > /obj/release
