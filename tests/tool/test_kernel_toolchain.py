@@ -194,7 +194,7 @@ perl /recipe/search.pl /obj/certs/signing_key.pem /obj/certs /out /modules
     return inside(compiler, script, *places, memory={"/obj/certs": 1 << 20}), home
 
 
-@pytest.mark.parametrize("name", ["jool-dkms", "openvpn-dco-dkms"])
+@pytest.mark.parametrize("name", [pytest.param("jool-dkms", marks=pytest.mark.long), "openvpn-dco-dkms"])
 def test_the_modules_of_a_package_are_built_and_signed(
     sources: dict[str, Packaged], compiler: ToolsTree, work: Path, tmp_path: Path, name: str
 ) -> None:
