@@ -176,8 +176,8 @@ def test_the_disk_alone_tells_nothing_and_opens_by_the_recovery_key(
 
 def test_with_another_tpm_it_stays_shut_and_says_why_and_what_to_do(fleet: Fleet, tree: ToolsTree) -> None:
     machines = Machines(places.state() / "machines")
-    folder = fleet.home / "state" / "machines" / "fleet"
-    shutil.rmtree(folder / machine_tpm.STATE)  # swtpm makes another one, as a new board would have
+    machines.stop("fleet", 120)
+    shutil.rmtree(machines.get("fleet").folder / machine_tpm.STATE)  # swtpm makes another, as a new board has
     machine = machines.start("fleet", tree, places.cache())
     said = await_said(machine, "waits for their recovery keys", SECONDS)
     assert "systemd-cryptsetup" in said

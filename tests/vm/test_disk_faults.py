@@ -173,7 +173,7 @@ def with_tpm(machine: Machine, there: bool) -> None:
 
 def recover(machine: Machine, keys: str) -> tuple[int, str]:
     """Exit code and errors of a person who reads the fingerprint at the console."""
-    said = await_said(machine, "adamant node recover ADDRESS", SECONDS)
+    said = await_said(machine, "FINGERPRINT < recovery-key.txt", SECONDS)
     shown = [match[1] for line in said.splitlines() if (match := maintenance.SHOWN.search(line))][-1]
     address = machines().get("fleet").address
     done = adamant("node", "recover", address, "--fingerprint", shown, typed=keys, check=False)
