@@ -3,34 +3,19 @@
 import time
 
 from adamant.core import places
-from adamant.image import project
-from adamant.machine import console, up
+from adamant.machine import console
 from adamant.machine.machine import Machine, Machines
-from adamant.packages import tools
-from adamant.packages.tools import ToolsTree
 from tests.vm.conftest import SECONDS, node
-from tests.vm.fleet import Fleet
-
-
-def tree_of(fleet: Fleet) -> ToolsTree:
-    """The tools that the machine runs by."""
-    return tools.open_tools(project.read_lock(project.read_project(fleet.folder)).tools, places.cache())
 
 
 def machines() -> Machines:
     return Machines(places.state() / "machines")
 
 
-def off(fleet: Fleet) -> Machine:
-    """The machine, which is off."""
+def off() -> Machine:
+    """The machine, once it is off."""
     machines().stop("fleet", 120)
     return machines().get("fleet")
-
-
-def healthy(fleet: Fleet) -> str:
-    """What the machine says of its encryption, once it is healthy."""
-    found = up.start(machines(), "fleet", tree_of(fleet), places.cache(), lambda _phase: None, SECONDS)
-    return next(check.message for check in found.health.checks if check.name == "disk-encryption")
 
 
 def console_until(machine: Machine, *words: str) -> str:
