@@ -26,6 +26,7 @@ def tree() -> Tree:
         _program("usr/lib/probe/mine", ""),
         _program("usr/bin/containerd", "containerd"),
         _program("usr/bin/containerd-shim", "containerd"),
+        _program("usr/bin/dbus-broker", "dbus-broker"),
         _program("usr/bin/mount", "mount", mode=0o4755),
         _program("usr/bin/nsenter", "util-linux"),
         _program("usr/bin/su", "util-linux", mode=0o4755),
@@ -40,6 +41,7 @@ def tree() -> Tree:
         _program("usr/bin/locate", "locate", mode=0o2755),
         _program("etc/nftables.conf", "nftables", b"#!/usr/sbin/nft -f\n"),
         _program("usr/lib/x86_64-linux-gnu/libc.so.6", "libc6"),
+        _program("usr/lib/systemd/systemd-logind", "systemd"),
         _program("usr/lib/systemd/systemd-networkd", "systemd"),
         _program("usr/lib/systemd/systemd-sulogin-shell", "systemd"),
         _program("usr/lib/systemd/system-generators/systemd-fstab-generator", "systemd"),
@@ -54,6 +56,13 @@ LISTED = ("containerd", "iproute2", "locate")
 
 def lost(posture: Posture, *listed: str) -> set[str]:
     return set(programs.apply(tree(), posture, (*LISTED, *listed)).dropped)
+
+
+def test_a_message_bus_is_where_the_posture_or_the_definition_has_one() -> None:
+    assert [posture for posture in Posture if "usr/bin/dbus-broker" in lost(posture)] == [Posture.SEALED]
+    sealed = {"usr/lib/systemd/systemd-logind", "usr/bin/dbus-broker"}
+    assert sealed <= lost(Posture.SEALED)
+    assert not sealed & lost(Posture.SEALED, "dbus-broker")
 
 
 def test_every_posture_does_without_what_nothing_starts() -> None:

@@ -23,6 +23,15 @@ UNUSED: dict[str, str] = {
 DEBUGGING: dict[str, str] = {"usr/bin/ctr": "debug containers"}
 """What nothing else starts, so that a posture without debug containers does without."""
 
+BUS: dict[str, str] = {
+    "usr/bin/dbus-broker": "the message bus",
+    "usr/bin/dbus-broker-launch": "starts it",
+    "usr/lib/systemd/systemd-hostnamed": "answers on it alone",
+    "usr/lib/systemd/systemd-logind": "the login manager, which needs it",
+    "usr/lib/systemd/systemd-timedated": "answers on it alone",
+}
+"""What a posture without a message bus does without, unless the definition lists `dbus-broker`."""
+
 INTERPRETERS: dict[str, str] = {
     "usr/bin/py3clean": "python3",
     "usr/bin/py3compile": "python3",
@@ -108,6 +117,7 @@ NEVER: dict[str, str] = {
 which PID 1 starts before its units, are masked in every image (node/house.py)."""
 
 _FOLDERS = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/lib/systemd/", "usr/lib/udev/", "usr/local/")
+_BUS_PACKAGE = "dbus-broker"
 _SET_ID = 0o6000
 _EXECUTABLE = 0o111
 _ELF = b"\x7fELF"
@@ -139,6 +149,8 @@ def apply(tree: Tree, posture: Posture, listed: Collection[str]) -> Filtered:
     """What the posture takes from `tree`; `listed` are the packages that the definition names."""
     rules = RULES[posture]
     unused = UNUSED if rules.debug_containers else {**UNUSED, **DEBUGGING}
+    if not rules.message_bus and _BUS_PACKAGE not in listed:
+        unused = {**unused, **BUS}
     dropped = {path for path in unused if path in tree}
     if rules.interpreters is not None:
         unwanted = [pattern for pattern, of in INTERPRETERS.items() if of not in listed]
