@@ -22,6 +22,7 @@ UNREAD: dict[str, str] = {
     "usr/lib/*-linux-gnu/ossl-modules/legacy.so": "ciphers that no configuration turns on",
     "usr/lib/*-linux-gnu/security/*": "modules of PAM: nobody logs in",
     "usr/lib/python3*/*.pyi": "for checkers of types",
+    "usr/lib/python3/dist-packages/grpc/_cython/_credentials/*": "authorities of the web, for callers that name none",
     "usr/lib/python3.*/config-*/*": "for compilers",
     "usr/lib/python3*/pydoc_data/*": "pages about Python for people",
     "usr/lib/python3*/test_data/*": "tests",

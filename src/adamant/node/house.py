@@ -141,7 +141,7 @@ NO_BUS: dict[str, str] = {
     "dbus.socket": "the same",
     "systemd-logind.service": "nobody logs in, and the agent watches the power button",
 }
-"""The same, in postures without a message bus. A definition that wants one lists `dbus-broker` and starts `dbus.socket` (`units`)."""
+"""The same, in postures without a message bus. Whoever wants one lists `dbus-broker` and starts `dbus.socket`."""
 
 MASKED: dict[str, str] = {
     "modprobe@drm.service": "nobody sits at a screen",
