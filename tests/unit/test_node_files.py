@@ -108,6 +108,16 @@ def test_links_in_a_circle_end(root: Path) -> None:
         read(root, "/var/a")
 
 
+@pytest.mark.parametrize(("offset", "wanted"), [(0, b"variable"), (3, b"iable"), (5, b"ble"), (8, b""), (99, b"")])
+def test_a_file_that_cannot_be_sought_in_is_read_all_the_same(offset: int, wanted: bytes) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"variable")
+    os.close(writing)
+    with open(reading, "rb", buffering=0) as source:  # noqa: PTH123 - there is no path
+        head = source.read(4)
+        assert b"".join(files._pieces(source, head, offset)) == wanted
+
+
 def test_a_private_key_is_not_given_wherever_it_lies(root: Path) -> None:
     (root / "var/key.pem").write_text(f"# a key\n{KEY}")
     (root / "var/late.pem").write_bytes(b"x" * (limits.KEYS_SOUGHT + limits.FILE_CHUNK - 10) + KEY.encode())

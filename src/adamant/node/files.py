@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,13 +154,25 @@ def read(request: pb.ReadRequest, root: Path) -> Iterator[pb.Chunk]:
     with open(fd, "rb", buffering=0) as source:  # noqa: PTH123 - there is no path
         before = source.read(limits.KEYS_SOUGHT) or b""
         _refuse_key(request.path, before)
-        source.seek(request.offset)
-        before = b""
-        while left and (data := source.read(min(left, limits.FILE_CHUNK))):
+        pieces, before = _pieces(source, before, request.offset), b""
+        while left and (data := next(pieces, b"")[:left]):
             _refuse_key(request.path, before[-_KEY_LINE:] + data)
             yield pb.Chunk(data=data)
             left -= len(data)
             before = data
+
+
+def _pieces(source: RawIOBase, head: bytes, offset: int) -> Iterator[bytes]:
+    """What `source` holds from `offset` on; `head` was read of it. Variables of the firmware know no other order."""
+    if source.seekable():
+        source.seek(offset)
+    else:
+        yield from filter(None, [head[offset:]])
+        skipped = len(head)
+        while skipped < offset and (data := source.read(min(offset - skipped, limits.FILE_CHUNK))):
+            skipped += len(data)
+    while data := source.read(limits.FILE_CHUNK):
+        yield data
 
 
 def _refuse_key(path: str, data: bytes) -> None:
