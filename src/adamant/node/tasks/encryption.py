@@ -110,7 +110,11 @@ def _recover(keys: Mapping[Path, str], root: Path) -> None:
             kept.touch(mode=0o600)
             kept.write_text(key)
             try:
-                _bind(device, root / _PUBLIC_KEY, f"--unlock-key-file={kept}", _WIPE_TPM)
+                # What is bound by the same public key already is left alone, whichever TPM has it. So the first round
+                # tries the key, and only then that goes.
+                _bind(device, root / _PUBLIC_KEY, f"--unlock-key-file={kept}")
+                proc.run(f"drop what {device.name} was bound to", [_ENROLL, _WIPE_TPM, device])
+                _bind(device, root / _PUBLIC_KEY, f"--unlock-key-file={kept}")
             except proc.ProgramFailed as error:
                 if _OPENS_NOTHING in error.stderr:
                     raise InputError(
