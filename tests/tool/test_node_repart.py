@@ -42,13 +42,18 @@ def published(tmp_path: Path) -> Path:
 
 
 def make_partitions(
-    tree: ToolsTree, path: Path, *more: str, key: Path | None = None, check: bool = True
+    tree: ToolsTree,
+    path: Path,
+    *more: str,
+    posture: Posture = Posture.GUARDED,
+    key: Path | None = None,
+    check: bool = True,
 ) -> proc.Result:
     """What adamant-repart.service does to the disk in the file `path`; with `key`, in an image of encryption by one."""
     definitions = path.parent / "repart.d"
     how = Encryption.CREDENTIAL if key else None
     started = []
-    for entry in house.house_files(Posture.GUARDED, SLOT, how):
+    for entry in house.house_files(posture, SLOT, how):
         folder, _, name = entry.path.partition("usr/lib/repart.d/")
         if name and not folder:
             (definitions / name).parent.mkdir(parents=True, exist_ok=True)

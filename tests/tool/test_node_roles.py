@@ -39,7 +39,7 @@ OPERATING = {"Read", "DriftText", "Service", "Reboot", "Shutdown"}
 UPDATING = {"Upgrade", "UpgradeFrom"}
 OWNING = {
     *("ConfigApply", "ConfigConfirm", "NewKey", "TakeCertificate", "KeepCertificate"),
-    *("Capture", "RecoveryKey", "Reseal", "ResetPreview", "Reset", "Debug"),
+    *("Capture", "Recover", "RecoveryKey", "Reseal", "ResetPreview", "Reset", "Debug"),
 }
 MAY = {
     "reader": EVERYBODY | LOOKING,
@@ -49,7 +49,16 @@ MAY = {
 }
 
 CHANGES = {
-    *("ConfigApply", "ConfigConfirm", "NewKey", "TakeCertificate", "KeepCertificate", "RecoveryKey", "Reseal"),
+    *(
+        "ConfigApply",
+        "ConfigConfirm",
+        "NewKey",
+        "TakeCertificate",
+        "KeepCertificate",
+        "Recover",
+        "RecoveryKey",
+        "Reseal",
+    ),
     *("Upgrade", "UpgradeFrom", "Service", "Reboot", "Shutdown", "Reset"),
     # What they show may hold secrets, or could do anything: who called them is to be known.
     *("Capture", "Debug"),

@@ -12,6 +12,7 @@ from adamant.image import disk, gpt, root
 from adamant.model import derive, layout
 from adamant.model.arch import Arch
 from adamant.model.layout import verity_size
+from adamant.model.posture import Posture
 from adamant.packages.tools import ToolsTree
 from tests.tool.test_node_repart import ESP, MIB, SLOT, make_partitions, table_of
 
@@ -81,7 +82,7 @@ def _places(path: Path) -> dict[str, tuple[int, int]]:
 
 def test_the_first_boot_fills_the_gap_and_root_alone_grows(tree: ToolsTree, published: Path) -> None:
     before = _places(published)
-    make_partitions(tree, published, "open")
+    make_partitions(tree, published, posture=Posture.OPEN)
     after = _places(published)
     assert sorted(after, key=after.__getitem__) == [
         *("esp", "usr-a", "usr-a-verity", "usr-b", "usr-b-verity", "state", "root")
@@ -93,15 +94,15 @@ def test_the_first_boot_fills_the_gap_and_root_alone_grows(tree: ToolsTree, publ
     assert (after["usr-b"][1], after["usr-b-verity"][1]) == (SLOT, verity_size(SLOT))
     assert after["state"][1] == layout.STATE_SIZE
     assert sum(after["root"]) > SPACE - 4 * MIB
-    make_partitions(tree, published, "open")
+    make_partitions(tree, published, posture=Posture.OPEN)
     assert _places(published) == after, "the next boot changes nothing"
 
 
 def test_a_larger_disk_makes_root_larger_and_nothing_else(tree: ToolsTree, published: Path) -> None:
-    make_partitions(tree, published, "open")
+    make_partitions(tree, published, posture=Posture.OPEN)
     before = _places(published)
     os.truncate(published, SPACE + 1024 * MIB)
-    make_partitions(tree, published, "open")
+    make_partitions(tree, published, posture=Posture.OPEN)
     after = _places(published)
     assert after["root"][1] > before["root"][1] + 1000 * MIB
     assert {k: v for k, v in after.items() if k != "root"} == {k: v for k, v in before.items() if k != "root"}
@@ -118,5 +119,5 @@ def test_the_file_system_can_grow_to_the_size_of_a_large_disk(made: Path, tree: 
 def test_the_root_has_the_type_that_repart_knows(tree: ToolsTree, published: Path) -> None:
     (placed,) = [p for p in table_of(published) if p.label == "root"]
     assert isinstance(placed, gpt.Placed)
-    make_partitions(tree, published, "open")
+    make_partitions(tree, published, posture=Posture.OPEN)
     assert [p.guid for p in table_of(published) if p.label == "root"] == [placed.guid], "it was taken for another one"

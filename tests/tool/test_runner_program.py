@@ -45,7 +45,7 @@ def test_two_builds_in_different_places_are_the_same_bytes(tree: ToolsTree, runn
 
 def test_every_program_of_a_unit_is_in_its_table(runner: Path) -> None:
     folder = Path(house.__file__).parent / "data"
-    units = [path.read_text() for path in folder.rglob("*.service")]
+    units = [path.read_text() for path in folder.rglob("*") if path.suffix in {".service", ".conf"}]
     named = {name for text in units for name in re.findall(r"/usr/lib/adamant/run (\S+)", text)}
     assert named == set(house.PROGRAMS)
     data = runner.read_bytes()

@@ -13,7 +13,7 @@ from adamant.core.store import Store
 from adamant.image import runner_program
 from adamant.model.arch import NAMES
 from adamant.model.errors import AdamantError
-from adamant.model.lock import Lock
+from adamant.model.lock import Lock, by_name
 from adamant.model.posture import Posture
 from adamant.model.tree import Kind, Tree
 from adamant.node import house
@@ -44,6 +44,7 @@ def sealed(lock: Lock, layers: list[Layer], tree: ToolsTree, cache: Path) -> Com
         Posture.SEALED,
         listed=LISTED,
         house=(*house.house_files(Posture.SEALED, SLOT), run),
+        switches=tuple(house.switches(Posture.SEALED, by_name(lock.image))),
         programs=tuple(house.programs().values()),
     )
     return compose(request, layers, review(layers), tree, Store(cache))
