@@ -102,6 +102,14 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     assert on("version")["hostname"] == "beta"
     assert on("config", "history")["generations"][0]["why"] == "return"
 
+    # Looked into, without a shell of its own.
+    busybox = Path(require_program("busybox", "busybox-static"))
+    oci_archive.write(tmp_path / "busybox.tar", busybox.read_bytes(), ["sh", "ps", "ls"])
+    inside = adamant("node", "-c", NAME, "debug", "--image-archive", tmp_path / "busybox.tar", "--", "ps")
+    assert "systemd" in inside.stdout
+    assert "config" in adamant("node", "-c", NAME, "events", "--kind", "config").stdout
+    assert adamant("node", "-c", NAME, "logs", "adamant-agent", "-n", "5").stdout
+
     # Its certificate is renewed, and stays over a restart.
     adamant("node", "-c", NAME, "renew", "--days", "20")
     renewed = _certificate()
@@ -110,14 +118,6 @@ def test_a_machine_is_enrolled_configured_broken_and_back_looked_into_and_reset(
     up.start(probed.machines, NAME, probed.tools, places.cache(), lambda _phase: None, SECONDS)
     assert _certificate().split(",")[0] == renewed.split(",")[0], "the day it ends; the days until then pass"
     assert "waits to be enrolled" not in "\n".join(console.tail(machine.console_log, 1 << 20))
-
-    # Looked into, without a shell of its own.
-    busybox = Path(require_program("busybox", "busybox-static"))
-    oci_archive.write(tmp_path / "busybox.tar", busybox.read_bytes(), ["sh", "ps", "ls"])
-    inside = adamant("node", "-c", NAME, "debug", "--image-archive", tmp_path / "busybox.tar", "--", "ps")
-    assert "systemd" in inside.stdout
-    assert "config" in adamant("node", "-c", NAME, "events", "--kind", "config").stdout
-    assert adamant("node", "-c", NAME, "logs", "adamant-agent", "-n", "5").stdout
 
     # Reset to what it was when it was new: nobody's, with another key.
     adamant("node", "-c", NAME, "reset", "all", "--yes", "--no-wait")
