@@ -16,7 +16,10 @@ settings.load_profile("adamant")
 SHARE_A_MACHINE = tuple(f"tests/vm/test_{name}.py" for name in ("attest", "machines", "resources", "up"))
 """Files whose tests ask one machine (tests/vm/conftest.py, `healthy`): they run one after another, and last."""
 
-LONG = tuple(f"tests/vm/test_{name}.py" for name in ("arm64", "attacks", "disk_encryption", "life", "open", "update"))
+LONG = tuple(
+    f"tests/vm/test_{name}.py"
+    for name in ("arm64", "attacks", "disk_encryption", "enrolment", "guide", "open", "secure_boot", "update")
+)
 """Files that take minutes for few tests: they are begun first, so that none of them is alone at the end."""
 
 
