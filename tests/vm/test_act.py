@@ -138,6 +138,7 @@ def test_a_session_ends_with_the_agent_and_nothing_is_left(machine: Machine, arc
     only_one(archive)
 
 
+@pytest.mark.long
 def test_a_reboot_ends_with_a_healthy_machine_of_another_boot(machine: Machine) -> None:
     before = on("get", "boot")["resources"][0]["actual"]["boot_id"]
     done = on("reboot", "--reason", "a test")

@@ -76,7 +76,11 @@ OF_HOST = (
 """How those attempts begin that a container makes on its host; all else it would try on itself."""
 
 
-@pytest.fixture(scope="module", params=list(Posture))
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(Posture.OPEN, marks=pytest.mark.long), Posture.GUARDED, Posture.SEALED],
+    ids=lambda posture: posture.value,
+)
 def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Posture]:
     """A posture, with a machine `attacked` of it that has been attacked once, and has its container where it may."""
     posture: Posture = request.param

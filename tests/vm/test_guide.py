@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from adamant.machine.machine import Machines
 from tests import guide
 from tests.tool.containerd import busybox
 
 
+@pytest.mark.long
 def test_every_command_of_the_page_of_machines_works(tmp_path: Path) -> None:
     _run("machines.md", tmp_path)
 

@@ -4,6 +4,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
 from tests.vm.fleet import running, runs
@@ -23,6 +25,7 @@ def _cat(path: str) -> str:
     return adamant("node", "cat", path).stdout
 
 
+@pytest.mark.long
 def test_a_new_release_brings_its_defaults_and_keeps_what_was_changed(tmp_path: Path) -> None:
     (tmp_path / "machine.yaml").write_text(CONFIG)
     with running(tmp_path, "open", "--config", tmp_path / "machine.yaml") as fleet:
