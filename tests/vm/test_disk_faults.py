@@ -60,6 +60,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Flee
 @pytest.fixture(scope="module")
 def recovery(fleet: Fleet) -> str:
     """What the machine has told of its recovery keys."""
+    await_health("fleet", SECONDS)
     return adamant("node", "recovery-key").stdout
 
 
@@ -83,7 +84,7 @@ def check(name: str) -> dict[str, str]:
     deadline = time.monotonic() + SECONDS
     while True:
         asked = adamant("node", "health", "--json", check=False)
-        checks = json.loads(asked.stdout)["checks"] if asked.stdout.startswith("{") else []
+        checks = json.loads(asked.stdout).get("checks", []) if asked.stdout.startswith("{") else []
         found: dict[str, str] = next((one for one in checks if one["name"] == name), {"state": asked.stderr})
         if found["state"] in ("ok", "failing"):
             return found
