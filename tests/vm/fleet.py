@@ -56,13 +56,12 @@ class Fleet:
 
     def cut_power(self) -> None:
         """Take the power from the machine at once, give it back, and wait until it is healthy."""
-        Machines(places.state() / "machines").stop("fleet", 0)
+        machines().stop("fleet", 0)
         self.power_on()
 
     def power_on(self) -> None:
         """Give the machine its power, and wait until it is healthy."""
-        machines = Machines(places.state() / "machines")
-        up.start(machines, "fleet", self.tools(), places.cache(), lambda _phase: None, SECONDS)
+        up.start(machines(), "fleet", self.tools(), places.cache(), lambda _phase: None, SECONDS)
 
     def tools(self) -> ToolsTree:
         """The tools that its releases are built with, which run the machine."""
@@ -103,17 +102,49 @@ def running(
             made.publish(made.define("1", extra=extra + prepare(made.folder)))
             adamant("up", made.folder, "--json", "--seconds", str(SECONDS), *options)
             yield made
-            Machines(places.state() / "machines").delete("fleet", force=True)
+            machines().delete("fleet", force=True)
             server.shutdown()
 
 
-def await_said(machine: Machine, text: str, seconds: float) -> str:
-    """What the machine's console shows, once `text` is part of it."""
-    deadline = time.monotonic() + seconds
-    while text not in (said := "\n".join(console.tail(machine.console_log, 1 << 20))):
+def machines() -> Machines:
+    """The machines of the state folder that holds now."""
+    return Machines(places.state() / "machines")
+
+
+def off(name: str = "fleet", seconds: float = 120) -> Machine:
+    """The machine, shut down or, after `seconds`, cut off."""
+    machines().stop(name, seconds)
+    return machines().get(name)
+
+
+def await_said(machine: Machine, *texts: str) -> str:
+    """What the machine's console shows, once all `texts` are part of it."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        said = "\n".join(console.tail(machine.console_log, 1 << 20))
+        if all(text in said for text in texts):
+            return said
         assert time.monotonic() < deadline, said[-8000:]
         time.sleep(1)
-    return said
+
+
+def check(name: str) -> dict[str, str]:
+    """A health check of the machine, once it answers and nothing of it waits any more."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        asked = adamant("node", "health", "--json", check=False)
+        checks = json.loads(asked.stdout).get("checks", []) if asked.stdout.startswith("{") else []
+        found: dict[str, str] = next((one for one in checks if one["name"] == name), {"state": asked.stderr})
+        if found["state"] in ("ok", "failing"):
+            return found
+        assert time.monotonic() < deadline, asked
+        time.sleep(2)
+
+
+def volumes() -> list[tuple[str, str, int, int]]:
+    """Of each encrypted volume: what opens it, its cipher, how many keys a TPM gives, and how many others there are."""
+    found = node("encryption")
+    return [(one["opened_by"], one["cipher"], len(one["tpm_keys"]), one["other_keys"]) for one in found]
 
 
 def await_health(context: str, seconds: float) -> None:

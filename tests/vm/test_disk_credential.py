@@ -17,8 +17,7 @@ from adamant.machine.qemu import CREDENTIALS
 from adamant.model.encryption import CREDENTIAL
 from tests.image.conftest import adamant
 from tests.vm.conftest import node
-from tests.vm.fleet import Fleet, running
-from tests.vm.shut import console_until, machines, off, volumes
+from tests.vm.fleet import Fleet, await_said, machines, off, running, volumes
 
 pytestmark = pytest.mark.long
 
@@ -87,7 +86,7 @@ def test_with_another_key_or_none_it_stays_shut_and_says_so(
     fleet: Fleet, key_restored: Callable[[str, bytes], Machine], name: str, said: str
 ) -> None:
     machine = key_restored(name, bytes(32))
-    console_until(machine, said, "Starting emergency.service")
+    await_said(machine, said, "Starting emergency.service")
     explained = fault.explain(console.tail(machine.console_log))
     assert explained is not None
     assert explained.fault.id == "disk-shut"

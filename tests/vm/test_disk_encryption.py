@@ -28,7 +28,7 @@ from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS, node
-from tests.vm.fleet import Fleet, await_health, await_said, running, runs
+from tests.vm.fleet import Fleet, await_health, await_said, check, running, runs
 
 EXTRA = """\
 signing:
@@ -68,13 +68,6 @@ def partition(fleet: Fleet, label: str) -> bytes:
         table = gpt.decode(disk.read, disk.size)
         found = next(part for part in table.partitions if part.label == label)
         return disk.exactly(found.offset, min(found.size, 80 << 20))
-
-
-def check(name: str) -> dict[str, str]:
-    """A health check of the machine."""
-    checks = json.loads(adamant("node", "health", "--json", check=False).stdout)["checks"]
-    named: dict[str, str] = next(found for found in checks if found["name"] == name)
-    return named
 
 
 def modules() -> set[str]:
@@ -179,7 +172,7 @@ def test_with_another_tpm_it_stays_shut_and_says_why_and_what_to_do(fleet: Fleet
     machines.stop("fleet", 120)
     shutil.rmtree(machines.get("fleet").folder / machine_tpm.STATE)  # swtpm makes another, as a new board has
     machine = machines.start("fleet", tree, places.cache())
-    said = await_said(machine, "waits for their recovery keys", SECONDS)
+    said = await_said(machine, "waits for their recovery keys")
     assert "systemd-cryptsetup" in said
     assert "Received TPM Error" in said
     assert "state and var did not open" in said

@@ -3,7 +3,6 @@
 One machine, which was enrolled, so that its identity is on the encrypted disk. It is started anew with each fault.
 """
 
-import json
 import os
 import signal
 import threading
@@ -19,7 +18,7 @@ from adamant.core import places, proc
 from adamant.core.source import open_source
 from adamant.image import enrolment, gpt
 from adamant.machine import maintenance, process, qemu, record, tpm, up
-from adamant.machine.machine import Machine, Machines, Options
+from adamant.machine.machine import Machine, Options
 from adamant.machine.qemu import DISK, VARIABLES
 from adamant.machine.record import MachineRecord
 from adamant.model.arch import Arch
@@ -27,7 +26,7 @@ from tests.image.conftest import adamant
 from tests.tool.chip import chip, clear, locked_out, set_tries
 from tests.unit import image_maker as maker
 from tests.vm.conftest import SECONDS, node
-from tests.vm.fleet import Fleet, await_health, await_said, running, runs
+from tests.vm.fleet import Fleet, await_health, await_said, check, machines, off, running, runs
 
 pytestmark = pytest.mark.long
 
@@ -64,32 +63,9 @@ def recovery(fleet: Fleet) -> str:
     return adamant("node", "recovery-key").stdout
 
 
-def machines() -> Machines:
-    return Machines(places.state() / "machines")
-
-
-def off(name: str = "fleet", seconds: float = 120) -> Machine:
-    """The machine, shut down or, after `seconds`, cut off."""
-    machines().stop(name, seconds)
-    return machines().get(name)
-
-
 def start(fleet: Fleet) -> Machine:
     """The machine, powered on; nobody waits for its health."""
     return machines().start("fleet", fleet.tools(), places.cache())
-
-
-def check(name: str) -> dict[str, str]:
-    """A health check of the machine, once it answers and nothing of it waits any more."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        asked = adamant("node", "health", "--json", check=False)
-        checks = json.loads(asked.stdout).get("checks", []) if asked.stdout.startswith("{") else []
-        found: dict[str, str] = next((one for one in checks if one["name"] == name), {"state": asked.stderr})
-        if found["state"] in ("ok", "failing"):
-            return found
-        assert time.monotonic() < deadline, asked
-        time.sleep(2)
 
 
 def test_other_variables_of_the_firmware_leave_it_open(fleet: Fleet, keys: Path, tmp_path: Path) -> None:
@@ -173,7 +149,7 @@ def with_tpm(machine: Machine, there: bool) -> None:
 
 def recover(machine: Machine, keys: str) -> tuple[int, str]:
     """Exit code and errors of a person who reads the fingerprint at the console."""
-    said = await_said(machine, "FINGERPRINT < recovery-key.txt", SECONDS)
+    said = await_said(machine, "FINGERPRINT < recovery-key.txt")
     shown = [match[1] for line in said.splitlines() if (match := maintenance.SHOWN.search(line))][-1]
     address = machines().get("fleet").address
     done = adamant("node", "recover", address, "--fingerprint", shown, typed=keys, check=False)
@@ -184,7 +160,7 @@ def test_without_its_tpm_it_stays_shut_and_opens_once_it_is_back(fleet: Fleet, r
     with_tpm(off(), False)
     try:
         machine = start(fleet)
-        assert "state and var did not open" in await_said(machine, "waits for their recovery keys", SECONDS)
+        assert "state and var did not open" in await_said(machine, "waits for their recovery keys")
         code, said = recover(machine, recovery)
         assert (code, "recovery-failed" in said) == (1, True), said
     finally:
@@ -251,7 +227,7 @@ def test_the_esp_of_another_release_starts_nothing_and_harms_nothing(fleet: Flee
     with beside(fleet, keys, two.output) as other:
         swap_esp(off(), other)
         machine = start(fleet)
-        await_said(machine, "adamant: no slot holds the usr image of this release", SECONDS)
+        await_said(machine, "adamant: no slot holds the usr image of this release")
         swap_esp(off(seconds=0), other)
     fleet.power_on()
     assert (runs(), check("disk-encryption")["state"]) == ("1", "ok")

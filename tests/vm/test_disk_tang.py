@@ -14,8 +14,7 @@ from adamant.machine import console
 from tests.image.conftest import adamant
 from tests.tang import Tang, serving
 from tests.vm.conftest import SECONDS, node
-from tests.vm.fleet import Fleet, running
-from tests.vm.shut import console_until, machines, off, volumes
+from tests.vm.fleet import Fleet, await_said, machines, off, running, volumes
 
 pytestmark = pytest.mark.long
 
@@ -57,9 +56,9 @@ def test_without_the_server_the_machine_waits_and_says_it_once_and_goes_on_when_
     server.answers.clear()
     try:
         machine = machines().start("fleet", fleet.tools(), places.cache())
-        console_until(machine, "this boot waits for it")
+        await_said(machine, "this boot waits for it")
         time.sleep(30)
-        said = console_until(machine, "this boot waits for it")
+        said = await_said(machine, "this boot waits for it")
         assert said.count("this boot waits for it") == 1
         assert "Finished adamant-repart.service" not in said
     finally:

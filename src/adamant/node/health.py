@@ -216,6 +216,7 @@ def look(
             runtimes = {unit.name: unit for unit in systemd.units([], wanted) if unit.load == "loaded"}
     except AdamantError:
         system, failed, runtimes = "", [], {}
+    how = encryption.wanted(root)
     return Facts(
         mounts=mounts,
         verity=_below(mounts, root),
@@ -229,8 +230,8 @@ def look(
         synchronised=(root / CLOCK_SYNCHRONISED).exists(),
         persistent_root=posture.rules(root).persistent_root,
         certificate=ends(),
-        encryption=encryption.wanted(root),
-        opened=encryption.opened(root),
+        encryption=how,
+        opened=encryption.opened(root) if how is not None else {},
     )
 
 
