@@ -357,6 +357,34 @@ def test_no_container_may_load_modules_or_read_the_kernel_s_log(machine: Machine
     assert not mask & (1 << 16 | 1 << 34), "CAP_SYS_MODULE, CAP_SYSLOG"
 
 
+SWEPT = PROGRAM.replace(
+    "place = ",
+    """
+from adamant.node.containerd import leases_pb2, types_pb2
+from adamant.node.containers import accounts
+from adamant.node.containers.runtime import RUNTIMES
+from adamant.node.containerd.connection import Containerd
+found = accounts.find
+
+def find(*arguments):
+    with Containerd(Path(sys.argv[1]), RUNTIMES[sys.argv[3]], RUNTIMES[sys.argv[3]].namespace, 60) as other:
+        other.call("leases.v1.Leases/Create", leases_pb2.CreateRequest(id="sweep"), leases_pb2.CreateResponse)
+        other.call("leases.v1.Leases/Delete", leases_pb2.DeleteRequest(id="sweep", sync=True), types_pb2.Empty)
+    return found(*arguments)
+
+accounts.find = find
+place = """,
+)
+"""The same, and containerd collects what nothing holds after the container's file system was made."""
+
+
+def test_a_collection_between_leaves_the_file_system_of_a_container_that_starts(machine: Machine) -> None:
+    machine.configure(f"{{name: a, image: '{IMAGE}', command: [echo, it runs]}}")
+    argv = [SWEPT if word == PROGRAM else word for word in machine.argv("run", "a")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "it runs\n"), done.stderr
+
+
 def _comparable(made: dict[str, Any]) -> dict[str, Any]:
     """Without order where it says nothing, and without what differs on purpose: files, a usual weight, two rights."""
     made["process"]["rlimits"] = []

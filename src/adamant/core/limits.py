@@ -353,8 +353,8 @@ DEBUG_SESSIONS = 4
 CTR_SECONDS = 60.0
 """One question to containerd that moves no image."""
 IMAGE_PULL_SECONDS = 1800.0
-IMAGE_LEASE_SECONDS = 24 * 3600
-"""How long what a pull has taken is kept when it does not come to its end."""
+LEASE_SECONDS = 24 * 3600
+"""How long containerd keeps what a pull has taken that does not come to its end, or a program that was killed."""
 IMAGE_DOCUMENT_SIZE = 4 << 20
 """A manifest, index or config of an image, as registries limit them."""
 IMAGE_ACCOUNTS_SIZE = 1 << 20

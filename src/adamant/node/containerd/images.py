@@ -4,11 +4,9 @@ What a pull makes is held by a lease until the image holds it. A pull that fails
 day: the next one goes on from there.
 """
 
-import datetime
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +16,7 @@ from adamant.node.containerd import (
     content_pb2,
     diff_pb2,
     images_pb2,
-    leases_pb2,
+    leases,
     oci,
     registry,
     snapshots_pb2,
@@ -85,7 +83,7 @@ class Images:
         why = []
         for host in registry.hosts(self._root, MIRRORS, parts.host):
             try:
-                with self._lease():
+                with leases.held(self._containerd, keep_failed=True):
                     self._take(name, parts, Registry(parts, host, self._root))
                 return
             except registry.FAILURES as error:
@@ -124,21 +122,6 @@ class Images:
                 raise
             changed = images_pb2.UpdateImageRequest(image=image)
             self._containerd.call("images.v1.Images/Update", changed, images_pb2.UpdateImageResponse)
-
-    @contextmanager
-    def _lease(self) -> Iterator[None]:
-        """What is made within stays when it ends well and an image holds it, and a day when it does not."""
-        ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=limits.IMAGE_LEASE_SECONDS)
-        name = f"adamant-{os.getpid()}-{next(_numbers)}-{ends.timestamp():.0f}"
-        labels = {"containerd.io/gc.expire": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
-        request = leases_pb2.CreateRequest(id=name, labels=labels)
-        self._containerd.call("leases.v1.Leases/Create", request, leases_pb2.CreateResponse)
-        self._containerd.lease = name
-        try:
-            yield
-        finally:
-            self._containerd.lease = ""
-        self._containerd.call("leases.v1.Leases/Delete", leases_pb2.DeleteRequest(id=name), types_pb2.Empty)
 
     def _document(self, digest: str) -> bytes:
         if not digest:

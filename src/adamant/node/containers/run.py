@@ -77,6 +77,20 @@ def _say(error: Exception) -> int:
 def run(containerd: "Containerd", runtime: "Runtime", wanted: "Spec", place: Place) -> NoReturn:
     """Make all ready, start the container, and follow it from then on. Raises AdamantError."""
     from adamant.core import proc  # noqa: PLC0415
+    from adamant.node.containerd import leases  # noqa: PLC0415
+
+    with leases.held(containerd):  # another container's end would take a file system away that none has yet
+        stop, handles = _start(containerd, runtime, wanted, place)
+    for fd in handles:
+        os.set_inheritable(fd, True)
+    words = ("follow", runtime.name, wanted.name, stop, *handles)
+    proc.become("follow the container", [*place.itself, *map(str, words)])
+
+
+def _start(
+    containerd: "Containerd", runtime: "Runtime", wanted: "Spec", place: Place
+) -> tuple[int, tuple[int, int, int]]:
+    """Make all ready and start the container. Returns the signal that ends it, its pidfd and the ends of its pipes."""
     from adamant.model.errors import AdamantError  # noqa: PLC0415
     from adamant.node.containerd import images, tasks  # noqa: PLC0415
     from adamant.node.containers import accounts, bundle, follow  # noqa: PLC0415
@@ -106,11 +120,8 @@ def run(containerd: "Containerd", runtime: "Runtime", wanted: "Spec", place: Pla
     except (AdamantError, OSError) as error:
         running.remove(wanted.name)
         raise tasks.failed_start(wanted.name, error) from error
-    handles = (watched, *pipes.fds)
-    for fd in handles:
-        os.set_inheritable(fd, True)
-    words = ("follow", runtime.name, wanted.name, _signal(process.stop_signal), *handles)
-    proc.become("follow the container", [*place.itself, *map(str, words)])
+    out, err = pipes.fds
+    return _signal(process.stop_signal), (watched, out, err)
 
 
 class _Pipes:
