@@ -53,6 +53,8 @@ units:
       [Service]
       ExecStart=/usr/bin/python3 /usr/lib/probe/stumbles.py
       Restart=always
+      RuntimeDirectory=stumbles
+      RuntimeDirectoryPreserve=restart
 signing:
   secureBoot: {key: keys/secure-boot.key, certificate: keys/secure-boot.crt}
 """

@@ -2,7 +2,8 @@
 
 Services: PID 1 tells each connection to its own socket of each unit whose state changes, so that a service which
 crashes and is started again at once is seen too, and nothing runs while nothing changes. A service that crashes again
-and again is told of once, and again after it was well at a look.
+and again is told of once, and again after it was well at a look. One that was started again before the first look is
+told of with the number of PID 1's, which does not say whether it failed or ended.
 
 Health: no check tells of itself (a full disk, a network that went, a page of the config's that answers no more), so one
 is made each LOOKOUT_SECONDS, unless somebody else has asked meanwhile: the console does, where a machine has one. That
@@ -75,9 +76,13 @@ class Lookout:
 
     def _run(self, first: float) -> None:
         self._ended.wait(first)
+        restarts_told = False
         while not self._ended.is_set():
             try:
                 with self._connect() as listening:  # before the look, so that nothing is lost between them
+                    if not restarts_told:
+                        self._tell_of_restarts()
+                        restarts_told = True
                     self._look_at_units()
                     self._look_at_health()
                     while not self._ended.is_set():
@@ -93,6 +98,17 @@ class Lookout:
     def _look_at_health(self) -> None:
         if self._health.age() >= self._seconds:
             self._health.answer()
+
+    def _tell_of_restarts(self) -> None:
+        with self._connect() as systemd:
+            services = systemd.units([], ["*.service"])
+            counts = systemd.get([(service.path, "Service", "NRestarts") for service in services])
+        for service, count in zip(services, counts, strict=True):
+            if count:
+                fields = {"unit": service.name, "state": service.active, "restarts": str(count)}
+                times = "once" if count == 1 else f"{count} times"
+                message = f"{service.name} was started again {times}: adamant node logs {service.name} says more"
+                self._events.publish(EVENT_KIND_SERVICE, message, fields)
 
     def _look_at_units(self) -> None:
         """Tell of units that had failed before anybody listened, and of those that are well again."""

@@ -1,11 +1,14 @@
-"""A service that crashes once in a boot, a moment after it was started, and runs on when it is started again."""
+"""A service that crashes once, a moment after somebody has started it, and runs on when PID 1 starts it again.
+
+Its runtime folder is kept while PID 1 starts it again, and goes when it is stopped.
+"""
 
 import sys
 import time
 from pathlib import Path
 
 time.sleep(2)
-before = Path("/run/stumbled")
+before = Path("/run/stumbles/before")
 if not before.exists():
     before.touch()
     sys.exit(3)
