@@ -135,6 +135,7 @@ class _Chain:
                 "modules": dict(self._modules),
                 "format": _FORMAT,
                 "recipe": sources_digest(_RECIPE),
+                "config": project.own_config_digest(found.kernel.arch),
             },
         )
 
@@ -211,7 +212,7 @@ class _Chain:
         source = locks.source(self._lock)
         inputs = {f"fragment:{name}": str(digest) for name, digest in self._files.items()}
         inputs |= {f"module:{name}": str(digest) for name, digest in self._modules.items()}
-        inputs["recipe"] = sources_digest(_RECIPE)
+        inputs |= {"recipe": sources_digest(_RECIPE), "config": project.own_config_digest(self._kernel.arch)}
         made = {name: (work / "out" / name).read_text().strip() for name in ("compiler", "make")}
 
         def statement(subjects: dict[str, Sha256]) -> bytes:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from adamant.core import files, limits
 from adamant.model import document
 from adamant.model.arch import Arch
+from adamant.model.digest import Sha256, sha256
 from adamant.model.errors import InputError
 from adamant.model.kernel import config, definition, hardening, lock
 from adamant.model.kernel.config import Fragment
@@ -78,8 +80,16 @@ def fragments(project: KernelProject) -> list[Fragment]:
 
 def own_config(arch: Arch) -> Fragment:
     """Adamant's own config for an architecture."""
-    name = f"{arch.value}.config"
-    return config.parse(resources.files("adamant.kernel").joinpath("data/recipe", name).read_text(), name)
+    return config.parse(_own_config(arch).read_text(), f"{arch.value}.config")
+
+
+def own_config_digest(arch: Arch) -> Sha256:
+    """SHA-256 of it."""
+    return sha256(_own_config(arch).read_bytes())
+
+
+def _own_config(arch: Arch) -> Traversable:
+    return resources.files("adamant.kernel").joinpath("data/config", f"{arch.value}.config")
 
 
 def template(name: str) -> str:

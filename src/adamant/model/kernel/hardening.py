@@ -316,7 +316,7 @@ ASKS: tuple[Ask, ...] = (
     Ask("PERF_EVENTS", ("n",), CHECKER, "x86 has no kernel without it; kernel.perf_event_paranoid is 3"),
     Ask("IO_URING", ("n",), CHECKER, "databases in containers use it; the profile of containers says who may"),
     Ask("KEXEC_FILE", ("n",), CHECKER, "starts only signed kernels; kernel.kexec_load_disabled turns it off at boot"),
-    Ask("IKCONFIG", ("n",), CHECKER, "the config is no secret: it lies beside the kernel"),
+    Ask("IKCONFIG", ("n",), CHECKER),
     Ask("KALLSYMS", ("n",), CHECKER, "BPF and crash records need names; kernel.kptr_restrict hides addresses"),
     Ask("MAGIC_SYSRQ", ("n",), CHECKER, "a stuck machine is restarted by it; kernel.sysrq is 0"),
     Ask("PROC_PAGE_MONITOR", ("n",), CHECKER, "what a container holds of memory is counted by it"),

@@ -1,5 +1,6 @@
 # Build the kernel, its modules and those of a person, and sign the modules: one run, since a later one would make
 # another key without a word. Arguments: how many jobs, the kernel's file below /obj, then the names of own modules.
+# ARCH and CROSS_COMPILE are those of Linux's makefiles, where the kernel is for another architecture than this one.
 # /obj/certs is memory of this sandbox: the key lies there and nowhere else.
 set -eu
 jobs=$1; image=$2; shift 2
@@ -18,7 +19,7 @@ cp "/obj/$image" /out/vmlinuz
 cp /obj/.config /out/config
 cp /obj/certs/signing_key.x509 /out/signing.x509
 make --version | head -n 1 > /out/make
-gcc --version | head -n 1 > /out/compiler
+"${CROSS_COMPILE-}gcc" --version | head -n 1 > /out/compiler
 # The certificate that is handed out is the one that the kernel trusts: vmlinux is what the kernel's file was packed from.
 perl /recipe/holds.pl /obj/vmlinux /out/signing.x509
 perl /recipe/search.pl /obj/certs/signing_key.pem /obj/certs /out /obj /modules

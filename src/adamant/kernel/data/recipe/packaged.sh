@@ -28,6 +28,6 @@ while read -r module; do
     fi
     made=$target/${module##*/}.ko
     cp "$build/$module.ko" "$made"
-    strip --strip-debug "$made"
+    "${CROSS_COMPILE-}strip" --strip-debug "$made"
     /obj/scripts/sign-file "$hash" /obj/certs/signing_key.pem /obj/certs/signing_key.x509 "$made"
 done < "/orders/$name/modules"
