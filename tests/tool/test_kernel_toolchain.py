@@ -254,6 +254,24 @@ def test_a_compiler_that_fails_says_what_it_said(compiler: ToolsTree, tmp_path: 
     assert progress.done == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "why", "said"),
+    [
+        ("head -c 65536 /dev/zero > /small/out", "the disk is full", "No space left on device"),
+        ("no-such-compiler -c mine.c", "a program that it needs is missing", "no-such-compiler"),
+    ],
+    ids=["disk-full", "compiler-missing"],
+)
+def test_a_build_that_lacks_something_says_what(
+    compiler: ToolsTree, tmp_path: Path, command: str, why: str, said: str
+) -> None:
+    (tmp_path / "Makefile").write_text(f"all:\n\t{command}\n")
+    argv = sandbox.argv(compiler, [Place(tmp_path, "/out")], ["make", "-C", "/out"], memory={"/small": 4096})
+    with pytest.raises(AdamantError, match=why) as error:
+        making.run("build the kernel", argv, Progress(10))
+    assert said in error.value.context
+
+
 @pytest.mark.parametrize(("code", "reference"), [(3, "kernel-key-leaked"), (4, "kernel-build-failed")])
 def test_the_search_of_the_key_has_an_error_of_its_own(compiler: ToolsTree, code: int, reference: str) -> None:
     argv = sandbox.argv(compiler, [], ["sh", "-c", f"echo the key is in /out/vmlinuz; exit {code}"])

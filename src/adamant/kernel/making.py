@@ -3,8 +3,9 @@
 How many lines a build prints is kept in the cache, so that the next one's estimate is of this computer's own kernel.
 """
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from adamant.model.errors import AdamantError, InputError
 STEP = "kernel"
 _KEY_LEAKED = 3
 """Exit code of data/recipe/search.pl."""
+_NOT_FOUND = 127
+"""Exit code of a shell, and of what make runs, for a program that is not there."""
 
 
 def run(purpose: str, argv: list[str], progress: Progress, watch: events.Watch = events.silent) -> None:
@@ -39,7 +42,7 @@ def run(purpose: str, argv: list[str], progress: Progress, watch: events.Watch =
             ) from error
         raise AdamantError(
             "kernel-build-failed",
-            f"cannot {purpose}: {_why(error.code)}",
+            f"cannot {purpose}: {_why(error.code, progress.tail)}",
             context="\n".join(progress.tail) or error.context,
             hint="the lines above are the last ones of make; nothing was kept of the build",
         ) from error
@@ -63,7 +66,12 @@ def _record(cache: Path, arch: Arch) -> Path:
     return cache / "kernels" / f"lines.{arch.value}"
 
 
-def _why(code: int) -> str:
+def _why(code: int, tail: Iterable[str]) -> str:
+    said = "\n".join(tail)
+    if "No space left on device" in said:
+        return "the disk is full"
+    if code == _NOT_FOUND or re.search(rf"^make.* Error {_NOT_FOUND}$", said, re.MULTILINE):
+        return "a program that it needs is missing"
     if code == 124:
         return f"it did not end within {limits.KERNEL_SECONDS / 3600:.0f} hours"
     if code < 0 or code in {137, 143}:
