@@ -39,6 +39,7 @@ packages: [containerd, runc, python3]
 kernel: {own: @KERNEL@}
 files:
   - {path: /usr/lib/probe/probe.py, source: probe.py}
+  - {path: /usr/lib/probe/bpf.py, source: bpf.py}
   - {path: /usr/lib/probe/foreign, source: foreign}
   - {path: /usr/lib/probe/unsigned, source: unsigned}
   - {path: /usr/lib/probe/altered, source: altered}
@@ -76,6 +77,9 @@ for name in ("bridge", "veth", "overlay", "nf_tables"):
 say("enforced", open("/sys/module/module/parameters/sig_enforce").read().strip())
 say("lockdown", open("/sys/kernel/security/lockdown").read().split("[")[1].split("]")[0])
 say("release", os.uname().release)
+bpf = subprocess.run(["python3", "-I", "/usr/lib/probe/bpf.py"], stderr=subprocess.PIPE, text=True)
+for line in bpf.stderr.splitlines():
+    say("bpf-error", line)
 say("end")
 """
 
@@ -133,15 +137,16 @@ def image(own_kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Examp
     for name, data in {"foreign": Signer().sign(plain), "unsigned": plain, "altered": bytes(altered)}.items():
         (home / name).write_bytes(data)
     (home / "probe.py").write_text(PROBE)
+    shutil.copy(Path(__file__).parent / "probe" / "bpf.py", home)
     (home / "adamant.yaml").write_text(IMAGE.replace("@KERNEL@", str(own_kernel.folder)))
     adamant("lock", "-C", home)
     return build(home)
 
 
-def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(
-    image: Example, own_kernel: Kernel, tmp_path: Path
-) -> None:
-    machines = Machines(tmp_path / "machines")
+@pytest.fixture(scope="module")
+def said(image: Example, tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """What the probe found on a machine of the image, in words."""
+    machines = Machines(tmp_path_factory.mktemp("machines"))
     programs = tools.open_tools(read_lock(read_project(image.folder)).tools, places.cache())
     made = machines.create("m", image.output / "disk.raw", Options(Arch.AMD64))
     machines.start("m", programs, places.cache())
@@ -153,9 +158,14 @@ def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(
                 said.append(seen.text.split("PROBE ", 1)[1].split())
                 if said[-1] == ["end"]:
                     break
+        last = "\n".join(console.tail(made.console_log)[-60:])
     finally:
         machines.delete("m", force=True)
-    assert said[-1:] == [["end"]], "\n".join(console.tail(made.console_log)[-60:])
+    assert said[-1:] == [["end"]], last
+    return said
+
+
+def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(said: list[list[str]], own_kernel: Kernel) -> None:
     for name in ("foreign", "unsigned", "altered"):
         results = [words[2] for words in said if words[0] == name]
         assert len(results) == 2
@@ -166,6 +176,19 @@ def test_an_image_of_the_kernel_boots_and_takes_no_foreign_module(
     assert ["enforced", "Y"] in said
     assert ["lockdown", "integrity"] in said
     assert ["release", own_kernel.manifest.release] in said
+
+
+def test_bpf_programs_read_the_kernels_types_and_only_root_loads_them(said: list[list[str]]) -> None:
+    assert all(words[0] != "bpf-error" for words in said), said
+    found = {words[1]: words[2:] for words in said if words[0] == "bpf"}
+    times, last, started, process = found["tp_btf"]
+    assert times == started
+    assert last == process
+    assert all(int(found[name][0]) > 0 for name in ("raw_tracepoint", "kprobe", "tcx")), found
+    assert found["cgroup_skb"] == ["done", "EPERM", "done"]
+    assert found["fentry"] == found["lsm"] == ["EBUSY"]
+    assert ["bpf", "filter", "root", "done"] in said
+    assert ["bpf", "filter", "nobody", "EPERM"] in said
 
 
 def test_the_initrd_holds_no_module(image: Example, own_kernel: Kernel) -> None:
