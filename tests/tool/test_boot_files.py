@@ -10,6 +10,7 @@ import pytest
 
 from adamant.core import proc
 from adamant.image import disk, esp, uki
+from adamant.model import boot_loader
 from adamant.model.arch import Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
@@ -45,7 +46,7 @@ def parts(tree: ToolsTree, folder: Path) -> uki.UkiParts:
     return uki.UkiParts(
         arch=Arch.AMD64,
         release="6.12.0-cloud-amd64",
-        kernel=tree.path(esp.source_path(Arch.AMD64)),
+        kernel=tree.path(boot_loader.source_path(Arch.AMD64)),
         initrd=folder / "initrd",
         stub=tree.path(uki.stub_path(Arch.AMD64)),
         command_line=uki.command_line(Arch.AMD64, ROOT, ["quiet"], Posture.GUARDED),
@@ -78,7 +79,7 @@ def test_a_uki_is_the_same_for_everybody(
 
 
 def make(tree: ToolsTree, made_uki: Path, folder: Path, size: int = 64 * MIB) -> Path:
-    loader = tree.path(esp.source_path(Arch.AMD64))
+    loader = tree.path(boot_loader.source_path(Arch.AMD64))
     contents = esp.contents(Arch.AMD64, "example_1", loader, made_uki, folder)
     esp.make_esp(contents, size, 0x12345678, tree, folder / "esp")
     return folder / "esp"
@@ -97,8 +98,8 @@ def test_an_esp_is_sound_fat32_of_any_size(mib: int, tree: ToolsTree, made_uki: 
 def test_an_esp_holds_boot_loader_uki_and_configuration(tree: ToolsTree, made_uki: Path, tmp_path: Path) -> None:
     image = make(tree, made_uki, tmp_path)
     wanted = {
-        "EFI/BOOT/BOOTX64.EFI": tree.path(esp.source_path(Arch.AMD64)).read_bytes(),
-        "EFI/systemd/systemd-bootx64.efi": tree.path(esp.source_path(Arch.AMD64)).read_bytes(),
+        "EFI/BOOT/BOOTX64.EFI": tree.path(boot_loader.source_path(Arch.AMD64)).read_bytes(),
+        "EFI/systemd/systemd-bootx64.efi": tree.path(boot_loader.source_path(Arch.AMD64)).read_bytes(),
         "EFI/Linux/example_1.efi": made_uki.read_bytes(),
         "loader/loader.conf": b"timeout 0\nconsole-mode keep\neditor no\nsecure-boot-enroll off\n",
     }

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adamant.core import proc
-from adamant.image import esp, keys, signing
+from adamant.image import keys, signing
+from adamant.model import boot_loader
 from adamant.model.arch import Arch
 from adamant.model.definition import KeyPair
 from adamant.model.errors import AdamantError, VerificationError
@@ -27,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def program(tree: ToolsTree) -> Path:
     """An unsigned EFI program."""
-    return tree.path(esp.source_path(Arch.AMD64))
+    return tree.path(boot_loader.source_path(Arch.AMD64))
 
 
 def pair(folder: Path, key: str = "secure-boot.key") -> keys.SigningPair:
