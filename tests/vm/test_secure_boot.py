@@ -121,7 +121,9 @@ def test_a_machine_in_setup_mode_enrols_the_images_keys_and_takes_a_second_one(f
     assert "nrolling secure boot keys" in text
     assert text.count("Linux version") <= 1, "nothing ran before the keys were there"
     until(("enabled", [*OWNER, SECOND], 0))
-    assert "is made" in adamant("node", "logs", "adamant-secure-boot").stdout
+    said = adamant("node", "logs", "adamant-secure-boot").stdout
+    assert "is made" in said
+    assert "is now that of this release" not in said, "the image has the boot loader that its release would bring"
 
 
 def test_its_tpm_has_measured_of_the_keys_what_the_build_has_predicted(fleet: Fleet) -> None:
