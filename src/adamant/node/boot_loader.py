@@ -6,7 +6,7 @@ back to is written first, while the other one still holds the loader before; at 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from adamant.core import limits, pe
@@ -15,6 +15,7 @@ from adamant.model.arch import Arch, host_arch
 from adamant.model.authenticated_variable import Variable
 from adamant.model.boot_loader import SIGNATURE, boot_path, loader_path, previous_path, source_path
 from adamant.model.errors import AdamantError, BusyError, VerificationError
+from adamant.model.signature_list import Signature
 from adamant.node import efivars, firmware_keys
 from adamant.node.update import esp
 
@@ -39,7 +40,7 @@ def bring(root: Path, arch: Arch | None = None) -> list[str]:
         )
     first, second = boot_path(arch), loader_path(arch)
     before = _read(root, first)
-    if before not in {b"", made} and _is_sound(root, first, before):
+    if before is not None and before != made and _is_sound(root, first, before, dbx):
         esp.replace(root / "efi" / previous_path(arch), before)
     written = []
     for name in (first, second):
@@ -56,7 +57,8 @@ def programs(root: Path, arch: Arch | None = None) -> Iterator[Source]:
     """
     arch = arch or host_arch(os.uname().machine)
     for name in (boot_path(arch), loader_path(arch)):
-        if data := _read(root, name):
+        data = _read(root, name)
+        if data is not None:
             yield _source(name, data)
     yield _uki(root)
 
@@ -80,23 +82,22 @@ def _uki(root: Path) -> Source:
     return folder.read(entry)
 
 
-def _is_sound(root: Path, name: str, data: bytes) -> bool:
+def _is_sound(root: Path, name: str, data: bytes, dbx: Iterable[Signature]) -> bool:
     try:
-        return firmware_keys.may_start(root, _source(name, data), ())
+        return firmware_keys.may_start(root, _source(name, data), dbx)
     except VerificationError:
         return False
 
 
-def _read(root: Path, name: str) -> bytes:
-    """The file's bytes; none when it is not there or is larger than any boot loader: it is none then."""
+def _read(root: Path, name: str) -> bytes | None:
+    """The file's bytes, or None when it is not there. One that is larger than any boot loader is cut: it is none."""
     try:
         with (root / "efi" / name).open("rb") as file:
-            data = file.read(limits.BOOT_LOADER_SIZE + 1)
+            return file.read(limits.BOOT_LOADER_SIZE)
     except FileNotFoundError:
-        return b""
+        return None
     except OSError as error:
         raise AdamantError("esp-failed", f"cannot read {name}: {error.strerror}", context="on the ESP") from error
-    return data if len(data) <= limits.BOOT_LOADER_SIZE else b""
 
 
 def _source(name: str, data: bytes) -> Source:
