@@ -4,19 +4,25 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from adamant.core import proc
-from adamant.image import disk, esp, uki
+from adamant.core import pe, proc
+from adamant.core.source import open_source
+from adamant.image import artifacts, disk, esp, keys, signing, uki
+from adamant.model import boot_loader
 from adamant.model.arch import Arch
+from adamant.model.definition import KeyPair, PolicyKey
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
 from adamant.model.posture import Posture
 from adamant.packages.tools import ToolsTree
 
 MIB = 1 << 20
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 ROOT = RootHash("5a" * 32)
 
 
@@ -45,7 +51,7 @@ def parts(tree: ToolsTree, folder: Path) -> uki.UkiParts:
     return uki.UkiParts(
         arch=Arch.AMD64,
         release="6.12.0-cloud-amd64",
-        kernel=tree.path(esp.source_path(Arch.AMD64)),
+        kernel=tree.path(boot_loader.source_path(Arch.AMD64)),
         initrd=folder / "initrd",
         stub=tree.path(uki.stub_path(Arch.AMD64)),
         command_line=uki.command_line(Arch.AMD64, ROOT, ["quiet"], Posture.GUARDED),
@@ -68,6 +74,38 @@ def test_a_uki_holds_its_parts(made_uki: Path, tree: ToolsTree) -> None:
     assert "6.12.0-cloud-amd64" in said
 
 
+def test_a_signed_uki_has_the_signature_of_its_boot_loader_and_is_the_same_each_time(
+    tree: ToolsTree, made_uki: Path, tmp_path: Path
+) -> None:
+    """Else a release that is built again would not have the digest that was revoked."""
+    keys.make_keys(tmp_path, "example", NOW)
+    keys.make_policy_key(tmp_path)
+    pair = keys.load_pair(KeyPair("secure-boot.key", "secure-boot.crt"), tmp_path, NOW)
+    policy = keys.load_policy_key(PolicyKey("pcr.key", "pcr.pub"), tmp_path)
+    loader = tree.path(boot_loader.source_path(Arch.AMD64))
+    own = replace(parts(tree, tmp_path), pcr_public=tmp_path / "pcr.pub")
+    uki.make_uki(own, tree, tmp_path / "plain.efi")
+    made = artifacts.Made(
+        usr=tmp_path, verity=tmp_path, uki=tmp_path / "plain.efi", loader=loader, kernel="", command_line="", steps={},
+        parts=own,
+    )  # fmt: skip
+    signing.sign_efi(loader, pair, tree, tmp_path / "loader.efi")
+    found = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        signers = artifacts.Keys(pair, policy)
+        found.append(artifacts._complete(made, signers, tmp_path / "loader.efi", tree, tmp_path / name).read_bytes())
+    assert found[0] == found[1]
+    with open_source(tmp_path / "second" / "complete.efi") as source, open_source(loader) as unsigned:
+        sections = pe.read_sections(source)
+        assert ".pcrsig" in sections
+        section = sections[boot_loader.SIGNATURE]
+        signed = pe.attach(unsigned, source.exactly(section.offset, section.size))
+    assert signed == (tmp_path / "loader.efi").read_bytes(), "a machine puts together what the disk image has"
+    nothing = artifacts.Keys(None, None)
+    assert artifacts._complete(made, nothing, loader, tree, tmp_path) == made.uki, "nothing signs, nothing is added"
+
+
 def test_a_uki_is_the_same_for_everybody(
     made_uki: Path, tree: ToolsTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +116,7 @@ def test_a_uki_is_the_same_for_everybody(
 
 
 def make(tree: ToolsTree, made_uki: Path, folder: Path, size: int = 64 * MIB) -> Path:
-    loader = tree.path(esp.source_path(Arch.AMD64))
+    loader = tree.path(boot_loader.source_path(Arch.AMD64))
     contents = esp.contents(Arch.AMD64, "example_1", loader, made_uki, folder)
     esp.make_esp(contents, size, 0x12345678, tree, folder / "esp")
     return folder / "esp"
@@ -97,8 +135,8 @@ def test_an_esp_is_sound_fat32_of_any_size(mib: int, tree: ToolsTree, made_uki: 
 def test_an_esp_holds_boot_loader_uki_and_configuration(tree: ToolsTree, made_uki: Path, tmp_path: Path) -> None:
     image = make(tree, made_uki, tmp_path)
     wanted = {
-        "EFI/BOOT/BOOTX64.EFI": tree.path(esp.source_path(Arch.AMD64)).read_bytes(),
-        "EFI/systemd/systemd-bootx64.efi": tree.path(esp.source_path(Arch.AMD64)).read_bytes(),
+        "EFI/BOOT/BOOTX64.EFI": tree.path(boot_loader.source_path(Arch.AMD64)).read_bytes(),
+        "EFI/systemd/systemd-bootx64.efi": tree.path(boot_loader.source_path(Arch.AMD64)).read_bytes(),
         "EFI/Linux/example_1.efi": made_uki.read_bytes(),
         "loader/loader.conf": b"timeout 0\nconsole-mode keep\neditor no\nsecure-boot-enroll off\n",
     }

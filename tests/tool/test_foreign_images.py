@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from adamant.image import disk, erofs, esp, keys, signing, uki, verity
+from adamant.model import boot_loader
 from adamant.model.arch import Arch
 from adamant.model.definition import KeyPair, Profile
 from adamant.model.digest import RootHash, Salt, sha256
@@ -68,7 +69,7 @@ def release(tools: ToolsTree, folder: Path, tree: Tree, version: str = "1", prof
     root_hash = verity.make_verity(usr, SALT, UUID_, tools, hashes).root_hash
     (folder / "initrd").write_bytes(b"initrd" * 1000)
     (folder / "os-release").write_text(f'ID=adamant\nIMAGE_ID=ex\nIMAGE_VERSION={version}\nPRETTY_NAME="Ex"\n')
-    loader = tools.path(esp.source_path(Arch.AMD64))
+    loader = tools.path(boot_loader.source_path(Arch.AMD64))
     parts = uki.UkiParts(
         arch=Arch.AMD64,
         release="6.12.0-cloud-amd64",

@@ -9,6 +9,7 @@ from adamant.core import pe, proc
 from adamant.core.source import open_source
 from adamant.image import keys, measured, uki
 from adamant.image.uki import UkiParts
+from adamant.model import boot_loader
 from adamant.model.arch import Arch
 from adamant.packages.tools import ToolsTree
 
@@ -52,6 +53,19 @@ def test_the_section_of_the_signature_changes_no_measurement(tree: ToolsTree, ma
         assert ".pcrsig" in pe.read_sections(bound)
         names = [section.name for section in measured.measured_sections(none)]
         assert [*names, ".pcrpkey"] == [section.name for section in measured.measured_sections(plain)]
+
+
+def test_the_signature_of_the_boot_loader_is_read_as_it_was_put_in_and_changes_no_measurement(
+    tree: ToolsTree, made: Path, tmp_path: Path
+) -> None:
+    signature = bytes(range(256)) * 6 + b"odd"
+    (tmp_path / "signature").write_bytes(signature)
+    out = tmp_path / "signed"
+    uki.make_uki(replace(parts_of(tree, tmp_path), loader_signature=tmp_path / "signature"), tree, out)
+    with open_source(out) as source, open_source(made) as plain:
+        section = pe.read_sections(source)[boot_loader.SIGNATURE]
+        assert source.exactly(section.offset, section.size) == signature
+        assert measured.measured_sections(source) == measured.measured_sections(plain)
 
 
 def test_pcr_11_is_what_systemd_measure_says(made: Path, tree: ToolsTree, tmp_path: Path) -> None:

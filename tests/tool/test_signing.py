@@ -4,9 +4,12 @@ import datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from adamant.core import proc
-from adamant.image import esp, keys, signing
+from adamant.core import authenticode, pe, proc
+from adamant.core.source import open_source
+from adamant.image import keys, signing
+from adamant.model import boot_loader
 from adamant.model.arch import Arch
 from adamant.model.definition import KeyPair
 from adamant.model.errors import AdamantError, VerificationError
@@ -27,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def program(tree: ToolsTree) -> Path:
     """An unsigned EFI program."""
-    return tree.path(esp.source_path(Arch.AMD64))
+    return tree.path(boot_loader.source_path(Arch.AMD64))
 
 
 def pair(folder: Path, key: str = "secure-boot.key") -> keys.SigningPair:
@@ -42,6 +45,44 @@ def test_a_signed_program_verifies_with_its_certificate_and_no_other(
     signing.verify_efi(out, folder / "secure-boot.crt", tree)
     with pytest.raises(VerificationError):
         signing.verify_efi(out, folder / "modules.crt", tree)
+
+
+def signers(program: Path, folder: Path) -> set[str]:
+    """Whose signature a machine sees on the program."""
+    found = {}
+    for name in ("secure-boot", "modules"):
+        der = keys.read_certificate(folder / f"{name}.crt").public_bytes(Encoding.DER)
+        found[der] = name
+    with open_source(program) as source:
+        return {found[each] for each in authenticode.signers(source, found)}
+
+
+def test_a_key_in_a_file_gives_equal_bytes_and_a_machine_says_whose_they_are(
+    tree: ToolsTree, folder: Path, program: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.efi", tmp_path / "second.efi"
+    for out in (first, second):
+        signing.sign_efi(program, pair(folder), tree, out)
+    assert first.read_bytes() == second.read_bytes()
+    assert signers(first, folder) == {"secure-boot"}
+    assert signers(program, folder) == set()
+
+
+def test_a_machine_reads_the_signatures_of_other_programs_and_attaches_them_as_they_do(
+    tree: ToolsTree, folder: Path, program: Path, tmp_path: Path
+) -> None:
+    key, certificate = folder / "secure-boot.key", folder / "secure-boot.crt"
+    theirs = tmp_path / "sbsign.efi", tmp_path / "systemd.efi"
+    by_sbsign = tree.argv("sbsign", "--key", key, "--cert", certificate, "--output", theirs[0], program)
+    options = (f"--private-key={key}", f"--certificate={certificate}", f"--output={theirs[1]}")
+    by_systemd = tree.argv("systemd-sbsign", "sign", *options, program)
+    for argv in (by_sbsign, by_systemd):
+        proc.run("sign", argv, environment=tree.environment)
+    for out in theirs:
+        assert signers(out, folder) == {"secure-boot"}, out.name
+        with open_source(out) as signed, open_source(program) as unsigned:
+            made = pe.attach(unsigned, pe.signatures(signed)[0])
+        assert made == out.read_bytes(), out.name
 
 
 def test_an_unsigned_program_does_not_verify(tree: ToolsTree, folder: Path, program: Path) -> None:
@@ -102,6 +143,7 @@ def test_a_key_on_a_token_signs_as_well(
         out = tmp_path / f"{name}.efi"
         signing.sign_efi(program, pair(folder, uri(tree, pin)), tree, out)
         signing.verify_efi(out, folder / "secure-boot.crt", tree)
+        assert signers(out, folder) == {"secure-boot"}
 
 
 @pytest.mark.parametrize(("pin", "name"), [("0000", "adamant"), (PIN, "another")])

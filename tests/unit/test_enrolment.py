@@ -113,6 +113,47 @@ def test_a_rotation_keeps_the_certificates_of_others(folder: Path, tmp_path: Pat
         assert [entry.data for entry in found] == [der(tmp_path, "secure-boot"), der(folder, "modules"), *own]
 
 
+def test_retiring_names_all_keys_but_the_newest_and_keeps_the_certificates_of_others(
+    folder: Path, tmp_path: Path
+) -> None:
+    keys.make_keys(tmp_path, "example", NOW)
+    enrolment.make_variables(tmp_path, NOW, [folder / "modules.crt"])
+    with pytest.raises(InputError, match="one Secure Boot key"):
+        enrolment.retire(tmp_path, LATER)
+    old = [der(tmp_path, "secure-boot")]
+    for number in (2, 3):
+        enrolment.rotate(tmp_path, "example", NOW + timedelta(days=number))
+        change, *variables = enrolment.retire(tmp_path, NOW + timedelta(days=number, hours=1))
+        assert retired_by(change, tmp_path) == old
+        db = signature_list.decode(next(path for path in variables if path.name == "db.esl").read_bytes())
+        assert [entry.data for entry in db] == [der(tmp_path, f"secure-boot-{number}"), der(folder, "modules")]
+        enrolment.read_enrolled(variables[0].parent, tmp_path / f"secure-boot-{number}.crt")
+        with pytest.raises(InputError, match="does not trust"):
+            enrolment.read_enrolled(variables[0].parent, tmp_path / "secure-boot.crt")
+        old.append(der(tmp_path, f"secure-boot-{number}"))
+
+
+def retired_by(change: Path, folder: Path) -> list[bytes]:
+    """The certificates that the change adds to dbx, which KEK has signed."""
+    made = variable_change.verify(Variable.DBX, change.read_bytes(), signer(folder, "KEK"), append=True)
+    entries = signature_list.decode(made.payload)
+    assert {entry.kind for entry in entries} == {signature_list.X509}
+    return [entry.data for entry in entries]
+
+
+def test_a_release_does_not_retire_the_key_that_signs_it(tmp_path: Path) -> None:
+    keys.make_keys(tmp_path, "example", NOW)
+    enrolment.make_variables(tmp_path, NOW)
+    enrolment.rotate(tmp_path, "example", NOW)
+    change, *_ = enrolment.retire(tmp_path, LATER)
+    updates = enrolment.read_updates([change, *(tmp_path / "updates").glob("*-db-*")])
+    made = uki(tmp_path, "a.efi", b"one")
+    enrolment.check_updates(updates, made, tmp_path / "secure-boot-2.crt")
+    with pytest.raises(InputError, match="revokes the key that signs its release") as caught:
+        enrolment.check_updates(updates, made, tmp_path / "secure-boot.crt")
+    assert caught.value.reference == "update-revokes-itself"
+
+
 def test_a_revocation_names_the_programs_signed_or_not(folder: Path, tmp_path: Path) -> None:
     first, second = uki(tmp_path, "a.efi", b"one"), uki(tmp_path, "b.efi", b"two")
     written = enrolment.revoke(folder, [first, second], LATER)
@@ -120,10 +161,10 @@ def test_a_revocation_names_the_programs_signed_or_not(folder: Path, tmp_path: P
     change = variable_change.verify(Variable.DBX, written.read_bytes(), signer(folder, "KEK"), append=True)
     assert [entry.kind for entry in signature_list.decode(change.payload)] == [signature_list.SHA256] * 2
     updates = enrolment.read_updates([written])
-    enrolment.check_updates(updates, uki(tmp_path, "c.efi", b"three"))
+    enrolment.check_updates(updates, uki(tmp_path, "c.efi", b"three"), folder / "secure-boot.crt")
     for revoked in (first, second):
         with pytest.raises(InputError, match="revokes the release that carries it"):
-            enrolment.check_updates(updates, revoked)
+            enrolment.check_updates(updates, revoked, None)
     with pytest.raises(InputError, match="exists already"):
         enrolment.revoke(folder, [first], LATER)
 

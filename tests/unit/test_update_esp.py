@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 
 from adamant.model.errors import AdamantError, BusyError
 from adamant.node.update import entries
+from adamant.node.update import esp as esp_files
 from adamant.node.update.entries import Entry
 from adamant.node.update.esp import FOLDER, EspFolder
 
@@ -97,3 +99,115 @@ def test_an_esp_that_is_not_there_is_told_so(tmp_path: Path, act: Callable[[EspF
 def test_only_other_releases_of_the_running_image_make_room() -> None:
     menu = [OLD, NEW, Entry("host", "1", 3, 0), Entry("edge", "5", None, 0), Entry("host", "0.9", 0, 3)]
     assert entries.others(menu, OLD) == [NEW, Entry("host", "0.9", 0, 3)]
+
+
+class Cut(BaseException):
+    """The power is gone."""
+
+
+class FatDisk:
+    """Counts what `replace` does to the disk, and cuts the power before the operation `cut`.
+
+    What was written and not synced before a cut is half of it. A rename over a name is, on FAT, one sector.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, cut: int) -> None:
+        self.left = cut
+        self.synced: set[int] = set()
+        sync, rename = os.fsync, Path.rename
+
+        def synced(number: int) -> None:
+            self.use()
+            sync(number)
+            self.synced.add(os.fstat(number).st_ino)
+
+        def renamed(path: Path, target: Path) -> Path:
+            self.use()
+            assert path.stat().st_ino in self.synced, "a name for what is not on the disk"
+            return rename(path, target)
+
+        patch.setattr(os, "fsync", synced)
+        patch.setattr(Path, "rename", renamed)
+
+    def use(self) -> None:
+        if self.left == 0:
+            raise Cut
+        self.left -= 1
+
+    def lose(self, folder: Path) -> None:
+        """What the cut does to files that were not synced."""
+        for path in folder.iterdir():
+            if path.stat().st_ino not in self.synced and path.name == "adamant.new":
+                os.truncate(path, path.stat().st_size // 2)
+
+
+def test_a_file_that_is_replaced_holds_the_old_or_the_new_whatever_is_cut(tmp_path: Path) -> None:
+    place = tmp_path / "EFI/BOOT/BOOTX64.EFI"
+    old, new = b"old" * 1000, b"new" * 2000
+    seen: list[str] = []
+    cut = 0
+    while not seen or seen[-1] != "done":
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(old)
+        with pytest.MonkeyPatch.context() as patch:
+            disk = FatDisk(patch, cut)
+            patch.setattr(Path, "unlink", lambda *_a, **_k: None)  # nothing is tidied up after a cut
+            try:
+                esp_files.replace(place, new)
+                seen.append("done")
+            except Cut:
+                disk.lose(place.parent)
+                seen.append("new" if place.read_bytes() == new else "old")
+        assert place.read_bytes() in {old, new}, cut
+        esp_files.replace(place, new)
+        assert place.read_bytes() == new
+        assert names(place.parent) == [place.name]
+        cut += 1
+    assert seen == ["old", "old", "new", "new", "new", "done"]
+
+
+def test_the_old_file_keeps_its_blocks_until_the_new_one_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT frees the blocks of a file without a name once nobody has it open."""
+    place = tmp_path / "BOOTX64.EFI"
+    place.write_bytes(b"old")
+    number = place.stat().st_ino
+    seen: list[tuple[bytes, bool]] = []
+    sync = os.fsync
+
+    def open_files() -> set[int]:
+        found = set()
+        for link in list(Path("/proc/self/fd").iterdir()):
+            with suppress(OSError):
+                found.add(os.fstat(int(link.name)).st_ino)
+        return found
+
+    def watched(fd: int) -> None:
+        seen.append((place.read_bytes(), number in open_files()))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    esp_files.replace(place, b"new")
+    assert [held for data, held in seen if data == b"new"] == [True] * 3
+    assert number not in open_files()
+
+
+def test_what_the_disk_does_not_give_back_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "BOOTX64.EFI"
+    place.write_bytes(b"old")
+    monkeypatch.setattr(esp_files, "_from_disk", lambda _path: b"neu")
+    with pytest.raises(AdamantError, match="does not give back"):
+        esp_files.replace(place, b"new")
+    assert place.read_bytes() == b"old"
+    assert names(tmp_path) == [place.name]
+
+
+def test_a_full_esp_keeps_the_file_that_was_to_be_replaced(tmp_path: Path) -> None:
+    place = tmp_path / "BOOTX64.EFI"
+    place.write_bytes(b"old")
+    (tmp_path / "adamant.new").symlink_to("/dev/full")
+    with pytest.raises(BusyError) as caught:
+        esp_files.replace(place, b"new" * 100_000)
+    assert caught.value.reference == "esp-full"
+    assert place.read_bytes() == b"old"

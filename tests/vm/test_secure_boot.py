@@ -1,7 +1,8 @@
-"""An owner's keys on real firmware (OVMF with SMM): enrolled at the first boot, rotated, and a release revoked.
+"""An owner's keys on real firmware (OVMF with SMM): enrolled at the first boot, rotated, retired, a release revoked.
 
 One machine, whose firmware begins in setup mode. Release 1 is signed by the first key, and brings the second one to the
-machine; release 2 is signed by that one, and brings the revocation of release 1.
+machine; release 2 is signed by that one, and brings its boot loader, the end of the first key, and the revocation of
+release 1.
 """
 
 import json
@@ -20,10 +21,12 @@ from adamant.machine import console
 from adamant.machine.console import Line
 from adamant.machine.machine import Machines, Status, Stopped
 from adamant.machine.qemu import DISK
-from adamant.model import manifest, signature_list
+from adamant.model import boot_loader, manifest, signature_list
+from adamant.model.arch import Arch
 from adamant.model.authenticated_variable import Variable
 from adamant.model.measured import MeasuredKeys, measured_keys
 from adamant.packages import tools
+from adamant.packages.tools import ToolsTree
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS
 from tests.vm.fleet import Fleet, running, runs
@@ -42,16 +45,16 @@ def sections(pair: str, variables: str, updates: list[str]) -> str:
     )
 
 
-def change(folder: Path, variable: str) -> str:
-    """Name of the one change of a variable."""
-    (found,) = (folder / "keys" / "updates").glob(f"*-{variable}-append.auth")
-    return found.name
+def changes(folder: Path, variable: str) -> list[str]:
+    """Names of the changes of a variable."""
+    return sorted(path.name for path in (folder / "keys" / "updates").glob(f"*-{variable}-append.auth"))
 
 
 def prepare(folder: Path) -> str:
     keys("init", folder / "keys")
     keys("rotate", folder / "keys")
-    return sections("secure-boot", "variables", [change(folder, "db")])
+    keys("retire", folder / "keys")
+    return sections("secure-boot", "variables", changes(folder, "db"))
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,7 @@ def variables() -> dict[Variable, bytes]:
 
 OWNER = ["PK: adamant platform key", "KEK: adamant key exchange key", "db: adamant Secure Boot"]
 SECOND = "db: adamant Secure Boot 2"
+RETIRED = "dbx: adamant Secure Boot"
 
 
 def test_a_machine_in_setup_mode_enrols_the_images_keys_and_takes_a_second_one(fleet: Fleet) -> None:
@@ -117,7 +121,9 @@ def test_a_machine_in_setup_mode_enrols_the_images_keys_and_takes_a_second_one(f
     assert "nrolling secure boot keys" in text
     assert text.count("Linux version") <= 1, "nothing ran before the keys were there"
     until(("enabled", [*OWNER, SECOND], 0))
-    assert "is made" in adamant("node", "logs", "adamant-secure-boot").stdout
+    said = adamant("node", "logs", "adamant-secure-boot").stdout
+    assert "is made" in said
+    assert "is now that of this release" not in said, "the image has the boot loader that its release would bring"
 
 
 def test_its_tpm_has_measured_of_the_keys_what_the_build_has_predicted(fleet: Fleet) -> None:
@@ -127,9 +133,10 @@ def test_its_tpm_has_measured_of_the_keys_what_the_build_has_predicted(fleet: Fl
     assert [state.pcr == proven["pcrs"]["7"] for state in predicted(fleet, "1")] == [True, False], "it changed later"
 
 
-def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fleet: Fleet) -> None:
+def test_a_release_signed_by_the_second_key_boots_and_ends_what_was_before(fleet: Fleet) -> None:
     keys("revoke", fleet.folder / "keys", fleet.folder / "out" / "fleet_1_amd64")
-    updates = [change(fleet.folder, "db"), change(fleet.folder, "dbx")]
+    updates = [*changes(fleet.folder, "db"), *changes(fleet.folder, "dbx")]
+    assert len(updates) == 3
     fleet.publish(fleet.define("2", extra=sections("secure-boot-2", "variables-2", updates)))
     fleet.upgrade(expect=6)
     adamant("node", "reboot")
@@ -138,7 +145,10 @@ def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fle
     assert proven["verified"], "a boot loader of the first key, a UKI of the second, both in db"
     assert proven["owner"]["match"] == "as-predicted"
     assert [each["subject"] for each in proven["secure_boot"]["used"]] == ["CN=adamant Secure Boot", f"CN={SECOND[4:]}"]
-    until(("enabled", [*OWNER, SECOND], 1))
+    until(("enabled", [*OWNER, SECOND, RETIRED], 1))
+    said = adamant("node", "logs", "adamant-secure-boot").stdout
+    for name in (boot_loader.boot_path(Arch.AMD64), boot_loader.loader_path(Arch.AMD64)):
+        assert f"the boot loader {name} is now that of this release" in said
     found, last = variables(), predicted(fleet, "2")[-1]
     signer = signature_list.decode(found[Variable.DB])[-1]
     assert measured_keys(last.changes, found, signer) == last, "what the next boot measures, to the byte"
@@ -147,18 +157,30 @@ def test_a_release_signed_by_the_second_key_boots_and_revokes_the_one_before(fle
     assert "release-revoked" in refused.stderr
 
 
-def test_firmware_does_not_start_the_revoked_release_any_more(fleet: Fleet) -> None:
-    machines = Machines(places.state() / "machines")
-    assert machines.stop("fleet", 120) is Stopped.SHUT_DOWN
-    machine = machines.get("fleet")
-    disk = machine.folder / DISK
+def test_without_the_first_key_the_machine_starts_by_the_boot_loader_that_the_release_brought(fleet: Fleet) -> None:
+    adamant("node", "reboot")
+    assert runs() == "2"
+    proven = prove(fleet, "2")
+    assert proven["verified"], proven["problems"]
+    assert proven["owner"] == {"match": "as-predicted", "release": "fleet 2", "changes": 3, "differs": []}
+    assert [each["subject"] for each in proven["secure_boot"]["used"]] == [f"CN={SECOND[4:]}"]
+    actual = json.loads(adamant("node", "get", "boot", "--json").stdout)["resources"][0]["actual"]
+    assert not actual.get("secure_boot_waiting")
+
+
+def esp_tools(fleet: Fleet) -> tuple[ToolsTree, str]:
+    """The tools tree, and where mtools find the ESP of the machine, which must not run."""
+    disk = Machines(places.state() / "machines").get("fleet").folder / DISK
     with disk.open("rb") as file:
         table = gpt.decode(gpt.read_at(file.fileno()), disk.stat().st_size)
     esp = next(part for part in table.partitions if part.label == "esp")
-    programs = tools.open_tools(read_lock(read_project(fleet.folder)).tools, places.cache())
-    at = f"{disk}@@{esp.offset}"
-    leave = programs.argv("mdel", "-i", at, "::EFI/Linux/fleet_2.efi")
-    proc.run("leave release 1 alone on the ESP", leave, environment={"MTOOLSRC": "/dev/null"})
+    return tools.open_tools(read_lock(read_project(fleet.folder)).tools, places.cache()), f"{disk}@@{esp.offset}"
+
+
+def refusal(programs: ToolsTree) -> list[str]:
+    """Start the machine, and what its console says up to the firmware's refusal, or all of it."""
+    machines = Machines(places.state() / "machines")
+    machine = machines.get("fleet")
     machines.start("fleet", programs, places.cache())
     seen: list[str] = []
     for found in console.Watcher(machine.console_log).follow(
@@ -166,7 +188,31 @@ def test_firmware_does_not_start_the_revoked_release_any_more(fleet: Fleet) -> N
     ):
         if isinstance(found, Line):
             seen.append(found.text)
-            if "ccess denied" in found.text:
+            if "access denied" in found.text.lower():
                 break
-    assert any("ccess denied" in line for line in seen), "\n".join(seen[-40:])
     assert not any("Linux version" in line for line in seen)
+    return seen
+
+
+def test_firmware_does_not_start_the_revoked_release_any_more(fleet: Fleet) -> None:
+    assert Machines(places.state() / "machines").stop("fleet", 120) is Stopped.SHUT_DOWN
+    programs, at = esp_tools(fleet)
+    leave = programs.argv("mdel", "-i", at, "::EFI/Linux/fleet_2.efi")
+    proc.run("leave release 1 alone on the ESP", leave, environment={"MTOOLSRC": "/dev/null"})
+    seen = refusal(programs)
+    assert "access denied" in seen[-1].lower(), "\n".join(seen[-40:])
+
+
+def test_firmware_does_not_start_what_the_retired_key_has_signed(fleet: Fleet, tmp_path: Path) -> None:
+    """The boot loader that was there before: no change names its digest."""
+    Machines(places.state() / "machines").stop("fleet", 0)
+    programs, at = esp_tools(fleet)
+
+    def mtools(program: str, *words: str | Path) -> None:
+        proc.run("change the ESP", programs.argv(program, *words), environment={"MTOOLSRC": "/dev/null"})
+
+    previous, first = boot_loader.previous_path(Arch.AMD64), boot_loader.boot_path(Arch.AMD64)
+    mtools("mcopy", "-i", at, f"::{previous}", tmp_path / "before.efi")
+    mtools("mcopy", "-o", "-i", at, tmp_path / "before.efi", f"::{first}")
+    seen = refusal(programs)
+    assert "access denied" in seen[-1].lower(), "\n".join(seen[-40:])

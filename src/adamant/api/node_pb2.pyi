@@ -117,7 +117,8 @@ class BootResponse(Message):
     slowest_units: RepeatedCompositeFieldContainer[UnitTime]
     secure_boot_keys: RepeatedCompositeFieldContainer[SecureBootKey]
     secure_boot_revoked: int
-    def __init__(self, *, slot: str | None = ..., root_hash: str | None = ..., uki: str | None = ..., secure_boot: SecureBoot | None = ..., verity: Verity | None = ..., disk: str | None = ..., boot_id: str | None = ..., total_usec: int | None = ..., phases: Iterable[BootPhase] | None = ..., slowest_units: Iterable[UnitTime] | None = ..., secure_boot_keys: Iterable[SecureBootKey] | None = ..., secure_boot_revoked: int | None = ...) -> None: ...
+    secure_boot_waiting: RepeatedScalarFieldContainer[str]
+    def __init__(self, *, slot: str | None = ..., root_hash: str | None = ..., uki: str | None = ..., secure_boot: SecureBoot | None = ..., verity: Verity | None = ..., disk: str | None = ..., boot_id: str | None = ..., total_usec: int | None = ..., phases: Iterable[BootPhase] | None = ..., slowest_units: Iterable[UnitTime] | None = ..., secure_boot_keys: Iterable[SecureBootKey] | None = ..., secure_boot_revoked: int | None = ..., secure_boot_waiting: Iterable[str] | None = ...) -> None: ...
 
 class SecureBootKey(Message):
     variable: str

@@ -119,7 +119,7 @@ class Event(Struct, frozen=True):
 
 
 class SecureBootKey(Struct, frozen=True):
-    """A certificate in a variable (PK, KEK or db) of a node's firmware; `sha256` is that of its DER."""
+    """A certificate in a variable (PK, KEK, db or dbx) of a node's firmware; `sha256` is that of its DER."""
 
     variable: str
     name: str
@@ -141,6 +141,7 @@ class Boot(Struct, frozen=True):
     slowest_units: tuple[UnitTime, ...]
     secure_boot_keys: tuple[SecureBootKey, ...] = ()
     secure_boot_revoked: int = 0
+    secure_boot_waiting: tuple[str, ...] = ()
 
 
 def to_json(value: Struct) -> bytes:
@@ -202,6 +203,7 @@ def boot_from(answer: pb.BootResponse) -> Boot:
         slowest_units=tuple(UnitTime(u.unit, u.start_usec, u.duration_usec) for u in answer.slowest_units),
         secure_boot_keys=tuple(SecureBootKey(k.variable, k.name, k.sha256) for k in answer.secure_boot_keys),
         secure_boot_revoked=answer.secure_boot_revoked,
+        secure_boot_waiting=tuple(answer.secure_boot_waiting),
     )
 
 

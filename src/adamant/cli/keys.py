@@ -33,6 +33,10 @@ Examples:
   adamant keys revoke keys out/my-host_1_amd64
   adamant keys revoke keys my-host_1.efi my-host_2.efi
 """
+_RETIRE = """\b
+Examples:
+  adamant keys retire keys
+"""
 _folder = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 _product = click.option(
     "--product", metavar="NAME", default="adamant", show_default=True, help="The name that certificates begin with."
@@ -162,6 +166,23 @@ def revoke(folder: Path, ukis: tuple[Path, ...], time: datetime | None, as_json:
         where = _seen_from_definition(folder)
         click.echo("\nHave a newer release carry it:\n\nsecureBoot:")
         click.echo(f"  updates: [{where}/{written.parent.name}/{written.name}]")
+
+
+@group.command("retire", epilog=_RETIRE)
+@_folder
+@_time
+@json_option
+def retire(folder: Path, time: datetime | None, as_json: bool) -> None:
+    """Write the signed change by which firmware refuses all that the Secure Boot keys in FOLDER but the newest signed.
+
+    A release that the newest key signed carries it. Machines then have no release of an older key to go back to.
+    """
+    written = enrolment.retire(folder, _at(time))
+    if _say(written, as_json):
+        where = _seen_from_definition(folder)
+        click.echo("\nHave a release that the newest key signs carry it, and all later ones:\n\nsecureBoot:")
+        click.echo(f"  updates: [{where}/{written[0].parent.name}/{written[0].name}]")
+        click.echo(f"  enroll: {where}/{written[-1].parent.name}  # if it enrols")
 
 
 def _at(time: datetime | None) -> datetime:

@@ -142,6 +142,8 @@ RECORD_LOG_TAIL = 4 << 10
 
 PE_SIGNATURES_SIZE = 1 << 20
 """All signatures of an EFI program."""
+BOOT_LOADER_SIZE = 4 << 20
+"""A boot loader on an ESP; systemd-boot has 0.1 MiB."""
 FAT_SIZE = 16 << 20
 """One allocation table of an ESP."""
 FAT_ENTRIES = 4096

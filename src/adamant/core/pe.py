@@ -1,8 +1,8 @@
-"""EFI programs: sections, and the signatures they carry. A reader of foreign bytes; it writes nothing.
+"""EFI programs: sections, and the signatures they carry. A reader of foreign bytes, and what attaches a signature.
 
 Format: Microsoft PE/COFF, revision 11, as UEFI 2.10 section 2.1.1 uses it (PE32+ only); signatures are Authenticode
 (PE format of Authenticode, 2008). A signature is looked at, not verified: that takes the certificate that one trusts
-(`signing.verify_efi`). What this module does say for sure is whether the file still has the digest that was signed.
+(`core/authenticode.py`). What this module does say for sure is whether the file still has the digest that was signed.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _COFF = struct.Struct("<HHIIIHH")
 _SECTION = struct.Struct("<8sIIIIIIHHI")
 _PE32_PLUS = 0x20B
 _CERTIFICATE = struct.Struct("<IHH")
-_PKCS7 = 2
+_REVISION, _PKCS7 = 0x0200, 2
 _SHA256_IN_DER = b"\x04\x20"
 
 
@@ -86,8 +86,6 @@ def is_program(source: Source) -> bool:
 
 def read_program(source: Source) -> Program:
     """The EFI program in `source`. Raises VerificationError (efi-program-malformed, image-cut-short)."""
-    if source.size > limits.PE_SIZE:
-        raise _malformed(source, f"it has more than {limits.PE_SIZE} bytes")
     layout = _layout(source)
     blobs = _certificates(source, layout)
     digest = _authenticode(source, layout) if blobs else b""
@@ -108,12 +106,41 @@ def authenticode(source: Source) -> Sha256:
 
     Raises VerificationError (efi-program-malformed, image-cut-short).
     """
-    if source.size > limits.PE_SIZE:
-        raise _malformed(source, f"it has more than {limits.PE_SIZE} bytes")
     return Sha256(_authenticode(source, _layout(source)).hex())
 
 
+def signatures(source: Source) -> tuple[bytes, ...]:
+    """The SignedData (PKCS#7, DER) of each signature, with what pads it. Raises as `read_program` does."""
+    return tuple(_certificates(source, _layout(source)))
+
+
+def attach(source: Source, signature: bytes) -> bytes:
+    """The unsigned program with `signature` (SignedData in DER) at its end.
+
+    Raises VerificationError efi-program-malformed, also when a signature is there already, and image-cut-short.
+    """
+    layout = _layout(source)
+    if layout.certificates_size or layout.directory + 8 > layout.headers:
+        raise _malformed(source, "it is signed already, or has no room for a signature")
+    blob = signature + bytes(-len(signature) % 8)
+    made = bytearray(b"".join(source.chunks()))
+    made += bytes(-len(made) % 8)
+    struct.pack_into("<II", made, layout.directory, len(made), _CERTIFICATE.size + len(blob))
+    made += _CERTIFICATE.pack(_CERTIFICATE.size + len(blob), _REVISION, _PKCS7) + blob
+    struct.pack_into("<I", made, layout.checksum, 0)
+    struct.pack_into("<I", made, layout.checksum, _checksum(made))
+    return bytes(made)
+
+
+def _checksum(program: bytearray) -> int:
+    """The sum of its words with the carry added, and its length (PE/COFF, CheckSum); the field itself must be zeros."""
+    total = int.from_bytes(program, "little")
+    return (total % 0xFFFF or (0xFFFF if total else 0)) + len(program)
+
+
 def _layout(source: Source) -> _Layout:
+    if source.size > limits.PE_SIZE:
+        raise _malformed(source, f"it has more than {limits.PE_SIZE} bytes")
     if source.exactly(0, 2) != b"MZ":
         raise _malformed(source, "it does not begin as one")
     start = int.from_bytes(source.exactly(0x3C, 4), "little")

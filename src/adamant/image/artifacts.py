@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from adamant.compose import sbom
-from adamant.core import files
+from adamant.core import files, pe
 from adamant.core.source import open_source
 from adamant.image import disk, esp, measured, pcr_signature, root, signing, verity
 from adamant.image.keys import SigningPair
@@ -47,7 +47,8 @@ _SIGNED = Sha256("")
 class Made:
     """What the steps of a build made. `usr`, `verity`, `uki` and `loader` are files, the latter two unsigned.
 
-    `parts` are what `uki` was made of, since it is made again with the signature of the value that it is measured as.
+    `parts` are what `uki` was made of, since it is made again with signatures in it: that of the value that it is
+    measured as, and that of the boot loader.
     `kernel` is the kernel's release, `own` what there is to say of it when it is a person's own. `steps` are the
     identities of the steps by name. `enrolment` are the keys for a firmware in setup mode, `keys` what a TPM measures
     of a firmware that has them.
@@ -90,7 +91,9 @@ def write(
     """
     efi, pair = out / f"{image.name}_{image.version}.efi", keys.pair
     with files.work_folder(out.parent, "disk") as work, ThreadPoolExecutor(max(1, workers)) as pool:
-        program = _bind(made, keys.policy, tools, work) if keys.policy is not None else made.uki
+        loader = work / "loader.efi"
+        _sign(made.loader, pair, tools, loader)
+        program = _complete(made, keys, loader, tools, work)
 
         def copies() -> dict[str, Sha256]:
             files.copy_file(made.usr, out / USR)
@@ -100,8 +103,7 @@ def write(
 
         def bootable() -> dict[str, Sha256]:
             _sign(program, pair, tools, efi)
-            _sign(made.loader, pair, tools, work / "loader.efi")
-            disks = _write_disks(image, made, efi, work / "loader.efi", tools, out, work)
+            disks = _write_disks(image, made, efi, loader, tools, out, work)
             return _digests(efi, *disks)
 
         # Disk images are the longer way, so they go first.
@@ -115,17 +117,29 @@ def write(
     _describe(image, len(packages), made, digests, unsigned, measured_boot, out)
 
 
-def _bind(made: Made, key: rsa.RSAPrivateKey, tools: ToolsTree, work: Path) -> Path:
-    """The UKI once more, with the signature of its value of PCR 11: that section is no part of the value."""
+def _complete(made: Made, keys: Keys, loader: Path, tools: ToolsTree, work: Path) -> Path:
+    """The UKI once more, with the signatures that go into it: of its value of PCR 11, and of the boot loader.
+
+    Neither section is part of the value. It is `made.uki` when nothing signs.
+    """
+    if keys.pair is None and keys.policy is None:
+        return made.uki
     with open_source(made.uki) as source:
         value = predict(measured.measured_sections(source))
-    signature = work / "pcr-signature.json"
-    signature.write_bytes(pcr_signature.sign(bytes.fromhex(value[str(pcr.KERNEL)]), key))
-    out = work / "bound.efi"
-    make_uki(dataclasses.replace(made.parts, pcr_signature=signature), tools, out)
+    parts = made.parts
+    if keys.policy is not None:
+        parts = dataclasses.replace(parts, pcr_signature=work / "pcr-signature.json")
+        signed = pcr_signature.sign(bytes.fromhex(value[str(pcr.KERNEL)]), keys.policy)
+        (work / "pcr-signature.json").write_bytes(signed)
+    if keys.pair is not None:
+        parts = dataclasses.replace(parts, loader_signature=work / "loader-signature")
+        with open_source(loader) as source:
+            (work / "loader-signature").write_bytes(pe.signatures(source)[0])
+    out = work / "complete.efi"
+    make_uki(parts, tools, out)
     with open_source(out) as source:
         if predict(measured.measured_sections(source)) != value:
-            raise AdamantError("measured-boot-differs", "the signature in the UKI changes what the TPM measures of it")
+            raise AdamantError("measured-boot-differs", "the signatures in the UKI change what the TPM measures of it")
     return out
 
 

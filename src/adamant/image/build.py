@@ -38,7 +38,7 @@ from adamant.image import (
 from adamant.image.output import Output
 from adamant.image.project import Project, read_lock
 from adamant.kernel import artifact
-from adamant.model import derive, lock, manifest
+from adamant.model import boot_loader, derive, lock, manifest
 from adamant.model.authenticated_variable import UPDATES
 from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
@@ -203,7 +203,7 @@ class _Chain:
             bpf=composed.restricts_file_systems,
         )
         boot = self._uki(composed, program, line, tree_of_tools)
-        enrolment.check_updates(self.updates, boot.path / "uki.efi")
+        enrolment.check_updates(self.updates, boot.path / "uki.efi", self.pair.certificate if self.pair else None)
         made = artifacts.Made(
             usr=usr.path / artifacts.USR,
             verity=usr.path / artifacts.VERITY,
@@ -295,7 +295,7 @@ class _Chain:
         parts = {
             "kernel": composed.vmlinuz,
             "stub": system[uki.stub_path(arch)],
-            "loader": system[esp.source_path(arch)],
+            "loader": system[boot_loader.source_path(arch)],
             "os-release": system["usr/lib/os-release"],
         }
 

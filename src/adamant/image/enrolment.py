@@ -67,8 +67,7 @@ def rotate(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
     The pair before stays as it is, and trusted. Returns the files written: the pair, the change, and variables for new
     machines, which have in db what a machine has that got the change: all that was trusted, then the new one.
     """
-    before = [place for place in _places(folder / VARIABLES) if place.exists()][-1:]
-    known = [entry.data for place in before for entry in signature_list.decode(_read(place / "db.esl"))]
+    known = _known(folder)
     number = max(_numbers(folder), default=0) + 1
     name = f"{keys.SECURE_BOOT}-{number}"
     made = keys.make_keys(folder, product, now, {name: f"{keys.PURPOSES[keys.SECURE_BOOT]} {number}"})
@@ -81,9 +80,28 @@ def rotate(folder: Path, product: str, now: datetime.datetime) -> list[Path]:
 def revoke(folder: Path, ukis: Sequence[Path], now: datetime.datetime) -> Path:
     """Write the change that adds the UKIs (or outputs of builds, folders that hold one) to dbx, signed by KEK.
 
-    Raises InputError not-a-uki: a boot loader is not revoked, since updates do not replace it.
+    Raises InputError not-a-uki: releases are revoked, and boot loaders with the key that has signed them (`retire`).
     """
     return _add(folder, Variable.DBX, now, [signature_list.program(bytes.fromhex(_uki_digest(path))) for path in ukis])
+
+
+def retire(folder: Path, now: datetime.datetime) -> list[Path]:
+    """Make the change by which firmware refuses all that the folder's Secure Boot keys but the newest have signed.
+
+    It adds their certificates to dbx, which counts more than db, and is signed by KEK. Returns the files written: the
+    change, and variables for new machines, whose db has the newest key and what others' certificates were trusted.
+    Raises InputError key-is-the-only-one.
+    """
+    *old, newest = (keys.read_certificate(path).public_bytes(Encoding.DER) for path in _certificates(folder))
+    if not old:
+        raise InputError(
+            "key-is-the-only-one",
+            f"{folder} has one Secure Boot key: without it, machines would start nothing",
+            hint="make a newer one with adamant keys rotate, and have a release bring it to the machines first",
+        )
+    others = [der for der in _known(folder) if der not in {*old, newest}]
+    change = _add(folder, Variable.DBX, now, [signature_list.certificate(der) for der in old])
+    return [change, *_write_variables(folder, now, [newest, *others])]
 
 
 def read_enrolled(folder: Path, trusted: Path | None) -> dict[str, bytes]:
@@ -144,19 +162,26 @@ def measured_keys(enrolled: Mapping[str, bytes], updates: Mapping[str, bytes], t
             yield measured.measured_keys(count, contents, signer)
 
 
-def check_updates(updates: Mapping[str, bytes], uki: Path) -> None:
-    """Raise InputError update-revokes-itself when one of `updates` would end the release whose UKI is `uki`."""
+def check_updates(updates: Mapping[str, bytes], uki: Path, trusted: Path | None) -> None:
+    """Raise InputError update-revokes-itself when one of `updates` would end the release whose UKI is `uki`.
+
+    `trusted` is the certificate that signs it, None when nothing does.
+    """
     with open_source(uki) as source:
-        digest = bytes.fromhex(pe.authenticode(source))
+        own = {bytes.fromhex(pe.authenticode(source)): "the release that carries it"}
+    if trusted is not None:
+        own[keys.read_certificate(trusted).public_bytes(Encoding.DER)] = "the key that signs its release"
     for name, data in updates.items():
-        entries = signature_list.decode(authenticated_variable.decode(data).payload)
-        if any(entry.data == digest for entry in entries):
-            raise InputError(
-                "update-revokes-itself",
-                f"{name} revokes the release that carries it",
-                context="$.secureBoot.updates",
-                hint="carry it in a later release",
-            )
+        if authenticated_variable.variable_of(name) is not Variable.DBX:
+            continue
+        for entry in signature_list.decode(authenticated_variable.decode(data).payload):
+            if entry.data in own:
+                raise InputError(
+                    "update-revokes-itself",
+                    f"{name} revokes {own[entry.data]}",
+                    context="$.secureBoot.updates",
+                    hint="carry it in a later release, signed by a key that stays",
+                )
 
 
 def _add(folder: Path, variable: Variable, now: datetime.datetime, entries: Sequence[Signature]) -> Path:
@@ -192,6 +217,12 @@ def _foreign(path: Path) -> bytes:
         raise InputError("certificate-malformed", f"{path} is no certificate in DER or PEM") from error
 
 
+def _known(folder: Path) -> list[bytes]:
+    """The certificates (DER) that the variables which were written last trust; none when there are no variables."""
+    last = [place for place in _places(folder / VARIABLES) if place.exists()][-1:]
+    return [entry.data for place in last for entry in signature_list.decode(_read(place / "db.esl"))]
+
+
 def _numbers(folder: Path) -> list[int]:
     matches = [_NUMBERED.fullmatch(path.name) for path in folder.iterdir()]
     return sorted(int(match["number"] or 1) for match in matches if match)
@@ -215,7 +246,7 @@ def _uki_digest(path: Path) -> Sha256:
             raise InputError(
                 "not-a-uki",
                 f"{found[0]} is an EFI program and no UKI",
-                hint="only releases are revoked: updates do not replace the boot loader",
+                hint="only releases are revoked; boot loaders go with their key: adamant keys retire",
             )
         return pe.authenticode(source)
 

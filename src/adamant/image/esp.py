@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adamant.core import proc
-from adamant.model.arch import NAMES, Arch
+from adamant.model.arch import Arch
+from adamant.model.boot_loader import boot_path, loader_path
 from adamant.model.definition import EnrollOn
 from adamant.model.errors import InputError
 from adamant.packages.tools import ToolsTree
@@ -41,24 +42,9 @@ _FIXED: Mapping[str, str] = {
 }
 
 
-def boot_path(arch: Arch) -> str:
-    """Where firmware looks for a boot loader of a disk (UEFI Specification 2.10, section 3.5.1.1)."""
-    return f"EFI/BOOT/BOOT{NAMES[arch].efi.upper()}.EFI"
-
-
-def loader_path(arch: Arch) -> str:
-    """Where sd-boot lies besides, as bootctl(1) has it."""
-    return f"EFI/systemd/systemd-boot{NAMES[arch].efi}.efi"
-
-
 def uki_path(release: str) -> str:
     """Where the UKI of a release (`NAME_VERSION`) lies. It is good already, so its name has no counter of tries."""
     return f"EFI/Linux/{release}.efi"
-
-
-def source_path(arch: Arch) -> str:
-    """Where Debian's systemd-boot-efi has sd-boot, in the image's tree."""
-    return f"usr/lib/systemd/boot/efi/systemd-boot{NAMES[arch].efi}.efi"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adamant.core import files, limits, proc
-from adamant.model import hardening
+from adamant.model import boot_loader, hardening
 from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
@@ -45,7 +45,8 @@ class UkiParts:
     """What a UKI is made of. `release` is what `uname -r` prints; `stub` is linuxx64.efi.stub of the target.
 
     `pcr_public` (PEM) and `pcr_signature` (image/pcr_signature.py) go with an encrypted disk: the stub hands both to
-    the initrd, and measures the first.
+    the initrd, and measures the first. `loader_signature` is that of the boot loader, which a machine attaches to the
+    one in its usr image.
     """
 
     arch: Arch
@@ -57,6 +58,7 @@ class UkiParts:
     os_release: Path
     pcr_public: Path | None = None
     pcr_signature: Path | None = None
+    loader_signature: Path | None = None
 
 
 def stub_path(arch: Arch) -> str:
@@ -149,5 +151,7 @@ def make_uki(parts: UkiParts, tools: ToolsTree, out: Path) -> None:
             arguments.append(f"--pcrpkey={parts.pcr_public}")
         if parts.pcr_signature is not None:
             arguments.append(f"--section=.pcrsig:@{parts.pcr_signature}")
+        if parts.loader_signature is not None:
+            arguments.append(f"--section={boot_loader.SIGNATURE}:@{parts.loader_signature}")
         proc.run("make the UKI", tools.argv("ukify", *arguments), environment=tools.environment)
     out.chmod(0o644)

@@ -113,9 +113,10 @@ def answer(root: Path, served: Served, now: int) -> pb.BootResponse:
         secure_boot=efivars.secure_boot(root),
         secure_boot_keys=[
             pb.SecureBootKey(variable=key.variable.value, name=key.name, sha256=key.sha256)
-            for key in firmware_keys.trusted(root)
+            for key in firmware_keys.keys(root)
         ],
         secure_boot_revoked=len(firmware_keys.revoked(root)),
+        secure_boot_waiting=firmware_keys.waiting(root),
         boot_id=read_line(root / "proc/sys/kernel/random/boot_id").replace("-", ""),
     )
     try:

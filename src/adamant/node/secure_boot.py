@@ -1,15 +1,17 @@
-"""The program that gives the firmware the signed changes that a release carries (adamant-secure-boot.service).
+"""The program that gives the machine the boot loader of its release, and the firmware the signed changes it carries.
 
     /usr/lib/adamant/run secure-boot
 
-It runs once the release is known to be good, so a release that fails changes nothing for good. The changes come from
-the verified usr image, and only add: a key, or a program that is refused. One that no key of the machine has signed is
-never handed on; the firmware checks each again. Done again, it does nothing: what is there already is passed over.
+It is adamant-secure-boot.service, and runs once the release is known to be good, so a release that fails changes
+nothing for good. First the boot loader comes to the ESP (boot_loader.py). The changes come from the verified usr image,
+and each only adds: a key, or what is refused, a program or all that a key has signed. One that no key of the machine
+has signed is never handed on; the firmware checks each again. One that retires a key waits until nothing that the
+machine starts from is signed by it. Done again, the program does nothing: what is there already is passed over.
 """
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from uuid import UUID
 
 _PACKAGES = "/usr/lib/python3/dist-packages"
 if _PACKAGES not in sys.path:  # started without `site`, which would load what nobody needs
@@ -19,23 +21,27 @@ from adamant.api import node_pb2 as pb  # noqa: E402
 from adamant.core import files, limits, variable_change  # noqa: E402
 from adamant.model import authenticated_variable, signature_list  # noqa: E402
 from adamant.model.authenticated_variable import Variable  # noqa: E402
-from adamant.model.errors import AdamantError  # noqa: E402
-from adamant.node import efivars, firmware_keys  # noqa: E402
-from adamant.node.update import trial  # noqa: E402
+from adamant.model.errors import AdamantError, BusyError  # noqa: E402
+from adamant.model.signature_list import Signature  # noqa: E402
+from adamant.node import boot_loader, efivars, firmware_keys  # noqa: E402
+from adamant.node.update import esp, trial  # noqa: E402
 
 
 def apply(root: Path, name: str, data: bytes) -> bool:
     """Hand the change `data` of the file `name` to the firmware. False when all that it adds is there already.
 
-    Raises VerificationError variable-update-malformed, variable-update-signature, and AdamantError
-    variable-update-refused.
+    The ESP must be mounted. Raises VerificationError variable-update-malformed, variable-update-signature, and
+    AdamantError variable-update-refused; BusyError key-in-use when it retires a key that the machine needs to start.
     """
     variable = authenticated_variable.variable_of(name)
     signers = firmware_keys.entries(root, variable.signer)
     change = variable_change.verify(variable, data, signers, append=True)
-    wanted = {(entry.kind, entry.data) for entry in signature_list.decode(change.payload)}
-    if not _missing(root, variable, wanted):
+    wanted = signature_list.decode(change.payload)
+    missing = _missing(root, variable, wanted)
+    if not missing:
         return False
+    if variable is Variable.DBX and any(entry.kind == signature_list.X509 for entry in missing):
+        _require_others(root, wanted)
     attributes = authenticated_variable.attributes(append=True)
     try:
         efivars.write(root, variable.value, str(variable.vendor), attributes, data)
@@ -50,27 +56,62 @@ def apply(root: Path, name: str, data: bytes) -> bool:
     return True
 
 
-def _missing(root: Path, variable: Variable, wanted: set[tuple[UUID, bytes]]) -> set[tuple[UUID, bytes]]:
-    return wanted - {(entry.kind, entry.data) for entry in firmware_keys.entries(root, variable)}
+def _missing(root: Path, variable: Variable, wanted: Iterable[Signature]) -> list[Signature]:
+    there = {(entry.kind, entry.data) for entry in firmware_keys.entries(root, variable)}
+    return [entry for entry in wanted if (entry.kind, entry.data) not in there]
 
 
-def main(root: Path = Path("/")) -> int:
-    """The program: 0 when nothing is left to do or it is not the time, 1 when a change could not be made."""
+def _require_others(root: Path, retired: Iterable[Signature]) -> None:
+    """Raise BusyError key-in-use unless all that this machine starts from is signed by keys that stay."""
+    dbx = (*firmware_keys.entries(root, Variable.DBX), *retired)
+    for program in boot_loader.programs(root):
+        if not firmware_keys.may_start(root, program, dbx):
+            raise BusyError(
+                "key-in-use",
+                f"the machine would not start again: {program.name} is signed by no other key that db has",
+                hint="have a release that the newer key signs bring the change, and its boot loader",
+            )
+
+
+def main(root: Path = Path("/"), mount: Callable[[], None] = esp.mount) -> int:
+    """The program: 0 when nothing is left to do or it is not the time, 1 when something could not be done."""
     try:
         if not trial.found_good(root):
-            sys.stderr.write("<6>this release is on trial: its changes of keys wait until it is found good\n")
+            sys.stderr.write("<6>this release is on trial: boot loader and keys wait until it is found good\n")
             return 0
         if efivars.secure_boot(root) != pb.SECURE_BOOT_ENABLED:
-            sys.stderr.write("<5>Secure Boot is not enforced here: no keys are changed\n")
+            sys.stderr.write("<5>Secure Boot is not enforced here: boot loader and keys stay as they are\n")
             return 0
-        for path in sorted((root / authenticated_variable.UPDATES).glob("*.auth")):
+        mount()
+    except AdamantError as error:
+        return _end(root, [_told("the keys of the firmware were not looked at", error)])
+    waiting = []
+    try:
+        for place in boot_loader.bring(root):
+            sys.stderr.write(f"<5>the boot loader {place} is now that of this release\n")
+    except AdamantError as error:
+        waiting.append(_told("the boot loader of this release was not brought to the ESP", error))
+    for path in sorted((root / authenticated_variable.UPDATES).glob("*.auth")):
+        try:
             data = files.read_limited(path, limits.EFI_VARIABLE_SIZE, "signed change of an EFI variable")
             done = "is made" if apply(root, path.name, data) else "was made before"
             sys.stderr.write(f"<5>the change {path.name} of the firmware's keys {done}\n")
-    except AdamantError as error:
-        sys.stderr.write(f"<3>the firmware's keys could not be changed: {error.message}\n")
-        return 1
-    return 0
+        except AdamantError as error:
+            waiting.append(_told(f"the change {path.name} of the firmware's keys was not made", error))
+    return _end(root, waiting)
+
+
+def _told(what: str, error: AdamantError) -> str:
+    return f"{what}: {error.message}"
+
+
+def _end(root: Path, waiting: list[str]) -> int:
+    for text in waiting:
+        sys.stderr.write(f"<3>{text}\n")
+    told = root / firmware_keys.WAITING
+    if waiting or told.exists():
+        files.write_atomic(told, "".join(f"{text}\n" for text in waiting).encode(), durable=False)
+    return 1 if waiting else 0
 
 
 if __name__ == "__main__":

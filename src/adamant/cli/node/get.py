@@ -195,6 +195,7 @@ def _boot(answer: Any) -> list[str]:
             ("secure boot", answer.secure_boot.value),
             *((f"  {key.variable}", f"{key.name} ({key.sha256[:16]}...)") for key in answer.secure_boot_keys),
             *([("  dbx", f"{answer.secure_boot_revoked} programs")] if answer.secure_boot_revoked else []),
+            *(("  waiting", text) for text in answer.secure_boot_waiting),
             ("boot id", answer.boot_id),
         ]
     )

@@ -1,4 +1,4 @@
-"""The folder of UKIs on the EFI system partition, which is mounted at /efi for as long as somebody needs it.
+"""Files of the EFI system partition, the UKIs above all. It is mounted at /efi for as long as somebody needs it.
 
 A file gets its name only when it is whole and on the disk: it is written under a name that is none of an entry, synced,
 and renamed. FAT has no journal, so each step is synced before the next. And a file's size and place are part of its
@@ -9,7 +9,7 @@ file is synced after it was renamed too, and before its folder: else power that 
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from adamant.core import files
@@ -69,20 +69,14 @@ class EspFolder:
 
         return Source(entry.name, size, part)
 
+    def started(self, name: str) -> Entry | None:
+        """The entry, as it is named now, of the UKI that was started under the file name `name`."""
+        return next((e for e in self.entries() if e._replace(left=None, done=0).name == name), None)
+
     def put(self, entry: Entry, chunks: Iterator[bytes]) -> None:
         """As the protocol of stage.py says."""
-        temporary = self._folder / _TEMPORARY
-        try:
-            with _writing(f"write {entry.name}"):
-                with temporary.open("wb") as out:
-                    for chunk in chunks:
-                        out.write(chunk)
-                    out.flush()
-                    os.fsync(out.fileno())
-                self._rename(temporary, entry.name)
-        finally:
-            with suppress(OSError):  # what stays is removed before the next update
-                temporary.unlink(missing_ok=True)
+        with _new(self._folder, entry.name, chunks) as temporary:
+            self._rename(temporary, entry.name)
 
     def rename(self, old: Entry, new: Entry) -> None:
         """Give an entry another counter: the one change of what boots."""
@@ -104,6 +98,53 @@ class EspFolder:
         """The file of the entry. A counter may be written in several ways (+3, +03), and sd-boot counts them all."""
         names = (path for path in self._folder.iterdir() if entries.parse(path.name) == entry)
         return next(names, self._folder / entry.name)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Have the file at `path` hold `data`: at each moment it holds all of the old bytes or all of the new ones.
+
+    What was written is read back from the disk before it gets the name. Raises AdamantError esp-failed, BusyError
+    esp-full.
+    """
+    with _writing(f"make the folder of {path.name}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _new(path.parent, path.name, iter([data])) as temporary, ExitStack() as old:
+        if _from_disk(temporary) != data:
+            raise AdamantError("esp-failed", f"the ESP does not give back what was written for {path.name}")
+        if path.exists():
+            # FAT frees the blocks of a file that lost its name once nobody has it open: not before the new one is on
+            # the disk.
+            old.enter_context(path.open("rb"))
+        new = temporary.rename(path)
+        # The temporary name goes first: two names of one file would lose it when one of them is removed. Then the new
+        # size and place, which are one sector.
+        files.sync_folder(path.parent)
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+        files.sync_folder(path.parent)
+
+
+def _from_disk(path: Path) -> bytes:
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read()
+
+
+@contextmanager
+def _new(folder: Path, name: str, chunks: Iterator[bytes]) -> Iterator[Path]:
+    """A file with the bytes `chunks`, on the disk, that is to be renamed to `name`; gone at the end if it was not."""
+    temporary = folder / _TEMPORARY
+    try:
+        with _writing(f"write {name}"), temporary.open("wb") as out:
+            for chunk in chunks:
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+        with _writing(f"write {name}"):
+            yield temporary
+    finally:
+        with suppress(OSError):  # what stays is removed before the next update
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

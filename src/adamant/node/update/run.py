@@ -19,7 +19,7 @@ if _PACKAGES not in sys.path:  # started without `site`, which would load what n
 
 from msgspec.structs import replace  # noqa: E402
 
-from adamant.core import files, pe  # noqa: E402
+from adamant.core import files  # noqa: E402
 from adamant.model.arch import NAMES  # noqa: E402
 from adamant.model.errors import AdamantError, BusyError, InputError  # noqa: E402
 from adamant.model.layout import SLOT_LABELS  # noqa: E402
@@ -58,8 +58,7 @@ class Host:
 
     def entry(self) -> Entry | None:
         """The entry of this boot, as it is named now."""
-        name = efivars.uki(self.root)
-        return next((e for e in self.esp.entries() if e._replace(left=None, done=0).name == name), None)
+        return self.esp.started(efivars.uki(self.root))
 
     def trial(self) -> bool:
         """Whether a config is on trial."""
@@ -189,11 +188,11 @@ class Update:
         others = [entry for entry in entries.order(esp.entries()) if entry != running and not entry.failed]
         if running is None or not others:
             raise BusyError("rollback-nothing", "there is no other release on this machine to go back to")
-        revoked = firmware_keys.revoked(self._host.root)
-        if revoked and pe.authenticode(esp.read(others[0])) in revoked:
+        why = firmware_keys.refusal(self._host.root, esp.read(others[0]))
+        if why:
             raise BusyError(
                 "release-revoked",
-                f"{others[0].version} was revoked: the firmware of this machine does not start it",
+                f"the firmware of this machine does not start {others[0].version}: {why}",
                 hint="go on to a newer release",
             )
         esp.rename(running, running._replace(left=0, done=entries.TRIES))
