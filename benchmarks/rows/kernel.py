@@ -1,7 +1,7 @@
 """A kernel of one's own beside Debian's cloud kernel: the same example, of the same packages, but for its kernel.
 
 Hardening counts the rows of model/kernel/hardening.py that a config meets, which are what kernel-hardening-checker
-and the Kernel Self-Protection Project ask of x86_64.
+and the Kernel Self-Protection Project ask of the architecture.
 """
 
 import shutil
@@ -43,8 +43,8 @@ def row(bench: Bench) -> Result:
     sides = {"own": f"kernel.own={own.folder}", "debian": "kernel.debian=accepted"}
     folders = {name: _locked(bench, name, setting) for name, setting in sides.items()}
     columns = {
-        name: {"kernel": "", **_weight(bench, folders[name], sides[name]), "hardening": hardness}
-        for name, hardness in (("own", _hardness(_own_config(own))), ("debian", _hardness(_debian_config(bench))))
+        name: {"kernel": "", **_weight(bench, folders[name], sides[name]), "hardening": _hardness(bench, lines)}
+        for name, lines in (("own", _own_config(own)), ("debian", _debian_config(bench)))
     }
     columns["own"]["kernel"] = own.manifest.release
     columns["debian"]["kernel"] = _debian_package(bench).name
@@ -97,8 +97,8 @@ def _weight(bench: Bench, folder: Path, setting: str) -> dict[str, str]:
     }
 
 
-def _hardness(lines: str) -> str:
-    judged = hardening.judge(config.parse(lines, CONFIG).options)
+def _hardness(bench: Bench, lines: str) -> str:
+    judged = hardening.judge(bench.lock.image.arch, config.parse(lines, CONFIG).options)
     return f"{sum(one.state is hardening.State.MET for one in judged)} of {len(judged)}"
 
 

@@ -14,27 +14,28 @@ import pytest
 
 from adamant.core import proc
 from adamant.kernel import making, packaged, project, sandbox, signature, toolchain
-from adamant.kernel.build import TARGETS, require_hardened, require_wanted
+from adamant.kernel.build import TARGETS, environment, require_hardened, require_wanted
 from adamant.kernel.packaged import Packaged
 from adamant.kernel.progress import Progress
+from adamant.kernel.project import KernelProject
 from adamant.kernel.sandbox import Place
-from adamant.model.arch import Arch
+from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, InputError
 from adamant.model.kernel import config
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.config import Fragment
-from adamant.model.kernel.definition import Module, OwnKernel
+from adamant.model.kernel.definition import FRAGMENTS, Module, OwnKernel
 from adamant.model.kernel.dkms import Conf
 from adamant.model.kernel.lock import KernelLock
 from adamant.packages import fetch, tools
 from adamant.packages.lock import this_arch
 from adamant.packages.tools import ToolsTree
 
-pytestmark = [
-    pytest.mark.tool,
-    pytest.mark.skipif(this_arch() is not Arch.AMD64, reason="kernels are built on their own architecture"),
-]
+pytestmark = pytest.mark.tool
+
+OURS = this_arch()
+OTHER = next(arch for arch in Arch if arch is not OURS)
 
 DATA = Path(project.__file__).parent / "data" / "recipe"
 PACKAGES = ("dm-writeboost-dkms", "jool-dkms", "openvpn-dco-dkms", "v4l2loopback-dkms", "xtables-addons-dkms")
@@ -49,8 +50,9 @@ openssl x509 -in /key/key.pem -outform DER -out /out/signing.x509
 
 @pytest.fixture(scope="module")
 def lock(cache: Path) -> KernelLock:
+    """The toolchain of the other architecture's kernels, which holds the one of ours."""
     modules = tuple(Module(name.removesuffix("-dkms"), package=name) for name in PACKAGES)
-    return toolchain.make_lock(OwnKernel(name="mine", version="1", modules=modules), cache)
+    return toolchain.make_lock(OwnKernel(name="mine", version="1", arch=OTHER, modules=modules), cache)
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +66,17 @@ def work(lock: KernelLock, compiler: ToolsTree, tmp_path_factory: pytest.TempPat
     home = tmp_path_factory.mktemp("kernel")
     for name in ("src", "obj"):
         (home / name).mkdir()
-    wanted = project.own_config(Arch.AMD64).options
-    (home / "wanted").write_text("".join(config.line(o, v) + "\n" for o, v in wanted.items()))
+    write_wanted(home, [project.own_config(OURS)])
     source = f"/usr/src/{locks.source(lock).name}.tar.xz"
     places = [Place(home / "src", "/src", True), Place(home / "obj", "/obj", True), Place(home / "wanted", "/wanted")]
-    command = ["sh", "/recipe/configure.sh", source, *TARGETS[Arch.AMD64].configs]
+    command = ["sh", "/recipe/configure.sh", source, *TARGETS[OURS].configs]
     proc.run("configure", sandbox.argv(compiler, [*places, Place(DATA, "/recipe")], command))
     return home
+
+
+def write_wanted(home: Path, fragments: list[Fragment]) -> None:
+    lines = (config.line(option, value) + "\n" for option, (value, _) in config.merge(fragments).items())
+    (home / "wanted").write_text("".join(lines))
 
 
 def inside(compiler: ToolsTree, script: str, *places: Place, memory: dict[str, int] | None = None) -> proc.Result:
@@ -91,13 +97,35 @@ def test_the_sandbox_has_no_network_and_sees_nothing_of_this_computer(compiler: 
 
 def test_adamants_own_config_comes_through_and_is_hardened(work: Path) -> None:
     final = config.parse((work / "obj/.config").read_text(), ".config").options
-    wanted = config.merge([project.own_config(Arch.AMD64)])
+    wanted = config.merge([project.own_config(OURS)])
     require_wanted(wanted, final)
-    require_hardened(final, {})
+    require_hardened(OURS, final, {})
     more = Fragment("mine.config", {"SCHED_STACK_END_CHECK": "m", "NO_SUCH_OPTION": "y"})
     with pytest.raises(InputError) as error:
-        require_wanted(config.merge([project.own_config(Arch.AMD64), more]), final)
+        require_wanted(config.merge([project.own_config(OURS), more]), final)
     assert len(error.value.context.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arch", "fragment"),
+    [(OTHER, ""), *((arch, name) for name, arches in FRAGMENTS.items() for arch in arches)],
+)
+def test_what_adamant_ships_comes_through_for_each_architecture(
+    compiler: ToolsTree, work: Path, tmp_path: Path, arch: Arch, fragment: str
+) -> None:
+    kernel = OwnKernel(name="mine", version="1", arch=arch, fragments=(fragment,) if fragment else ())
+    fragments = project.fragments(KernelProject(tmp_path, kernel))
+    write_wanted(tmp_path, fragments)
+    (tmp_path / "obj").mkdir()
+    places = [Place(work / "src", "/src"), Place(tmp_path / "obj", "/obj", True), Place(tmp_path / "wanted", "/wanted")]
+    # the recipe, but for the source, which is there
+    script = 'grep -v ^tar /recipe/configure.sh > /tmp/configure.sh; sh /tmp/configure.sh "$@"'
+    command = ["sh", "-euc", script, "sh", "none", *TARGETS[arch].configs]
+    argv = sandbox.argv(compiler, [*places, Place(DATA, "/recipe")], command, environment=environment(kernel))
+    proc.run("configure", argv)
+    final = config.parse((tmp_path / "obj/.config").read_text(), ".config").options
+    require_wanted(config.merge(fragments), final)
+    require_hardened(arch, final, {})
 
 
 def test_an_own_module_is_built_and_signed_and_the_key_is_gone(compiler: ToolsTree, work: Path) -> None:
@@ -138,7 +166,7 @@ def sources(lock: KernelLock, cache: Path) -> dict[str, Packaged]:
 
 
 def conf_of(found: Packaged, release: str = "6.12.1-mine-1") -> Conf:
-    return packaged.conf_of(found, "/modules/mine", "/obj", release, "x86_64")
+    return packaged.conf_of(found, "/modules/mine", "/obj", release, NAMES[OURS].kernel)
 
 
 def test_what_debians_packages_want_to_be_made_is_read(sources: dict[str, Packaged]) -> None:

@@ -53,10 +53,10 @@ class Signer:
         return module + message + struct.pack(">BBBBB3xI", 0, 0, 2, 0, 0, len(message)) + MAGIC
 
 
-def finished_config() -> str:
+def finished_config(arch: Arch = Arch.AMD64) -> str:
     """A config as a build of Adamant's own would leave it: what is wanted, and what the table asks for."""
-    options = {ask.option: ask.values[0] for ask in hardening.ASKS if not ask.off}
-    options |= own_config(Arch.AMD64).options
+    options = {ask.option: ask.values[0] for ask in hardening.asks(arch) if not ask.off}
+    options |= own_config(arch).options
     return "".join(f"{config.line(option, value)}\n" for option, value in options.items())
 
 

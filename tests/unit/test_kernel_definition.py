@@ -1,5 +1,7 @@
 """The definition of a kernel, its fragments and its lock."""
 
+import platform
+import re
 from pathlib import Path
 
 import msgspec
@@ -7,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adamant.kernel import project, toolchain
+from adamant.kernel import build, project, toolchain
 from adamant.kernel.build import require_hardened, require_wanted
 from adamant.kernel.project import KernelProject, read_project
+from adamant.kernel.shelf import Shelf
 from adamant.model.arch import Arch
 from adamant.model.errors import InputError
-from adamant.model.kernel import config, hardening
+from adamant.model.kernel import config, definition, hardening
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.definition import Module, OwnKernel
 from adamant.model.kernel.lock import KernelLock
 from adamant.model.lock import Package, PackageSet, encode
+from adamant.packages.lock import this_arch
 from tests.unit.kernel_maker import finished_config
 
 LEAST = 'kind: Kernel\nname: mine\nversion: "1"\n'
@@ -45,7 +49,9 @@ def test_the_template_is_a_definition(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "reference"),
     [
-        ("arch: arm64", "kernel-arch"),
+        ("arch: riscv64", "document-invalid"),
+        ("fragments: ['adamant:none']", "kernel-fragment-unknown"),
+        ("fragments: ['adamant:board']", "kernel-fragment-unknown"),
         ("fragments: [../other]", "path-not-plain"),
         ("fragments: [a, a]", "listed-twice"),
         ("fragments: [/etc/passwd]", "document-invalid"),
@@ -130,35 +136,87 @@ def test_lines_that_did_not_come_through_are_named() -> None:
     require_wanted({k: v for k, v in wanted.items() if k == "A"}, final)
 
 
-def test_adamants_own_config_follows_the_table_but_where_it_says_why() -> None:
-    options = project.own_config(Arch.AMD64).options
-    for ask in hardening.ASKS:
+@pytest.mark.parametrize("arch", list(Arch))
+def test_adamants_own_config_follows_the_table_but_where_it_says_why(arch: Arch) -> None:
+    options = project.own_config(arch).options
+    for ask in hardening.asks(arch):
         if ask.option in options and options[ask.option] not in ask.values:
             assert ask.off, ask.option
-    judged = hardening.judge(config.parse(finished_config(), ".config").options)
+    judged = hardening.judge(arch, config.parse(finished_config(arch), ".config").options)
     assert hardening.missing(judged) == []
 
 
-def test_every_row_stands_once_and_no_required_one_is_off() -> None:
-    names = [ask.option for ask in hardening.ASKS]
+@pytest.mark.parametrize("arch", list(Arch))
+def test_every_row_stands_once_and_no_required_one_is_off(arch: Arch) -> None:
+    rows = hardening.asks(arch)
+    names = [ask.option for ask in rows]
     assert len(set(names)) == len(names)
-    assert not [ask.option for ask in hardening.ASKS if ask.required and ask.off]
+    assert not [ask.option for ask in rows if ask.required and ask.off]
+    assert {ask.option for ask in rows if ask.required} == set(hardening.required())
+
+
+def test_both_architectures_have_the_same_but_where_they_cannot() -> None:
+    """What amd64's config says of an option that is not the processor's own, arm64's says too."""
+    one, other = (project.own_config(arch).options for arch in (Arch.AMD64, Arch.ARM64))
+    differing = {option: (one[option], other[option]) for option in one.keys() & other.keys()}
+    assert {o: v for o, v in differing.items() if v[0] != v[1]} == {
+        "ARCH_MMAP_RND_BITS": ("32", "33"),
+        "KEXEC_FILE": ("y", "n"),
+        "KVM": ("m", "y"),
+    }
+    ours = re.compile(
+        r"(X86|INTEL|AMD|KVM|PERF_EVENTS|CRYPTO_(AES_NI|SHA256_SSSE3)|MITIGATION|EFI_MIXED|IA32|VM(WARE|X))_?.*"
+    )
+    assert {option for option in one.keys() - other.keys() if one[option] != "n" and not ours.fullmatch(option)} == {
+        "HYPERVISOR_GUEST",
+        "PVH",
+        "LEGACY_VSYSCALL_NONE",
+        "KEXEC_SIG",
+        "KEXEC_SIG_FORCE",
+        "I2C_I801",
+        "RANDOMIZE_MEMORY",
+        "E1000",
+    }
+
+
+@pytest.mark.parametrize("arch", list(Arch))
+def test_fragments_of_adamants_own_lie_over_its_config_like_a_persons(tmp_path: Path, arch: Arch) -> None:
+    (tmp_path / "adamant:server").write_text("CONFIG_TIGON3=y\n")
+    (tmp_path / "more.config").write_text("# CONFIG_TIGON3 is not set\n")
+    text = f"{LEAST}arch: {arch.value}\nfragments: ['adamant:server', more.config]\n"
+    found = read(tmp_path, text)
+    wanted = config.merge(project.fragments(found))
+    assert wanted["MEGARAID_SAS"] == ("y", "adamant:server")
+    assert wanted["TIGON3"] == ("n", "more.config")
+    assert ("EDAC_GHES" in wanted, "EDAC_AMD64" in wanted) == (arch is Arch.ARM64, arch is Arch.AMD64)
+
+
+def test_every_shipped_fragment_is_there_and_opens_no_kernel(tmp_path: Path) -> None:
+    for name, arches in definition.FRAGMENTS.items():
+        for arch in arches:
+            found = read(tmp_path, f"{LEAST}arch: {arch.value}\nfragments: ['{name}']\n")
+            assert len(project.fragments(found)) == 3
+    files = {
+        f"{part}.config" for arches in definition.FRAGMENTS.values() for parts in arches.values() for part in parts
+    }
+    there = {p.name for p in (Path(project.__file__).parent / "data/config").iterdir()}
+    assert there == files | {f"{arch.value}.config" for arch in Arch}
 
 
 def test_a_row_that_is_not_met_needs_a_reason_and_a_required_one_has_none() -> None:
     text = finished_config().replace("# CONFIG_USERFAULTFD is not set", "CONFIG_USERFAULTFD=y")
     final = config.parse(text, ".config").options
     with pytest.raises(InputError) as error:
-        require_hardened(final, {})
+        require_hardened(Arch.AMD64, final, {})
     assert error.value.reference == "kernel-hardening"
     assert "USERFAULTFD" in error.value.context
-    require_hardened(final, {"USERFAULTFD": "machines move"})
-    states = {j.ask.option: j for j in hardening.judge(final, {"USERFAULTFD": "machines move"})}
+    require_hardened(Arch.AMD64, final, {"USERFAULTFD": "machines move"})
+    states = {j.ask.option: j for j in hardening.judge(Arch.AMD64, final, {"USERFAULTFD": "machines move"})}
     assert states["USERFAULTFD"].state is hardening.State.ACCEPTED
     assert states["USERFAULTFD"].reason == "machines move"
     open_ = dict(final) | {"MODULE_SIG_FORCE": "n"}
     with pytest.raises(InputError):
-        require_hardened(open_, {"USERFAULTFD": "machines move", "MODULE_SIG_FORCE": "mine"})
+        require_hardened(Arch.AMD64, open_, {"USERFAULTFD": "machines move", "MODULE_SIG_FORCE": "mine"})
 
 
 def package(name: str) -> Package:
@@ -167,7 +225,7 @@ def package(name: str) -> Package:
 
 def lock_of(kernel: OwnKernel, *names: str) -> KernelLock:
     request = toolchain.request_identity(kernel)
-    return KernelLock(PackageSet(Arch.AMD64, request, (), tuple(package(name) for name in names)))
+    return KernelLock(PackageSet(this_arch(), request, (), tuple(package(name) for name in names)))
 
 
 def test_a_lock_is_read_as_it_was_written_and_names_the_source() -> None:
@@ -188,6 +246,47 @@ def test_a_lock_of_another_source_or_toolchain_is_stale() -> None:
     assert toolchain.is_stale(lock, msgspec.structs.replace(kernel, source="linux-source-6.18"))
     assert not toolchain.is_stale(lock, msgspec.structs.replace(kernel, modules=(Module("a", "folder"),)))
     assert toolchain.is_stale(lock, msgspec.structs.replace(kernel, modules=(Module("a", package="jool-dkms"),)))
+
+
+def test_a_lock_of_another_computer_is_stale_and_a_build_says_what_to_do(tmp_path: Path) -> None:
+    found = read(tmp_path, LEAST)
+    other = next(arch for arch in Arch if arch is not this_arch())
+    lock = lock_of(found.kernel, "linux-source-6.12")
+    theirs = msgspec.structs.replace(lock, toolchain=msgspec.structs.replace(lock.toolchain, arch=other))
+    found.lock_path.write_bytes(encode(theirs))
+    with pytest.raises(InputError) as error:
+        build.build(found, Shelf(tmp_path / "shelf"), tmp_path / "cache")
+    assert error.value.reference == "kernel-lock-stale"
+    assert f"its compiler runs on {other}, this computer is {this_arch()}" in error.value.message
+    assert "adamant kernel lock" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "more", "environment"),
+    [
+        ("x86_64", Arch.AMD64, set(), {}),
+        ("aarch64", Arch.ARM64, {"bsdextrautils"}, {}),
+        (
+            "x86_64",
+            Arch.ARM64,
+            {"bsdextrautils", "gcc-aarch64-linux-gnu", "binutils-aarch64-linux-gnu"},
+            {"ARCH": "arm64", "CROSS_COMPILE": "aarch64-linux-gnu-"},
+        ),
+        (
+            "aarch64",
+            Arch.AMD64,
+            {"gcc-x86-64-linux-gnu", "binutils-x86-64-linux-gnu"},
+            {"ARCH": "x86", "CROSS_COMPILE": "x86_64-linux-gnu-"},
+        ),
+    ],
+)
+def test_a_kernel_for_another_architecture_takes_a_compiler_more(
+    monkeypatch: pytest.MonkeyPatch, host: str, target: Arch, more: set[str], environment: dict[str, str]
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: host)
+    kernel = OwnKernel(name="mine", version="1", arch=target)
+    assert set(toolchain.request(kernel)) - {*toolchain.TOOLCHAIN, toolchain.SOURCE} == more
+    assert build.environment(kernel) == environment
 
 
 @given(st.binary(max_size=200))

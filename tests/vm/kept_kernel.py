@@ -18,7 +18,7 @@ from adamant.core import files, places
 from adamant.kernel import artifact, shelf, toolchain
 from adamant.kernel.artifact import Kernel
 from adamant.kernel.build import inputs_of
-from adamant.kernel.project import read_project
+from adamant.kernel.project import DEFINITION, read_project
 from adamant.model.kernel import lock as locks
 from adamant.model.kernel.artifact import LOCK
 from tests.image.conftest import COMMAND, adamant
@@ -48,9 +48,14 @@ def is_current() -> bool:
     return kept.manifest.inputs == inputs_of(project, lock, places.cache())
 
 
-def build(home: Path) -> Kernel:
-    """A kernel of what the mirror has now, by the commands of a person; one of the same inputs is not built again."""
+def build(home: Path, definition: str = "") -> Kernel:
+    """A kernel of what the mirror has now, by the commands of a person; one of the same inputs is not built again.
+
+    `definition` stands in for the kept kernel's; its modules are there too.
+    """
     shutil.copytree(FOLDER, home / "kernel", ignore=shutil.ignore_patterns("kept"))
+    if definition:
+        (home / "kernel" / DEFINITION).write_text(definition)
     environment = {"ADAMANT_STATE": str(SHELF)}
     adamant("kernel", "lock", home / "kernel", environment=environment)
     argv = [*COMMAND, "kernel", "build", str(home / "kernel"), "--json"]

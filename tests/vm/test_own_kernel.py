@@ -28,7 +28,7 @@ from adamant.packages import tools
 from tests.image.conftest import COMMAND, Example, adamant, build
 from tests.unit.kernel_maker import Signer
 from tests.vm import kept_kernel
-from tests.vm.conftest import SECONDS
+from tests.vm.conftest import SECONDS, node
 
 IMAGE = """\
 kind: Image
@@ -81,6 +81,29 @@ bpf = subprocess.run(["python3", "-I", "/usr/lib/probe/bpf.py"], stderr=subproce
 for line in bpf.stderr.splitlines():
     say("bpf-error", line)
 say("end")
+"""
+
+ARM_KERNEL = """\
+kind: Kernel
+name: arm
+version: "1"
+arch: arm64
+modules:
+  - {name: greeting, source: greeting}
+  - {name: writeboost, package: dm-writeboost-dkms}
+"""
+
+ARM_IMAGE = """\
+kind: Image
+name: arm
+version: "1"
+arch: arm64
+profile: dev
+posture: sealed
+packages: [containerd, runc]
+kernel: {own: @KERNEL@}
+signing:
+  secureBoot: {key: keys/secure-boot.key, certificate: keys/secure-boot.crt}
 """
 
 
@@ -197,3 +220,37 @@ def test_the_initrd_holds_no_module(image: Example, own_kernel: Kernel) -> None:
     print(f"\ninitrd {sections['.initrd']} bytes")
     assert sections[".initrd"] < 200_000
     assert found["ukis"][0]["kernel"] == own_kernel.manifest.release
+
+
+@pytest.mark.long
+def test_a_kernel_of_the_other_architecture_is_built_here_and_boots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = kept_kernel.build(tmp_path, ARM_KERNEL)
+    checked = artifact.verify(kernel)
+    assert checked.problems == ()
+    assert [m.path for m in kernel.manifest.modules if m.own] == [
+        "updates/greeting/adamant_greeting.ko",
+        "updates/writeboost/dm-writeboost.ko",
+    ]
+    for variable in ("STATE", "CONFIG"):
+        monkeypatch.setenv(f"ADAMANT_{variable}", str(tmp_path / variable.lower()))
+    home = tmp_path / "image"
+    home.mkdir()
+    adamant("keys", "init", home / "keys")
+    (home / "adamant.yaml").write_text(ARM_IMAGE.replace("@KERNEL@", str(kernel.folder)))
+    (tmp_path / "machine.yaml").write_text("kind: Machine\nkernel: {modules: [adamant_greeting, dm_writeboost]}\n")
+    machines = Machines(tmp_path / "state/machines")
+    begin = time.monotonic()
+    try:
+        options = ("--secure-boot", "--tpm", "--config", tmp_path / "machine.yaml", "--seconds", str(3 * SECONDS))
+        found = json.loads(adamant("up", home, *options, "--json").stdout)
+        print(f"\nbuilt and healthy in {time.monotonic() - begin:.0f} s: {found}")
+        assert set(found["health"].values()) == {"ok"}
+        version = node("version")
+        assert (version["arch"], version["kernel"]) == ("arm64", kernel.manifest.release)
+        loaded = {item["name"]: item["actual"] for item in node("get", "modules")["resources"] if "actual" in item}
+        assert loaded["adamant_greeting"]["signed"]
+        assert loaded["dm_writeboost"]["signed"]
+    finally:
+        machines.delete("arm", force=True)

@@ -231,7 +231,8 @@ def write(made: Made, about: "About", out: Path) -> KernelManifest:
         for path, entry in sorted(tree.items())
         if path.endswith(".ko")
     )
-    judged = hardening.judge(config.parse(made.config.read_text(), artifact.CONFIG).options, about.accepted)
+    final = config.parse(made.config.read_text(), artifact.CONFIG).options
+    judged = hardening.judge(about.kernel.arch, final, about.accepted)
     (out / artifact.SBOM).write_bytes(about.sbom(release))
     subjects = {name: files.sha256_file(out / name) for name in artifact.FILES if name != artifact.PROVENANCE}
     (out / artifact.PROVENANCE).write_bytes(about.statement(subjects))

@@ -21,11 +21,12 @@ from adamant.kernel.progress import Progress
 from adamant.kernel.project import KernelProject
 from adamant.kernel.sandbox import Place
 from adamant.kernel.shelf import Shelf
-from adamant.model.arch import Arch
+from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import Identity, Sha256, identity, sha256
 from adamant.model.errors import InputError
 from adamant.model.kernel import config, hardening
 from adamant.model.kernel import lock as locks
+from adamant.model.kernel.definition import OwnKernel
 from adamant.model.kernel.lock import KernelLock
 from adamant.model.lock import encode, packages_identity
 from adamant.packages import fetch, tools
@@ -39,15 +40,17 @@ Adamant alone is no reason for another key."""
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What Linux calls an architecture (`uname -m`), its first config, and its kernel below the folder of the build."""
+    """What Linux's makefiles call an architecture, its first config, and its kernel below the folder of the build."""
 
-    machine: str
+    linux: str
     configs: tuple[str, ...]
     image: str
 
 
 TARGETS: dict[Arch, Target] = {
-    Arch.AMD64: Target("x86_64", ("x86_64_defconfig", "kvm_guest.config"), "arch/x86/boot/bzImage")
+    Arch.AMD64: Target("x86", ("x86_64_defconfig", "kvm_guest.config"), "arch/x86/boot/bzImage"),
+    # the defconfig there is a driver for each board that anybody has; this one is what each option's author advises
+    Arch.ARM64: Target("arm64", ("alldefconfig", "kvm_guest.config"), "arch/arm64/boot/vmlinuz.efi"),
 }
 
 
@@ -71,19 +74,19 @@ def build(
 ) -> BuiltKernel:
     """Build a locked definition, unless a kernel of the same inputs is on the shelf.
 
-    Raises InputError (kernel-lock-missing, kernel-lock-stale, kernel-host, what the definition gets wrong,
-    kernel-config-missing, kernel-hardening, kernel-dkms-source, kernel-dkms-conf, kernel-dkms-excluded), AdamantError
+    Raises InputError (kernel-lock-missing, kernel-lock-stale, what the definition gets wrong, kernel-config-missing,
+    kernel-hardening, kernel-dkms-source, kernel-dkms-conf, kernel-dkms-excluded), AdamantError
     (kernel-swap, kernel-sandbox-closed, kernel-build-failed, kernel-key-leaked, disk-full), BusyError while another
     build runs, and the errors of fetching.
     """
     begin = time.monotonic()
-    toolchain.require_host(found.kernel)
     lock = project.read_lock(found)
-    if toolchain.is_stale(lock, found.kernel):
+    stale = toolchain.is_stale(lock, found.kernel)
+    if stale:
         raise InputError(
             "kernel-lock-stale",
-            f"{project.LOCK} does not fit the definition",
-            hint="make a new one with: adamant kernel lock",
+            f"{project.LOCK} does not fit: {stale}",
+            hint="make a new one here with: adamant kernel lock",
         )
     chain = _Chain(found, lock, cache, watch, workers)
     there = shelf.of_inputs(chain.inputs)
@@ -107,6 +110,13 @@ def inputs_of(found: KernelProject, lock: KernelLock, cache: Path) -> Identity:
     return _Chain(found, lock, cache, events.silent, 1).inputs
 
 
+def environment(kernel: OwnKernel) -> dict[str, str]:
+    """What Linux's makefiles must be told of a kernel for another architecture; empty for one of this computer's."""
+    if not toolchain.is_cross(kernel):
+        return {}
+    return {"ARCH": TARGETS[kernel.arch].linux, "CROSS_COMPILE": f"{NAMES[kernel.arch].triplet}-"}
+
+
 class _Chain:
     """One build under way."""
 
@@ -118,14 +128,12 @@ class _Chain:
         self._watch = watch
         self._workers = workers
         self._target = TARGETS[found.kernel.arch]
+        self._environment = environment(found.kernel)
         self._fragments = project.fragments(found)
         self._packages = {m.name: locks.package(lock, m.package) for m in found.kernel.modules if m.package}
         self._modules: dict[str, str] = {name: package.sha256 for name, package in self._packages.items()}
         self._modules |= {m.name: sources.digest(m, found.folder) for m in found.kernel.modules if m.source}
-        self._files = {
-            name: sha256(files.read_limited(found.folder / name, limits.KERNEL_FRAGMENT_SIZE, "fragment"))
-            for name in found.kernel.fragments
-        }
+        self._files = {name: sha256(project.fragment(found, name)) for name in found.kernel.fragments}
         self.inputs = identity(
             "kernel-build",
             {
@@ -158,7 +166,7 @@ class _Chain:
     def _stage(self, work: Path, tree: ToolsTree, final: config.Config) -> None:
         """The sources of all own modules; those of packages must be for the kernel of the finished config."""
         debs = fetch.fetch(self._packages.values(), self._cache, self._watch) if self._packages else {}
-        release, machine = (work / "obj/release").read_text().strip(), self._target.machine
+        release, machine = (work / "obj/release").read_text().strip(), NAMES[self._kernel.arch].kernel
         for module in self._kernel.modules:
             package = self._packages.get(module.name)
             if package is None:
@@ -182,10 +190,11 @@ class _Chain:
             Place(work / "recipe", "/recipe"),
         ]
         command = ("sh", "/recipe/configure.sh", source, *self._target.configs)
-        making.run("make the kernel's config", sandbox.argv(tree, places, command), Progress(0))
+        argv = sandbox.argv(tree, places, command, environment=self._environment)
+        making.run("make the kernel's config", argv, Progress(0))
         final = config.parse((work / "obj/.config").read_text(), ".config").options
         require_wanted(wanted, final)
-        require_hardened(final, {one.option: one.reason for one in self._kernel.accept})
+        require_hardened(self._kernel.arch, final, {one.option: one.reason for one in self._kernel.accept})
         return final
 
     def _compile(self, work: Path, tree: ToolsTree) -> None:
@@ -199,7 +208,8 @@ class _Chain:
         ]
         names = [module.name for module in self._kernel.modules]
         command = ("sh", "/recipe/compile.sh", str(self._workers), self._target.image, *names)
-        argv = sandbox.argv(tree, places, command, memory={"/obj/certs": limits.KERNEL_KEY_ROOM})
+        memory = {"/obj/certs": limits.KERNEL_KEY_ROOM}
+        argv = sandbox.argv(tree, places, command, memory=memory, environment=self._environment)
         total = making.expected(self._cache, self._kernel.arch)
         self._watch(events.Noted(f"a kernel takes 20 to 40 minutes on two processors; {self._workers} work at it"))
         self._watch(events.Started(making.STEP, total, "files"))
@@ -241,9 +251,9 @@ def require_wanted(wanted: dict[str, tuple[str, str]], final: config.Config) -> 
         )
 
 
-def require_hardened(final: config.Config, accepted: dict[str, str]) -> None:
+def require_hardened(arch: Arch, final: config.Config, accepted: dict[str, str]) -> None:
     """Raise InputError kernel-hardening, which names each row that is not met and has no reason."""
-    missing = hardening.missing(hardening.judge(final, accepted))
+    missing = hardening.missing(hardening.judge(arch, final, accepted))
     if missing:
         raise InputError(
             "kernel-hardening",

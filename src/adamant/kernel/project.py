@@ -64,32 +64,38 @@ def fragments(project: KernelProject) -> list[Fragment]:
     found = [own_config(kernel.arch)]
     fixed = hardening.required() | {"LOCALVERSION": ""}
     for name in kernel.fragments:
-        data = files.read_limited(project.folder / name, limits.KERNEL_FRAGMENT_SIZE, "fragment")
-        fragment = config.parse(data.decode(errors="replace"), name)
-        wrong = [option for option, value in fragment.options.items() if fixed.get(option, value) != value]
+        lines = config.parse(fragment(project, name).decode(errors="replace"), name)
+        wrong = [option for option, value in lines.options.items() if fixed.get(option, value) != value]
         if wrong:
             raise InputError(
                 "kernel-fragment-reserved",
                 f"{name} sets {', '.join(sorted(wrong))}, which Adamant sets",
                 hint="remove the line: with it, others could add code to the kernel, or its name would lie",
             )
-        found.append(fragment)
+        found.append(lines)
     found.append(Fragment(DEFINITION, {"LOCALVERSION": f'"-{kernel.name}-{kernel.version}"'}))
     return found
 
 
+def fragment(project: KernelProject, name: str) -> bytes:
+    """The text of a fragment: a file of the definition's folder, or one of Adamant's own. Raises InputError."""
+    if not name.startswith(definition.SHIPPED):
+        return files.read_limited(project.folder / name, limits.KERNEL_FRAGMENT_SIZE, "fragment")
+    return b"".join(_data(part).read_bytes() for part in definition.FRAGMENTS[name][project.kernel.arch])
+
+
 def own_config(arch: Arch) -> Fragment:
     """Adamant's own config for an architecture."""
-    return config.parse(_own_config(arch).read_text(), f"{arch.value}.config")
+    return config.parse(_data(arch.value).read_text(), f"{arch.value}.config")
 
 
 def own_config_digest(arch: Arch) -> Sha256:
     """SHA-256 of it."""
-    return sha256(_own_config(arch).read_bytes())
+    return sha256(_data(arch.value).read_bytes())
 
 
-def _own_config(arch: Arch) -> Traversable:
-    return resources.files("adamant.kernel").joinpath("data/config", f"{arch.value}.config")
+def _data(name: str) -> Traversable:
+    return resources.files("adamant.kernel").joinpath("data/config", f"{name}.config")
 
 
 def template(name: str) -> str:

@@ -46,11 +46,13 @@ def argv(
     command: Sequence[str],
     *,
     memory: Mapping[str, int] = {},
+    environment: Mapping[str, str] = {},
     seconds: float = limits.KERNEL_SECONDS,
 ) -> list[str]:
     """The command line that runs `command` inside, standard error with its output.
 
-    `memory` are folders inside that are memory, after `places`, with their size in bytes.
+    `memory` are folders inside that are memory, after `places`, with their size in bytes. `environment` are variables
+    besides those of every build.
     """
     aliases = [word for alias in ("bin", "sbin", "lib", "lib64") for word in ("--symlink", f"usr/{alias}", f"/{alias}")]
     links = [word for name, to in _LINKED.items() for word in ("--symlink", f"/usr/bin/{to}", f"{LINKS}/{name}")]
@@ -60,7 +62,7 @@ def argv(
     return toolchain.argv(
         "bwrap",
         *("--unshare-all", "--die-with-parent", "--new-session", "--hostname", "localhost", "--clearenv"),
-        *(word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)),
+        *(word for name, value in {**_ENVIRONMENT, **environment}.items() for word in ("--setenv", name, value)),
         *("--ro-bind", str(toolchain.path("usr")), "/usr", "--ro-bind", str(toolchain.path("etc")), "/etc"),
         *(*aliases, "--dir", LINKS, *links, "--proc", "/proc", "--dev", "/dev"),
         *(*_memory(_SCRATCH, limits.KERNEL_SCRATCH), *bind, *held, "--chdir", _SCRATCH),

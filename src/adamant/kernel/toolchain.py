@@ -7,8 +7,8 @@ would link (awk) the sandbox links. Nothing here knows how a kernel is built.
 from pathlib import Path
 
 from adamant.core import events
+from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import Identity, identity
-from adamant.model.errors import InputError
 from adamant.model.kernel.definition import OwnKernel
 from adamant.model.kernel.lock import KernelLock, source
 from adamant.model.lock import PackageSet
@@ -48,13 +48,32 @@ TOOLCHAIN: dict[str, str] = {
     "xz-utils": "so is the source packed",
     "zstd": "packs the kernel",
 }
-"""Packages of the build besides the source."""
+"""Packages of the build besides the source. They run on this computer, whatever the kernel is for."""
+
+FOR: dict[Arch, dict[str, str]] = {
+    Arch.AMD64: {},
+    Arch.ARM64: {"bsdextrautils": "hexdump, which reads how much memory the unpacked kernel takes"},
+}
+"""What a kernel of one architecture needs besides."""
+
+CROSS: dict[str, str] = {
+    "binutils": "as, ld, objcopy, nm, strip that know the kernel's architecture",
+    "gcc": "the compiler of the kernel; the one above makes what runs while it builds",
+}
+"""Packages of a kernel for another architecture than this computer's, before the dash and the triplet."""
 
 
 def request(kernel: OwnKernel) -> list[str]:
-    """Names of all packages that a kernel's build asks for, sorted."""
+    """Names of all packages that a kernel's build on this computer asks for, sorted."""
     modules = {module.package for module in kernel.modules if module.package}
-    return sorted({*TOOLCHAIN, kernel.source or SOURCE, *modules})
+    triplet = NAMES[kernel.arch].triplet.replace("_", "-")
+    cross = {f"{name}-{triplet}" for name in CROSS} if is_cross(kernel) else set()
+    return sorted({*TOOLCHAIN, *FOR[kernel.arch], *cross, kernel.source or SOURCE, *modules})
+
+
+def is_cross(kernel: OwnKernel) -> bool:
+    """Whether the kernel is for another architecture than this computer's."""
+    return kernel.arch is not this_arch()
 
 
 def request_identity(kernel: OwnKernel) -> Identity:
@@ -70,31 +89,23 @@ def request_identity(kernel: OwnKernel) -> Identity:
     )
 
 
-def require_host(kernel: OwnKernel) -> None:
-    """A kernel is built by a computer of its own architecture. Raises InputError kernel-host."""
-    host = this_arch()
-    if host is not kernel.arch:
-        raise InputError(
-            "kernel-host",
-            f"the kernel is for {kernel.arch}, and this computer is {host}",
-            hint=f"build it on a computer of the architecture {kernel.arch}: its images can be built anywhere",
-        )
-
-
 def make_lock(kernel: OwnKernel, cache: Path, watch: events.Watch = events.silent) -> KernelLock:
     """A new lock of the source and the toolchain, from what the mirrors have now.
 
-    Raises InputError (kernel-host, package-missing, set-unsatisfiable ...), VerificationError or UnreachableError.
+    Raises InputError (package-missing, set-unsatisfiable ...), VerificationError or UnreachableError.
     """
-    require_host(kernel)
-    apt = Apt(kernel.arch, kernel.base, mirror.find(), cache)
+    apt = Apt(this_arch(), kernel.base, mirror.find(), cache)
     apt.update(watch)
     chosen = apt.solve(request(kernel), watch)
-    lock = KernelLock(PackageSet(kernel.arch, request_identity(kernel), chosen.releases, chosen.packages))
+    lock = KernelLock(PackageSet(this_arch(), request_identity(kernel), chosen.releases, chosen.packages))
     source(lock)
     return lock
 
 
-def is_stale(lock: KernelLock, kernel: OwnKernel) -> bool:
-    """Whether the lock answers to another definition, or to another version of Adamant."""
-    return lock.toolchain.request != request_identity(kernel)
+def is_stale(lock: KernelLock, kernel: OwnKernel) -> str:
+    """Why the lock does not answer to the definition on this computer, in words; empty when it does."""
+    if lock.toolchain.arch is not this_arch():
+        return f"its compiler runs on {lock.toolchain.arch}, this computer is {this_arch()}"
+    if lock.toolchain.request != request_identity(kernel):
+        return "it answers to another definition, or to another version of Adamant"
+    return ""

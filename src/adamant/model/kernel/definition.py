@@ -12,6 +12,16 @@ from adamant.model.definition import NAME_PATTERN, SHA256_PATTERN, Base, Name, P
 from adamant.model.errors import InputError
 
 VERSION_PATTERN = r"^[0-9][0-9A-Za-z.]{0,15}$"
+SHIPPED = "adamant:"
+"""What the name of a fragment begins with that comes with Adamant: no file of a folder is looked for by such a name."""
+FRAGMENTS: dict[str, dict[Arch, tuple[str, ...]]] = {
+    f"{SHIPPED}server": {
+        Arch.AMD64: ("server", "server-amd64"),
+        Arch.ARM64: ("server", "server-arm64"),
+    },
+    f"{SHIPPED}board": {Arch.ARM64: ("board-arm64",)},
+}
+"""Adamant's own fragments, and for each architecture that has one the files of it."""
 SOURCE_PATTERN = r"^linux-source-[0-9]+\.[0-9]+$"
 RelativePath = Annotated[
     str,
@@ -60,8 +70,8 @@ class OwnKernel(
     """Version of this kernel, which is ours and not Linux's. Quote it: 1.10 without quotes is the number 1.1."""
     api_version: Annotated[str, Meta(pattern=r"^adamant/v1$", description="adamant/v1")] = "adamant/v1"
     """Version of this format."""
-    arch: Annotated[Arch, Meta(description="amd64")] = Arch.AMD64
-    """The architecture that the kernel is for. The only one there is a config for is amd64."""
+    arch: Annotated[Arch, Meta(description="amd64 or arm64")] = Arch.AMD64
+    """The architecture that the kernel is for. Any computer builds any: the compiler is the lock's."""
     base: Base = Base()
     """Where the source and the compiler come from."""
     source: (
@@ -71,7 +81,8 @@ class OwnKernel(
     """The source package of Linux. Without it, the one that the suite's `linux-source` names."""
     fragments: tuple[RelativePath, ...] = ()
     """Files of lines as in a .config, laid over Adamant's own config in this order. A later line for an option
-    counts. A line that the finished config does not have is an error."""
+    counts. A line that the finished config does not have is an error. `adamant:server` (servers without a hypervisor)
+    and `adamant:board` (small boards, arm64) come with Adamant."""
     modules: tuple[Module, ...] = ()
     """Modules of your own."""
     accept: tuple[Accepted, ...] = ()
@@ -81,8 +92,14 @@ class OwnKernel(
 
 def check(kernel: OwnKernel) -> None:
     """What the types cannot say. Raises InputError whose context is the path in the document."""
-    if kernel.arch is not Arch.AMD64:
-        raise InputError("kernel-arch", f"there is no kernel config for {kernel.arch}", context="$.arch")
+    for i, name in enumerate(kernel.fragments):
+        if name.startswith(SHIPPED) and kernel.arch not in FRAGMENTS.get(name, {}):
+            there = ", ".join(one for one, arches in FRAGMENTS.items() if kernel.arch in arches)
+            raise InputError(
+                "kernel-fragment-unknown",
+                f"Adamant has no fragment {name} for {kernel.arch}: it has {there}",
+                context=f"$.fragments[{i}]",
+            )
     paths = [(f"$.fragments[{i}]", path) for i, path in enumerate(kernel.fragments)]
     for i, module in enumerate(kernel.modules):
         if (module.source is None) == (module.package is None):

@@ -1,20 +1,25 @@
 """What a hardened kernel is built with: one table, and how a finished config is judged by it.
 
-Rows are what kernel-hardening-checker asks of x86_64 and the Kernel Self-Protection Project recommends. One with `off`
-is one that Adamant's own config does not follow, and says why. What else a config lacks is a finding, which only a
-person's word (`accept` of the definition) with a reason lets pass; a row that is `required` nothing lets pass, since
-the promise of this kernel rests on it. Pure.
+Rows are what kernel-hardening-checker asks and the Kernel Self-Protection Project recommends, for one architecture or
+for both: an option may have a row for each, with other values or another reason. One with `off` is one that Adamant's
+own config does not follow, and says why. What else a config lacks is a finding, which only a person's word (`accept` of
+the definition) with a reason lets pass; a row that is `required` nothing lets pass, since the promise of this kernel
+rests on it. Pure.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from adamant.model.arch import Arch
 from adamant.model.kernel.config import Config, line
 
 KSPP = "KSPP"
 CHECKER = "kernel-hardening-checker"
 OURS = "Adamant"
+BOTH = frozenset(Arch)
+AMD64 = frozenset({Arch.AMD64})
+ARM64 = frozenset({Arch.ARM64})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Ask:
     source: str = KSPP
     off: str = ""
     required: bool = False
+    arches: frozenset[Arch] = BOTH
 
 
 class State(StrEnum):
@@ -50,12 +56,12 @@ class Judged:
     reason: str
 
 
-def _on(*options: str, source: str = KSPP) -> tuple[Ask, ...]:
-    return tuple(Ask(option, ("y",), source) for option in options)
+def _on(*options: str, source: str = KSPP, arches: frozenset[Arch] = BOTH) -> tuple[Ask, ...]:
+    return tuple(Ask(option, ("y",), source, arches=arches) for option in options)
 
 
-def _without(*options: str, source: str = CHECKER) -> tuple[Ask, ...]:
-    return tuple(Ask(option, ("n",), source) for option in options)
+def _without(*options: str, source: str = CHECKER, arches: frozenset[Arch] = BOTH) -> tuple[Ask, ...]:
+    return tuple(Ask(option, ("n",), source, arches=arches) for option in options)
 
 
 _REQUIRED: tuple[Ask, ...] = (
@@ -89,14 +95,10 @@ ASKS: tuple[Ask, ...] = (
         "IOMMU_SUPPORT",
         "KFENCE",
         "LIST_HARDENED",
-        "MITIGATION_PAGE_TABLE_ISOLATION",
-        "MITIGATION_RETPOLINE",
-        "MITIGATION_SLS",
         "PANIC_ON_OOPS",
         "PROC_MEM_NO_FORCE",
         "RANDOMIZE_BASE",
         "RANDOMIZE_KSTACK_OFFSET_DEFAULT",
-        "RANDOMIZE_MEMORY",
         "RANDOM_KMALLOC_CACHES",
         "SCHED_STACK_END_CHECK",
         "SECCOMP",
@@ -117,32 +119,16 @@ ASKS: tuple[Ask, ...] = (
         "UBSAN_BOUNDS",
         "UBSAN_TRAP",
         "VMAP_STACK",
-        "X86_KERNEL_IBT",
-        "X86_USER_SHADOW_STACK",
         "ZERO_CALL_USED_REGS",
-        "LEGACY_VSYSCALL_NONE",
-        "AMD_IOMMU",
-        "INTEL_IOMMU",
-        "INTEL_IOMMU_DEFAULT_ON",
         "BPF_JIT_ALWAYS_ON",
         "BPF_UNPRIV_DEFAULT_OFF",
     ),
     *_on(
         "DEBUG_BUGVERBOSE",
-        "INTEL_IOMMU_SVM",
-        "MICROCODE",
-        "MITIGATION_RFDS",
-        "MITIGATION_SPECTRE_BHI",
-        "MITIGATION_SRSO",
         "SCHED_CORE",
         "SECURITY_APPARMOR",
         "SLUB_DEBUG",
         "STACKPROTECTOR",
-        "X86_INTEL_TSX_MODE_OFF",
-        "X86_MCE",
-        "X86_MCE_AMD",
-        "X86_MCE_INTEL",
-        "X86_UMIP",
         source=CHECKER,
     ),
     *_without(
@@ -161,7 +147,6 @@ ASKS: tuple[Ask, ...] = (
         "CHECKPOINT_RESTORE",
         "COMPAT",
         "COMPAT_BRK",
-        "COMPAT_VDSO",
         "CORESIGHT",
         "CRASH_DUMP",
         "DEBUG_FS",
@@ -181,7 +166,6 @@ ASKS: tuple[Ask, ...] = (
         "HIBERNATION",
         "HIST_TRIGGERS",
         "HWPOISON_INJECT",
-        "IA32_EMULATION",
         "INPUT_EVBUG",
         "IOMMU_DEFAULT_PASSTHROUGH",
         "IP_DCCP",
@@ -197,9 +181,6 @@ ASKS: tuple[Ask, ...] = (
         "LEGACY_TIOCSTI",
         "LIVEPATCH",
         "MEM_SOFT_DIRTY",
-        "MMIOTRACE",
-        "MMIOTRACE_TEST",
-        "MODIFY_LDT_SYSCALL",
         "MPTCP",
         "MTD_PHRAM",
         "MTD_SLRAM",
@@ -212,9 +193,7 @@ ASKS: tuple[Ask, ...] = (
         "PROC_KCORE",
         "PROC_VMCORE",
         "PROVE_LOCKING",
-        "PROVIDE_OHCI1394_DMA_INIT",
         "PTDUMP_DEBUGFS",
-        "PUNIT_ATOM_DEBUG",
         "SECURITY_SELINUX_BOOTPARAM",
         "SECURITY_SELINUX_DEBUG",
         "SECURITY_SELINUX_DEVELOP",
@@ -240,6 +219,46 @@ ASKS: tuple[Ask, ...] = (
         "USERFAULTFD",
         "VCAP_KUNIT_TEST",
         "VIDEO_VIVID",
+        "XFS_ONLINE_SCRUB_STATS",
+        "XFS_SUPPORT_V4",
+        "XMON",
+        "ZSMALLOC_STAT",
+    ),
+    *_on(
+        "MITIGATION_PAGE_TABLE_ISOLATION",
+        "MITIGATION_RETPOLINE",
+        "MITIGATION_SLS",
+        "RANDOMIZE_MEMORY",
+        "X86_KERNEL_IBT",
+        "X86_USER_SHADOW_STACK",
+        "LEGACY_VSYSCALL_NONE",
+        "AMD_IOMMU",
+        "INTEL_IOMMU",
+        "INTEL_IOMMU_DEFAULT_ON",
+        arches=AMD64,
+    ),
+    *_on(
+        "INTEL_IOMMU_SVM",
+        "MICROCODE",
+        "MITIGATION_RFDS",
+        "MITIGATION_SPECTRE_BHI",
+        "MITIGATION_SRSO",
+        "X86_INTEL_TSX_MODE_OFF",
+        "X86_MCE",
+        "X86_MCE_AMD",
+        "X86_MCE_INTEL",
+        "X86_UMIP",
+        source=CHECKER,
+        arches=AMD64,
+    ),
+    *_without(
+        "COMPAT_VDSO",
+        "IA32_EMULATION",
+        "MMIOTRACE",
+        "MMIOTRACE_TEST",
+        "MODIFY_LDT_SYSCALL",
+        "PROVIDE_OHCI1394_DMA_INIT",
+        "PUNIT_ATOM_DEBUG",
         "X86_16BIT",
         "X86_CPUID",
         "X86_IOPL_IOPERM",
@@ -247,10 +266,43 @@ ASKS: tuple[Ask, ...] = (
         "X86_PTDUMP",
         "X86_X32",
         "X86_X32_ABI",
-        "XFS_ONLINE_SCRUB_STATS",
-        "XFS_SUPPORT_V4",
-        "XMON",
-        "ZSMALLOC_STAT",
+        arches=AMD64,
+    ),
+    *_on(
+        "ARM64_SW_TTBR0_PAN",
+        "SHADOW_CALL_STACK",
+        arches=ARM64,
+    ),
+    *_on(
+        "ARM64_BTI",
+        "ARM64_E0PD",
+        "ARM64_EPAN",
+        "ARM64_MTE",
+        "ARM64_PAN",
+        "ARM64_PTR_AUTH",
+        "ARM64_PTR_AUTH_KERNEL",
+        "MITIGATE_SPECTRE_BRANCH_HISTORY",
+        "RANDOMIZE_MODULE_REGION_FULL",
+        "RODATA_FULL_DEFAULT_ENABLED",
+        "STACKPROTECTOR_PER_TASK",
+        "UNMAP_KERNEL_AT_EL0",
+        source=CHECKER,
+        arches=ARM64,
+    ),
+    Ask("ARM64_BTI_KERNEL", ("y",), CHECKER, "needs clang: this compiler forgets the mark at some jumps", arches=ARM64),
+    Ask(
+        "UNWIND_PATCH_PAC_INTO_SCS",
+        ("y",),
+        KSPP,
+        "needs clang; returns are signed where the processor can, and kept apart on all (SHADOW_CALL_STACK)",
+        arches=ARM64,
+    ),
+    Ask(
+        "KASAN_HW_TAGS",
+        ("y",),
+        KSPP,
+        "costs time at each access where a processor has tags, and few servers have them; KFENCE looks at samples",
+        arches=ARM64,
     ),
     Ask(
         "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
@@ -274,7 +326,14 @@ ASKS: tuple[Ask, ...] = (
         KSPP,
         "its seed would have to be a secret, and the build is one that others can look at",
     ),
-    Ask("CFI_CLANG", ("y",), KSPP, "needs clang; with this compiler the processor checks where jumps end (IBT)"),
+    Ask(
+        "CFI_CLANG",
+        ("y",),
+        KSPP,
+        "needs clang; with this compiler the processor checks where jumps end (IBT)",
+        arches=AMD64,
+    ),
+    Ask("CFI_CLANG", ("y",), KSPP, "needs clang; this compiler guards returns, and no jumps", arches=ARM64),
     Ask("SECURITY_SELINUX", ("y",), KSPP, "AppArmor holds the policy, and the kernel has one of the two"),
     Ask("SECURITY_LOADPIN", ("y",), KSPP, "a module must be signed with this build's key, wherever it lies"),
     Ask("EFI_DISABLE_PCI_DMA", ("y",), KSPP, "some servers do not boot with it: a device works on meanwhile"),
@@ -297,9 +356,11 @@ ASKS: tuple[Ask, ...] = (
     ),
     Ask("KCMP", ("n",), CHECKER, "systemd compares open files by it"),
     Ask("KFENCE_SAMPLE_INTERVAL", ("100",), CHECKER),
-    Ask("DEFAULT_MMAP_MIN_ADDR", ("65536",), CHECKER),
+    Ask("DEFAULT_MMAP_MIN_ADDR", ("65536",), CHECKER, arches=AMD64),
+    Ask("DEFAULT_MMAP_MIN_ADDR", ("65536", "32768"), CHECKER, arches=ARM64),
     Ask("MAGIC_SYSRQ_DEFAULT_ENABLE", ("0x0",), CHECKER),
-    Ask("ARCH_MMAP_RND_BITS", ("32",), CHECKER),
+    Ask("ARCH_MMAP_RND_BITS", ("32",), CHECKER, arches=AMD64),
+    Ask("ARCH_MMAP_RND_BITS", ("33",), CHECKER, arches=ARM64),
     Ask("BUILD_SALT", ("n", '""'), CHECKER),
     Ask("HW_RANDOM_TPM", ("y",), CHECKER),
     Ask("TRIM_UNUSED_KSYMS", ("y",), CHECKER, "own modules may need what no module of Linux does"),
@@ -313,9 +374,16 @@ ASKS: tuple[Ask, ...] = (
     Ask("BPF_EVENTS", ("n",), CHECKER, "as KPROBES"),
     Ask("FTRACE", ("n",), CHECKER, "KPROBES needs it"),
     Ask("FUNCTION_TRACER", ("n",), CHECKER),
-    Ask("PERF_EVENTS", ("n",), CHECKER, "x86 has no kernel without it; kernel.perf_event_paranoid is 3"),
+    Ask("PERF_EVENTS", ("n",), CHECKER, "BPF programs attach to probes by it; kernel.perf_event_paranoid is 3"),
     Ask("IO_URING", ("n",), CHECKER, "databases in containers use it; the profile of containers says who may"),
-    Ask("KEXEC_FILE", ("n",), CHECKER, "starts only signed kernels; kernel.kexec_load_disabled turns it off at boot"),
+    Ask(
+        "KEXEC_FILE",
+        ("n",),
+        CHECKER,
+        "starts only signed kernels; kernel.kexec_load_disabled turns it off at boot",
+        arches=AMD64,
+    ),
+    Ask("KEXEC_FILE", ("n",), CHECKER, arches=ARM64),
     Ask("IKCONFIG", ("n",), CHECKER),
     Ask("KALLSYMS", ("n",), CHECKER, "BPF and crash records need names; kernel.kptr_restrict hides addresses"),
     Ask("MAGIC_SYSRQ", ("n",), CHECKER, "a stuck machine is restarted by it; kernel.sysrq is 0"),
@@ -325,18 +393,29 @@ ASKS: tuple[Ask, ...] = (
     Ask("VT", ("n",), CHECKER, "the machine's own screen"),
     Ask("FB", ("n",), CHECKER, "the machine's own screen"),
     Ask("COREDUMP", ("n",), CHECKER, "crashes of programs are looked into; fs.suid_dumpable is 0"),
-    Ask("X86_VSYSCALL_EMULATION", ("n",), CHECKER, "nothing is at the address: LEGACY_VSYSCALL_NONE is set"),
+    Ask(
+        "X86_VSYSCALL_EMULATION",
+        ("n",),
+        CHECKER,
+        "nothing is at the address: LEGACY_VSYSCALL_NONE is set",
+        arches=AMD64,
+    ),
     Ask("RSEQ", ("n",), CHECKER, "the C library uses it at each start of a program"),
     Ask("MEMBARRIER", ("n",), CHECKER, "run times of languages use it"),
 )
 """In the order in which they are reported."""
 
 
-def judge(final: Config, accepted: Mapping[str, str] | None = None) -> tuple[Judged, ...]:
-    """Every row against a finished config. `accepted` are the reasons of a definition, by option."""
+def asks(arch: Arch) -> tuple[Ask, ...]:
+    """The rows of an architecture: one for each option."""
+    return tuple(ask for ask in ASKS if arch in ask.arches)
+
+
+def judge(arch: Arch, final: Config, accepted: Mapping[str, str] | None = None) -> tuple[Judged, ...]:
+    """Every row of `arch` against a finished config. `accepted` are the reasons of a definition, by option."""
     words = accepted or {}
     found = []
-    for ask in ASKS:
+    for ask in asks(arch):
         there = final.get(ask.option, "n")
         if there in ask.values:
             found.append(Judged(ask, State.MET, there, ""))
