@@ -164,6 +164,15 @@ def test_a_key_is_not_retired_when_its_loader_did_not_come_and_the_reasons_are_t
     assert firmware_keys.waiting(machine.root) == []
 
 
+def test_a_loader_that_db_does_not_trust_is_told_and_is_no_failure(machine: Machine) -> None:
+    """As with a db that has the issuer of the certificate only."""
+    machine.release(NEW, of_loader="modules")
+    assert run(machine.root) == 0
+    assert machine.read(FIRST) == machine.read(SECOND) == machine.before
+    (told,) = firmware_keys.waiting(machine.root)
+    assert "boot loader of this release was not brought" in told
+
+
 def test_a_release_on_trial_brings_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.carry(ADDED, REVOKED, RETIRED)
     monkeypatch.setattr("adamant.node.update.trial.found_good", lambda _root: False)

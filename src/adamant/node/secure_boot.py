@@ -74,7 +74,11 @@ def _require_others(root: Path, retired: Iterable[Signature]) -> None:
 
 
 def main(root: Path = Path("/"), mount: Callable[[], None] = esp.mount) -> int:
-    """The program: 0 when nothing is left to do or it is not the time, 1 when something could not be done."""
+    """The program: 0 when nothing is left to do or it is not the time, 1 when something could not be done.
+
+    A loader that db does not trust is no failure, though it is told: where db has the issuer of the certificate that
+    signs, the machine starts, and may be left as it is.
+    """
     try:
         if not trial.found_good(root):
             sys.stderr.write("<6>this release is on trial: boot loader and keys wait until it is found good\n")
@@ -84,13 +88,14 @@ def main(root: Path = Path("/"), mount: Callable[[], None] = esp.mount) -> int:
             return 0
         mount()
     except AdamantError as error:
-        return _end(root, [_told("the keys of the firmware were not looked at", error)])
-    waiting = []
+        return _end(root, [_told("the keys of the firmware were not looked at", error)], failed=True)
+    waiting, failed = [], False
     try:
         for place in boot_loader.bring(root):
             sys.stderr.write(f"<5>the boot loader {place} is now that of this release\n")
     except AdamantError as error:
         waiting.append(_told("the boot loader of this release was not brought to the ESP", error))
+        failed = error.reference != "boot-loader-untrusted"
     for path in sorted((root / authenticated_variable.UPDATES).glob("*.auth")):
         try:
             data = files.read_limited(path, limits.EFI_VARIABLE_SIZE, "signed change of an EFI variable")
@@ -98,20 +103,21 @@ def main(root: Path = Path("/"), mount: Callable[[], None] = esp.mount) -> int:
             sys.stderr.write(f"<5>the change {path.name} of the firmware's keys {done}\n")
         except AdamantError as error:
             waiting.append(_told(f"the change {path.name} of the firmware's keys was not made", error))
-    return _end(root, waiting)
+            failed = True
+    return _end(root, waiting, failed)
 
 
 def _told(what: str, error: AdamantError) -> str:
     return f"{what}: {error.message}"
 
 
-def _end(root: Path, waiting: list[str]) -> int:
+def _end(root: Path, waiting: list[str], failed: bool) -> int:
     for text in waiting:
         sys.stderr.write(f"<3>{text}\n")
     told = root / firmware_keys.WAITING
     if waiting or told.exists():
         files.write_atomic(told, "".join(f"{text}\n" for text in waiting).encode(), durable=False)
-    return 1 if waiting else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
