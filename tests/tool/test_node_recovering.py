@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-from adamant.api import attest_pb2, contexts, fingerprint, methods, pinned, pki
+from adamant.api import attest_pb2, cluster, contexts, fingerprint, methods, pinned, pki
 from adamant.api import encryption_pb2 as pb
 from adamant.api.contexts import Context
 from adamant.api.fingerprint import Fingerprint
@@ -189,10 +189,11 @@ def test_a_machine_that_proves_another_release_gets_no_key(
     machine: Machine, proves: str, typed: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     typed(state=KEY, var=KEY)
+    assert run(capsys, "keys", "cluster", "init", "lab")[0] == 0, "a root of nobody who makes TPMs"
     for more, code, reference in (
         (["--release", str(RECORDED / "other-manifest.json")], 3, "release-unproven"),
         (["--release", RELEASE, "--secure-boot"], 3, "secure-boot-off"),
-        (["--release", RELEASE, "--ek-roots", str(RECORDED)], 2, "makers-missing"),
+        (["--release", RELEASE, "--ek-roots", str(cluster.place("lab") / "ca.crt")], 3, "endorsement-uncertified"),
         (["--secure-boot"], 2, "proof-release-missing"),
         (["--replace-key"], 2, "proof-release-missing"),
     ):
