@@ -17,11 +17,15 @@ _FOLDER = Path("/usr/libexec")
 
 @dataclass
 class Tang:
-    """A server with its keys in `folder`. It answers at `port` of 127.0.0.1 while `answers` is set."""
+    """A server with its keys in `folder`. It answers at `port` of 127.0.0.1 while `answers` is set.
+
+    `answered` counts the calls.
+    """
 
     folder: Path
     port: int
     answers: threading.Event
+    answered: int = 0
 
     @property
     def thumbprint(self) -> str:
@@ -54,6 +58,7 @@ def serving(folder: Path) -> Iterator[Tang]:
         def handle(self) -> None:
             connection: socket.socket = self.request
             if answers.is_set():
+                made.answered += 1
                 argv = [_FOLDER / "tangd", folder]
                 subprocess.run(
                     argv, stdin=connection.fileno(), stdout=connection.fileno(), stderr=subprocess.DEVNULL, check=False
@@ -63,8 +68,9 @@ def serving(folder: Path) -> Iterator[Tang]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
+        made = Tang(folder, server.server_address[1], answers)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield Tang(folder, server.server_address[1], answers)
+            yield made
         finally:
             server.shutdown()

@@ -131,7 +131,7 @@ def _method(service: str, method: MethodDescriptorProto, meaning: str) -> str:
     from adamant.api.identity import Role  # noqa: PLC0415
     from adamant.api.methods import ENROLMENT, METHODS, RECOVERY  # noqa: PLC0415
 
-    table = {(row.service, row.name): row for row in (*METHODS, *ENROLMENT, RECOVERY)}
+    table = {(row.service, row.name): row for row in (*METHODS, *ENROLMENT, *RECOVERY)}
     if (service, method.name) not in table:
         raise Undocumented(f"{method.name} does not stand in adamant.api.methods")
     found = table[service, method.name]

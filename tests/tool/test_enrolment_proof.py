@@ -1,46 +1,35 @@
 """A machine that waits to be enrolled proves by a real TPM what it runs, or its certificate is never signed."""
 
-import socket
 import ssl
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
-from msgspec.structs import replace
 
 from adamant.api import attest_pb2 as pb
 from adamant.api import cluster, contexts, enrolment, fingerprint, pinned, pki
 from adamant.api.attest import Calls
 from adamant.api.fingerprint import Fingerprint
 from adamant.api.tunnel import Tunnel
-from adamant.attestation.credential import Challenge
 from adamant.cli.node import asking
 from adamant.cli.proof import Wanted
 from adamant.core import limits
-from adamant.model import attestation, manifest, tpm
+from adamant.model import tpm
 from adamant.model.errors import AdamantError
 from adamant.node import attesting, key, maintenance, server
-from adamant.node.attest import collect
-from adamant.node.attest.tpm import Tpm, Transmit
 from adamant.node.events import Events
 from adamant.node.identity import Store
-from adamant.node.tasks import attest, serve
-from adamant.node.tasks.answer import Answer
+from adamant.node.tasks import attest
 from adamant.packages.tools import ToolsTree
 from tests.command import run
-from tests.tool.chip import activating, chip, extend, flush
+from tests.tool.proving import RECORDED, proving
 from tests.tool.task import served
-from tests.unit import quote_maker as maker
-
-RECORDED = Path(__file__).parents[1] / "recorded"
 
 
 @dataclass(frozen=True)
@@ -54,42 +43,9 @@ class Waiting:
 
 @pytest.fixture
 def tasks(tree: ToolsTree, tmp_path: Path) -> Iterator[Path]:
-    """The task `attest` of a machine whose TPM has measured a boot of the recorded release."""
-    release = manifest.decode((RECORDED / "manifest.json").read_bytes())
-    assert release.measured is not None
-    events = maker.booted(release.measured)
-    with chip(tree, tmp_path / "tpm") as transmit, socket.socket(socket.AF_UNIX) as listening:
-        for event in events:
-            extend(transmit, event)
-        listening.bind(str(tmp_path / "attest"))
-        listening.listen()
-
-        def work(request: Mapping[str, Any], answer: Answer) -> Mapping[str, Any]:
-            answer.send(_opened(transmit, request) if "blob" in request else _quoted(transmit, request))
-            flush(transmit)
-            return {}
-
-        def _quoted(transmit: Transmit, request: Mapping[str, Any]) -> bytes:
-            found = collect.quote(Tpm(transmit), bytes.fromhex(request["nonce"]))
-            return attestation.encode(replace(found, event_log=maker.encode_log(events)))
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listening.accept()
-                except OSError:
-                    return
-                with connection:
-                    serve.serve(connection, work)
-
-        threading.Thread(target=accept, daemon=True).start()
+    """The tasks of a machine whose TPM has measured a boot of the recorded release."""
+    with proving(tree, tmp_path):
         yield tmp_path
-        listening.shutdown(socket.SHUT_RDWR)
-
-
-def _opened(transmit: Transmit, request: Mapping[str, Any]) -> bytes:
-
-    return activating(transmit)(Challenge(bytes.fromhex(request["blob"]), bytes.fromhex(request["secret"])))
 
 
 @contextmanager
@@ -130,7 +86,7 @@ def test_a_machine_that_proves_its_release_is_enrolled_and_its_key_known(tasks: 
         return cluster.sign_request(folder, authority, told.request, told.key, ["m1"], datetime.now(UTC))
 
     def examine(told: enrolment.Waiting, machine: Calls) -> None:
-        found.append(asking.require_first_proof(told.key, machine, "m1", None, wanted).key)
+        found.append(asking.require_first_proof(told.key, machine, "m1", None, wanted, "it waits").key)
 
     with waiting(tasks) as machine:
         enrolment.enroll(machine.address, machine.shown, authority.certificate, sign, examine)
@@ -189,6 +145,6 @@ def test_a_machine_of_an_older_release_is_told_as_that() -> None:
             grpc.insecure_channel(tunnel.target) as channel,
             pytest.raises(AdamantError, match="proof-unknown"),
         ):
-            enrolment._Machine(channel, "127.0.0.1").call("Prove", pb.AttestRequest())
+            enrolment._machine(channel, "127.0.0.1").call("Prove", pb.AttestRequest())
     finally:
         running.stop(None).wait()

@@ -377,7 +377,7 @@ def test_a_call_above_the_cap_is_refused_and_the_limit_named(tmp_path: Path, mon
                 """Until all of them have come."""
                 deadline = time.monotonic() + 60
                 while time.monotonic() < deadline:
-                    enrolment._Machine(other, address).call("Identify", pb.IdentifyRequest())
+                    enrolment._machine(other, address).call("Identify", pb.IdentifyRequest())
 
             with pytest.raises(BusyError) as caught:
                 ask()

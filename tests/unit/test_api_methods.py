@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adamant.api import keys_pb2, methods
+from adamant.api import encryption_pb2, keys_pb2, methods
 from adamant.api import node_pb2 as pb
 from adamant.api.identity import Identity, Role, check_name, parse_subject
 from adamant.model.errors import InputError
@@ -27,6 +27,16 @@ def test_enrolment_is_four_methods_which_are_not_in_the_api_of_a_node() -> None:
     assert set(table) == {"Identify", "Prove", "OpenChallenge", "Enroll"}
     assert {m.path for m in methods.ENROLMENT}.isdisjoint(methods.BY_PATH)
     assert {m.name for m in methods.ENROLMENT}.isdisjoint(methods.BY_NAME)
+
+
+def test_a_machine_that_is_shut_answers_three_methods_which_are_no_others() -> None:
+    service = encryption_pb2.DESCRIPTOR.services_by_name["Recovery"]
+    assert service.full_name == methods.RECOVERY_SERVICE
+    contract = {m.name: (m.input_type.full_name, m.output_type.full_name) for m in service.methods}
+    table = {m.name: (m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name) for m in methods.RECOVERY}
+    assert table == contract
+    assert set(table) == {"Prove", "OpenChallenge", "Recover"}
+    assert {m.path for m in methods.RECOVERY}.isdisjoint({m.path for m in (*methods.METHODS, *methods.ENROLMENT)})
 
 
 def test_the_table_names_the_service_of_the_contract() -> None:

@@ -63,6 +63,28 @@ class Fleet:
         """Give the machine its power, and wait until it is healthy."""
         up.start(machines(), "fleet", self.tools(), places.cache(), lambda _phase: None, SECONDS)
 
+    def update_and_back(self, extra: str, holds: Callable[[], None]) -> None:
+        """Update the machine from release 1 to release 2, and roll it back. `holds` looks at it in each of the two.
+
+        It keeps its config (on state) and the journal of the boots before (on var). `extra` is as for `define`.
+        """
+        (self.home / "machine.yaml").write_text("kind: Machine\nhostname: kept\n")
+        adamant("node", "apply", self.home / "machine.yaml")
+        before = boot_id().replace("-", "")
+        self.publish(self.define("2", files="  - {path: /usr/lib/two, content: two}\n", extra=extra))
+        self.upgrade(expect=6)
+        for release in ("2", "1"):
+            if release == "1":
+                adamant("node", "rollback", check=False)
+            adamant("node", "reboot")
+            assert runs() == release
+            holds()
+            assert node("version")["hostname"] == "kept"
+            entries = adamant(
+                "node", "logs", "--all-boots", "--contains", "Linux version", "--json"
+            ).stdout.splitlines()
+            assert before in {json.loads(entry)["boot_id"] for entry in entries}
+
     def tools(self) -> ToolsTree:
         """The tools that its releases are built with, which run the machine."""
         locked = project.read_lock(project.read_project(self.folder))

@@ -21,10 +21,12 @@ from tests.vm.fleet import Fleet, await_said, machines, off, running, volumes
 
 pytestmark = pytest.mark.long
 
+EXTRA = "disk: {encryption: credential}\n"
+
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running(tmp_path_factory.mktemp("passed"), extra="disk: {encryption: credential}\n") as made:
+    with running(tmp_path_factory.mktemp("passed"), extra=EXTRA) as made:
         yield made
 
 
@@ -97,3 +99,11 @@ def test_with_its_key_it_opens_again_and_has_what_it_had(fleet: Fleet) -> None:
     fleet.power_on()
     assert volumes() == [("credential", "aes-xts-plain64", 0, 1)] * 2
     assert {volume["recovery_keys"] for volume in node("encryption")} == {1}
+
+
+def test_the_key_opens_it_in_the_next_release_and_in_the_one_before(fleet: Fleet) -> None:
+    def holds() -> None:
+        assert volumes() == [("credential", "aes-xts-plain64", 0, 1)] * 2
+        assert {volume["recovery_keys"] for volume in node("encryption")} == {1}
+
+    fleet.update_and_back(EXTRA, holds)

@@ -27,6 +27,7 @@ from adamant.model.layout import SECTOR
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from tests.image.conftest import adamant
+from tests.tool.proving import RECORDED
 from tests.vm.conftest import SECONDS, node
 from tests.vm.fleet import Fleet, await_health, await_said, check, running, runs
 
@@ -53,6 +54,7 @@ def extra(tmp_path_factory: pytest.TempPathFactory, own_kernel: Kernel) -> str:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, extra: str) -> Iterator[Fleet]:
     with running(tmp_path_factory.mktemp("encrypted"), "sealed", "--tpm", "--secure-boot", extra=extra) as made:
+        adamant("node", "attest", "-o", made.home / "quote.json")  # pins the attestation key
         yield made
 
 
@@ -181,10 +183,20 @@ def test_with_another_tpm_it_stays_shut_and_says_why_and_what_to_do(fleet: Fleet
 
 
 def test_its_recovery_keys_bind_it_to_the_new_tpm_and_it_is_as_before(fleet: Fleet, recovery: dict[str, str]) -> None:
+    """It gets them for a proof of the release that runs; its TPM is another than the one pinned, which is said."""
     wrong = json.dumps({name: key[::-1] for name, key in recovery.items()})
-    assert "recovery-key-wrong" in adamant("node", "recover", typed=wrong, check=False).stderr
     shown = "".join(f"{name}  {key}\n" for name, key in recovery.items())
-    adamant("node", "recover", typed=shown)
+    first = fleet.folder / "out" / "fleet_1_amd64"
+    other = ("--release", RECORDED / "other-manifest.json", "--replace-key")
+    for keys, options, reference in (
+        (wrong, (), "recovery-key-wrong"),
+        (shown, ("--release", first), "attestation-key-changed"),
+        (shown, other, "release-unproven"),
+    ):
+        assert reference in adamant("node", "recover", *options, typed=keys, check=False).stderr
+    assert check("disk-encryption")["state"] == "failing", "it waits as before"
+    said = adamant("node", "recover", "--release", first, "--secure-boot", "--replace-key", typed=shown).stdout
+    assert "it runs fleet 1; attestation key" in said
     await_health("fleet", SECONDS)
     assert "adamant_greeting" in modules(), "its config lies on state"
     for volume in node("encryption"):

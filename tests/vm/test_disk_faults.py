@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,9 +22,11 @@ from adamant.machine import maintenance, process, qemu, record, tpm, up
 from adamant.machine.machine import Machine, Options
 from adamant.machine.qemu import DISK, VARIABLES
 from adamant.machine.record import MachineRecord
+from adamant.model import luks2
 from adamant.model.arch import Arch
 from tests.image.conftest import adamant
 from tests.tool.chip import chip, clear, locked_out, set_tries
+from tests.tool.proving import RECORDED
 from tests.unit import image_maker as maker
 from tests.vm.conftest import SECONDS, node
 from tests.vm.fleet import Fleet, await_health, await_said, check, machines, off, running, runs
@@ -137,6 +140,10 @@ def test_a_wrong_clock_leaves_it_open(fleet: Fleet, days: int, monkeypatch: pyte
     off()
     start(fleet)
     assert check("disk-encryption")["state"] == "ok"
+    (clock,) = node("get", "time")["resources"]
+    shown = datetime.fromtimestamp(int(clock["actual"]["time_usec"]) / 1_000_000, UTC)
+    # systemd sets a clock that is behind to the day when it was built itself
+    assert abs(shown - datetime.now(UTC)) > timedelta(days=1), "the clock is not wrong, so this shows nothing"
 
 
 def with_tpm(machine: Machine, there: bool) -> None:
@@ -147,12 +154,25 @@ def with_tpm(machine: Machine, there: bool) -> None:
     record.write(path, MachineRecord(**fields, tpm=there))
 
 
-def recover(machine: Machine, keys: str) -> tuple[int, str]:
-    """Exit code and errors of a person who reads the fingerprint at the console."""
+def bound_once() -> None:
+    """The machine is well, and each volume opens by the TPM and by one recovery key, and by nothing else."""
+    await_health("fleet", SECONDS)
+    assert "open by the TPM" in check("disk-encryption")["message"]
+    assert {(len(one["tpm_keys"]), one["recovery_keys"], one["other_keys"]) for one in node("encryption")} == {
+        (1, 1, 0)
+    }
+
+
+def console_key(machine: Machine) -> str:
+    """The fingerprint by which a shut machine waits for recovery keys, as a person reads it at the console."""
     said = await_said(machine, "FINGERPRINT < recovery-key.txt")
-    shown = [match[1] for line in said.splitlines() if (match := maintenance.SHOWN.search(line))][-1]
-    address = machines().get("fleet").address
-    done = adamant("node", "recover", address, "--fingerprint", shown, typed=keys, check=False)
+    return [match[1] for line in said.splitlines() if (match := maintenance.SHOWN.search(line))][-1]
+
+
+def recover(machine: Machine, keys: str, *options: str | Path) -> tuple[int, str]:
+    """Exit code and errors of a person who reads the fingerprint at the console, and knows the machine by `fleet`."""
+    known = ("node", "-c", "fleet", "recover", machine.address, "--fingerprint", console_key(machine))
+    done = adamant(*known, *options, typed=keys, check=False)
     return done.returncode, done.stderr
 
 
@@ -170,20 +190,73 @@ def test_without_its_tpm_it_stays_shut_and_opens_once_it_is_back(fleet: Fleet, r
 
 
 def test_after_its_tpm_was_cleared_recovery_keys_bind_it_anew(fleet: Fleet, recovery: str) -> None:
+    """It gets them for a proof by the attestation key of before, which is not of what was cleared."""
     key = node("version")["machine_id"]
+    adamant("node", "attest", "-o", fleet.home / "quote.json")
     with chip(fleet.tools(), off().folder / tpm.STATE) as transmit:
         clear(transmit)
     machine = start(fleet)
     wrong = "\n".join(f"{name} {key[::-1]}" for name, key in map(str.split, recovery.splitlines()))
     code, said = recover(machine, wrong)
     assert (code, "recovery-key-wrong" in said) == (2, True), said
-    assert recover(machine, recovery) == (0, "")
+    code, said = recover(machine, recovery, "--release", RECORDED / "other-manifest.json")
+    assert (code, "release-unproven" in said) == (3, True), said
+    assert recover(machine, recovery, "--release", fleet.folder / "out" / "fleet_1_amd64") == (0, "")
     await_health("fleet", SECONDS)
     assert node("version")["machine_id"] == key
-    assert "open by the TPM" in check("disk-encryption")["message"]
-    assert {(len(one["tpm_keys"]), one["recovery_keys"], one["other_keys"]) for one in node("encryption")} == {
-        (1, 1, 0)
-    }
+    bound_once()
+
+
+def keys_by_tpm(machine: Machine, label: str) -> int:
+    """How many keys the TPM gives for a volume, read from outside: the machine may be at work on its header."""
+    with open_source(machine.folder / DISK) as disk:
+        place = next(part.offset for part in gpt.decode(disk.read, disk.size).partitions if part.label == label)
+        return len(luks2.read(disk.exactly(place, luks2.HEADER_MOST)).tpm_keys)
+
+
+def cut_when(reached: Callable[[], bool], *command: str, typed: str = "") -> None:
+    """Give the machine a command, and kill QEMU as soon as its disk has come so far."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(adamant, *command, typed=typed, check=False)
+        while not reached():
+            assert not running.done(), running.result()
+            time.sleep(0.01)
+        machines().stop("fleet", 0)
+        assert running.result().returncode != 0, "the cut came too late to show anything"
+
+
+@pytest.mark.parametrize("label", ["state", "var"])
+def test_power_that_goes_while_recovery_keys_bind_it_leaves_it_to_the_recovery_keys(
+    fleet: Fleet, recovery: str, label: str
+) -> None:
+    """It goes when the old binding of a volume was dropped, and the new one is not made."""
+    with chip(fleet.tools(), off().folder / tpm.STATE) as transmit:
+        clear(transmit)
+    machine = start(fleet)
+    asked = ("node", "recover", machine.address, "--fingerprint", console_key(machine))
+    cut_when(lambda: keys_by_tpm(machine, label) == 0, *asked, typed=recovery)
+    assert [keys_by_tpm(machine, name) for name in ("state", "var")] == ([0, 1] if label == "state" else [1, 0])
+    machine = start(fleet)
+    if label == "state":
+        assert recover(machine, recovery) == (0, "")
+    else:  # its identity is on state, which opens
+        assert check("disk-encryption")["state"] == "failing"
+        adamant("node", "recover", typed=recovery)
+    bound_once()
+
+
+def test_power_that_goes_while_it_is_sealed_anew_leaves_it_open(fleet: Fleet, recovery: str, tmp_path: Path) -> None:
+    """It goes when the key of other releases was dropped for one volume, and not yet for the other."""
+    await_health("fleet", SECONDS)
+    adamant("keys", "init", tmp_path / "new")
+    adamant("node", "reseal", "--public-key", tmp_path / "new" / "pcr.pub")
+    machine = machines().get("fleet")
+    assert [keys_by_tpm(machine, name) for name in ("state", "var")] == [2, 2]
+    cut_when(lambda: keys_by_tpm(machine, "state") != 2, "node", "reseal")
+    fleet.power_on()
+    assert check("disk-encryption")["state"] == "ok"
+    adamant("node", "reseal")
+    bound_once()
 
 
 def swap_esp(one: Machine, other: Machine) -> None:

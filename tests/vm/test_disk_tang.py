@@ -26,9 +26,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tang]:
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, server: Tang, own_kernel: Kernel) -> Iterator[Fleet]:
+def extra(server: Tang, own_kernel: Kernel) -> str:
+    """Lines of a definition with the server, and a kernel."""
     known = f"{{url: 'http://10.0.2.2:{server.port}', thumbprint: '{server.thumbprint}'}}"
-    extra = f"disk: {{encryption: tang, tang: [{known}]}}\nkernel: {{own: {own_kernel.folder}}}\n"
+    return f"disk: {{encryption: tang, tang: [{known}]}}\nkernel: {{own: {own_kernel.folder}}}\n"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, extra: str) -> Iterator[Fleet]:
     with running(tmp_path_factory.mktemp("bound"), "sealed", extra=extra) as made:
         yield made
 
@@ -68,3 +73,15 @@ def test_without_the_server_the_machine_waits_and_says_it_once_and_goes_on_when_
         assert time.monotonic() < deadline, "\n".join(console.tail(machine.console_log))
         time.sleep(2)
     assert volumes() == [("tang", "aes-xts-plain64", 0, 1)] * 2
+
+
+def test_the_server_is_asked_by_the_next_release_and_by_the_one_before(fleet: Fleet, server: Tang, extra: str) -> None:
+    answered = server.answered
+
+    def holds() -> None:
+        nonlocal answered
+        assert server.answered > answered
+        answered = server.answered
+        assert volumes() == [("tang", "aes-xts-plain64", 0, 1)] * 2
+
+    fleet.update_and_back(extra, holds)

@@ -1,13 +1,14 @@
 """Keys of a node's encrypted partitions, on the client's side."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from adamant.api import encryption_pb2 as pb
 from adamant.core import limits
-from adamant.model.errors import InputError
+from adamant.model.errors import AdamantError, InputError
 
 if TYPE_CHECKING:
+    from adamant.api.attest import Calls
     from adamant.api.client import Node
     from adamant.api.fingerprint import Fingerprint
 
@@ -30,22 +31,37 @@ def recover(node: "Node", keys: Mapping[str, str]) -> list[str]:
     return list(node.call("Recover", _recovery(keys), _SECONDS).volumes)
 
 
-def recover_unidentified(address: str, expected: "Fingerprint", keys: Mapping[str, str]) -> list[str]:
+def recover_unidentified(
+    address: str, expected: "Fingerprint", keys: Mapping[str, str], examine: "Callable[[Calls], object] | None" = None
+) -> list[str]:
     """The same for a node whose state is shut: it is known by the fingerprint that its console shows.
 
-    Raises VerificationError `fingerprint-differs`, InputError `recovery-unknown`; nothing was sent then.
+    `examine` asks it for what it must prove before, and raises when it does not. Raises VerificationError
+    `fingerprint-differs`, InputError `recovery-unknown`, AdamantError `proof-unknown`; no key was sent then.
     """
     from adamant.api import methods, pinned  # noqa: PLC0415 - imports gRPC
 
-    unknown = InputError(
-        "recovery-unknown",
-        "what answers there waits for no recovery keys",
-        context=address,
-        hint="a machine that has its identity takes them over its API: leave the address out, or name its context",
-    )
+    def unknown(name: str) -> AdamantError:
+        if name == "Recover":
+            return InputError(
+                "recovery-unknown",
+                "what answers there waits for no recovery keys",
+                context=address,
+                hint="a machine that has its identity takes them over its API: leave the address out, or name its "
+                "context",
+            )
+        return AdamantError(
+            "proof-unknown",
+            "what answers there cannot prove its release to who brings recovery keys",
+            context=f"{name} of {address}",
+            hint="is the address right? A machine that runs an older release takes keys only without --release",
+        )
+
     with pinned.channel(address, expected) as (channel, _key):
-        answer = pinned.call(channel, methods.RECOVERY, _recovery(keys), address, unknown, _SECONDS)
-        return list(answer.volumes)
+        machine = pinned.Machine(channel, address, methods.RECOVERY, unknown)
+        if examine is not None:
+            examine(machine)
+        return list(machine.call("Recover", _recovery(keys), _SECONDS).volumes)
 
 
 def _recovery(keys: Mapping[str, str]) -> pb.RecoverRequest:

@@ -7,6 +7,8 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer,
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
+from adamant.api import attest_pb2
+
 DESCRIPTOR: FileDescriptor
 
 class EncryptionRequest(Message):

@@ -8,7 +8,6 @@ travels is a request and certificates.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import grpc
 
@@ -55,7 +54,7 @@ def enroll(
     Nothing has changed on the machine when it raises, but for `enrolment-unanswered`, which says so.
     """
     with pinned.channel(address, expected, lambda shown: _check_waits(shown, address, ca)) as (channel, key):
-        asked = _Machine(channel, address)
+        asked = _machine(channel, address)
         told = asked.call("Identify", pb.IdentifyRequest())
         waiting = Waiting(key, told.request, told.machine_id, told.hostname, f"{told.image} {told.image_version}")
         if examine is not None:
@@ -107,25 +106,20 @@ def _check_waits(certificate: bytes, address: str, ca: bytes) -> None:
     )
 
 
-class _Machine(NamedTuple):
-    """What answers at `address`, through `channel`."""
-
-    channel: grpc.Channel
-    address: str
-
-    def call(self, name: str, request: Any, seconds: float = limits.RPC_SECONDS) -> Any:
-        method = next(entry for entry in methods.ENROLMENT if entry.name == name)
-        unknown: AdamantError = InputError(
-            "enrolment-unknown",
-            "what answers there does not enroll",
-            context=f"{name} of {self.address}",
-            hint="is the address right?",
-        )
-        if name not in _FIRST:
-            unknown = AdamantError(
-                "proof-unknown",
-                "the machine does not know how to prove its release before it is enrolled",
-                context=f"{name} of {self.address}",
-                hint="it runs an older release: enroll it without --release, and ask it afterwards: adamant node prove",
+def _machine(channel: grpc.Channel, address: str) -> pinned.Machine:
+    def unknown(name: str) -> AdamantError:
+        if name in _FIRST:
+            return InputError(
+                "enrolment-unknown",
+                "what answers there does not enroll",
+                context=f"{name} of {address}",
+                hint="is the address right?",
             )
-        return pinned.call(self.channel, method, request, self.address, unknown, seconds)
+        return AdamantError(
+            "proof-unknown",
+            "the machine does not know how to prove its release before it is enrolled",
+            context=f"{name} of {address}",
+            hint="it runs an older release: enroll it without --release, and ask it afterwards: adamant node prove",
+        )
+
+    return pinned.Machine(channel, address, methods.ENROLMENT, unknown)

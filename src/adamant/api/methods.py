@@ -110,23 +110,35 @@ METHODS: tuple[Method, ...] = (
     Method("Debug", debug.DebugRequest, debug.DebugResponse, ADMIN, Form.DIALOGUE, changes=True),
 )
 
+
+def _proofs(service: str) -> tuple[Method, ...]:
+    """The methods by which anybody may ask a node's TPM for a quote; it is bound to the key that the node shows."""
+    return (
+        Method("Prove", attest.AttestRequest, attest.AttestResponse, frozenset(), service=service),
+        Method("OpenChallenge", attest.ActivateRequest, attest.ActivateResponse, frozenset(), service=service),
+    )
+
+
 ENROLMENT_SERVICE = "adamant.node.v1.Enrolment"
 ENROLMENT: tuple[Method, ...] = (
     Method("Identify", keys.IdentifyRequest, keys.IdentifyResponse, frozenset(), service=ENROLMENT_SERVICE),
-    Method("Prove", attest.AttestRequest, attest.AttestResponse, frozenset(), service=ENROLMENT_SERVICE),
-    Method("OpenChallenge", attest.ActivateRequest, attest.ActivateResponse, frozenset(), service=ENROLMENT_SERVICE),
+    *_proofs(ENROLMENT_SERVICE),
     Method("Enroll", keys.EnrollRequest, keys.EnrollResponse, frozenset(), changes=True, service=ENROLMENT_SERVICE),
 )
 """What a node without a certificate answers, to anybody, and all that it answers then. A node that has one answers none
 of it."""
 
-RECOVERY = Method(
-    "Recover",
-    encryption.RecoverRequest,
-    encryption.RecoverResponse,
-    frozenset(),
-    changes=True,
-    service="adamant.node.v1.Recovery",
+RECOVERY_SERVICE = "adamant.node.v1.Recovery"
+RECOVERY: tuple[Method, ...] = (
+    *_proofs(RECOVERY_SERVICE),
+    Method(
+        "Recover",
+        encryption.RecoverRequest,
+        encryption.RecoverResponse,
+        frozenset(),
+        changes=True,
+        service=RECOVERY_SERVICE,
+    ),
 )
 """What a node whose state is shut answers, to anybody, and all that it answers then."""
 

@@ -6,7 +6,7 @@ Whoever stands in between can pass bytes on or cut them off, and nothing else.
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -42,6 +42,20 @@ def channel(
             )
         with grpc.insecure_channel(tunnel.target, options=tunnels.OPTIONS) as made:
             yield made, key
+
+
+class Machine(NamedTuple):
+    """What answers `methods` at `address`, through `channel`. `unknown` is what is wrong when it lacks one of them."""
+
+    channel: grpc.Channel
+    address: str
+    methods: tuple[Method, ...]
+    unknown: Callable[[str], AdamantError]
+
+    def call(self, name: str, request: Any, seconds: float = limits.RPC_SECONDS) -> Any:
+        """The answer of the method `name`."""
+        method = next(entry for entry in self.methods if entry.name == name)
+        return call(self.channel, method, request, self.address, self.unknown(name), seconds)
 
 
 def anybody() -> ssl.SSLContext:

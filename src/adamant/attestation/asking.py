@@ -55,7 +55,8 @@ def ask(
         raise VerificationError(
             "attestation-key-changed",
             f"the node's attestation key is {key}, and {pinned} is pinned in its context",
-            hint="its TPM is another one, or was made new; if that is so: adamant node attest --replace-key",
+            hint="its TPM is another one, or was made new; if that is so: adamant node attest --replace-key\n"
+            "a machine that waits for recovery keys: adamant node recover --replace-key",
         )
     maker = maker_of(found.ek, found.ek_certificate) if maker_of is not None else ""
     if pinned is None or maker_of is not None:

@@ -45,6 +45,10 @@ roots_option = _proof(
     help="Certificates of makers of TPMs: the TPM must be one of theirs.",
 )
 
+replace_key_option = _proof(
+    "--replace-key", is_flag=True, help="Pin the attestation key that it has now in place of the one pinned."
+)
+
 
 def maker_of(roots: Path | None) -> Callable[[bytes, bytes], str] | None:
     """Who of the makers at `roots` has certified an endorsement key, for `attestation.asking`; None: not asked."""
@@ -69,9 +73,13 @@ class Wanted(NamedTuple):
     own_keys: bool
     ek_roots: Path | None = None
 
-    def require_release(self) -> None:
-        """Raise InputError `proof-release-missing` when there is something to prove, and no release to prove it of."""
-        if not self.releases and (self.added or self.programs or self.secure_boot or self.own_keys or self.ek_roots):
+    def require_release(self, also: bool = False) -> None:
+        """Raise InputError `proof-release-missing` when there is something to prove, and no release to prove it of.
+
+        `also` is whether the command has something else that only a proof has.
+        """
+        others = self.added or self.programs or self.secure_boot or self.own_keys or self.ek_roots or also
+        if not self.releases and others:
             raise InputError(
                 "proof-release-missing", "there is no release to prove", hint="name those that may run with --release"
             )

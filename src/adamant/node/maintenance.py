@@ -53,6 +53,32 @@ _OPTIONS = (
 )
 
 
+class Proof:
+    """What anybody may ask the TPM of a machine that shows them the key `shown`; all of them together so often."""
+
+    def __init__(self, shown: Fingerprint, tasks: Path = task.FOLDER) -> None:
+        self._shown = shown
+        self._tasks = tasks
+        self._turns = Turns(limits.ENROLMENT_PROOFS, limits.ENROLMENT_PROOF_SECONDS)
+
+    def prove(self, request: attest_pb.AttestRequest, _context: grpc.ServicerContext) -> attest_pb.AttestResponse:
+        """A quote over the nonce and the machine's own key: of use to nobody who shows another."""
+        nonce = attest.bound(request.nonce, self._shown)
+        with self._turns.taken():
+            return attesting.attest(attest_pb.AttestRequest(nonce=nonce), self._tasks)
+
+    def open_challenge(
+        self, request: attest_pb.ActivateRequest, _context: grpc.ServicerContext
+    ) -> attest_pb.ActivateResponse:
+        """What the TPM finds in a challenge."""
+        with self._turns.taken():
+            return attesting.activate(request, self._tasks)
+
+    def handles(self) -> dict[str, Handle]:
+        """What answers, by the name of the method."""
+        return {"Prove": self.prove, "OpenChallenge": self.open_challenge}
+
+
 class Enrolment:
     """The four methods, and the identity that came of them. `shown` is the fingerprint of the key `own_key`."""
 
@@ -67,9 +93,7 @@ class Enrolment:
         tasks: Path = task.FOLDER,
     ) -> None:
         self._own_key = own_key
-        self._shown = shown
-        self._tasks = tasks
-        self._turns = Turns(limits.ENROLMENT_PROOFS, limits.ENROLMENT_PROOF_SECONDS)
+        self._proof = Proof(shown, tasks)
         self._store = store
         self._events = events
         self._answer = pb.IdentifyResponse(request=request, **about)
@@ -80,19 +104,6 @@ class Enrolment:
     def identify(self, _request: pb.IdentifyRequest, _context: grpc.ServicerContext) -> pb.IdentifyResponse:
         """Who this machine is: made once, so that asking costs nothing."""
         return self._answer
-
-    def prove(self, request: attest_pb.AttestRequest, _context: grpc.ServicerContext) -> attest_pb.AttestResponse:
-        """A quote over the nonce and the machine's own key: of use to nobody who shows another."""
-        nonce = attest.bound(request.nonce, self._shown)
-        with self._turns.taken():
-            return attesting.attest(attest_pb.AttestRequest(nonce=nonce), self._tasks)
-
-    def open_challenge(
-        self, request: attest_pb.ActivateRequest, _context: grpc.ServicerContext
-    ) -> attest_pb.ActivateResponse:
-        """What the TPM finds in a challenge."""
-        with self._turns.taken():
-            return attesting.activate(request, self._tasks)
 
     def enroll(self, request: pb.EnrollRequest, context: grpc.ServicerContext) -> pb.EnrollResponse:
         """Take the certificate and the CA, when they fit; exactly once."""
@@ -114,9 +125,8 @@ class Enrolment:
         """What answers the methods."""
         handles: dict[str, Handle] = {
             "Identify": self.identify,
-            "Prove": self.prove,
-            "OpenChallenge": self.open_challenge,
             "Enroll": self.enroll,
+            **self._proof.handles(),
         }
         return {method: handles[method.name] for method in methods.ENROLMENT}
 

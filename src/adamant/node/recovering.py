@@ -1,8 +1,9 @@
 """A machine whose state is shut waits for its recovery keys: without state it has no identity.
 
-It serves over TLS with a key that it made in RAM, to anybody, and nothing but the method `methods.RECOVERY`. Nobody can
-prove to it who they are, and nobody has to: what they bring opens the disk, or does not. A person knows the machine by
-the fingerprint of that key, which the console shows; it is another one at each boot.
+It serves over TLS with a key that it made in RAM, to anybody, and nothing but the three methods of the table
+`methods.RECOVERY`: it has its TPM prove how it was booted, and takes recovery keys. Nobody can prove to it who they
+are, and nobody has to: what they bring opens the disk, or does not. A person knows the machine by the fingerprint of
+that key, which the console shows; it is another one at each boot.
 """
 
 import threading
@@ -25,9 +26,13 @@ from adamant.node.tasks import task
 
 
 class Recovery:
-    """The method. One caller at a time; whose key opens nothing has all of them wait a little."""
+    """The three methods, of a machine that shows the key `shown`.
 
-    def __init__(self, root: Path, restart: Callable[[], None], folder: Path = task.FOLDER) -> None:
+    One caller at a time brings keys; whose key opens nothing has all of them wait a little.
+    """
+
+    def __init__(self, shown: Fingerprint, root: Path, restart: Callable[[], None], folder: Path = task.FOLDER) -> None:
+        self._proof = maintenance.Proof(shown, folder)
         self._given = root, restart, folder
         self._lock = threading.Lock()
 
@@ -41,8 +46,9 @@ class Recovery:
                 raise
 
     def handlers(self) -> dict[methods.Method, maintenance.Handle]:
-        """What answers the method."""
-        return {methods.RECOVERY: self.recover}
+        """What answers the methods."""
+        handles: dict[str, maintenance.Handle] = {"Recover": self.recover, **self._proof.handles()}
+        return {method: handles[method.name] for method in methods.RECOVERY}
 
 
 def wait(
@@ -52,7 +58,7 @@ def wait(
     own_key = key.make()
     own_certificate = key.self_signed(own_key)
     shown = certificate.read_pem(own_certificate).key
-    recovery = Recovery(root, lambda: power.after_recovery(events, "who brought them"))
+    recovery = Recovery(shown, root, lambda: power.after_recovery(events, "who brought them"))
     running, port = maintenance.serve(recovery.handlers(), events, own_certificate, own_key, address)
     show(shown, port)
     notify(f"READY=1\nSTATUS=Waits for recovery keys, key {fingerprint.show(shown)}")

@@ -23,19 +23,25 @@ def ask(node: "Node", name: str, pinned: str | None, nonce: bytes, roots: Path |
 
     With `roots`, certificates of makers, its TPM must be one of theirs.
     """
-    from adamant.api import attest, contexts  # noqa: PLC0415 - imports gRPC
+    from adamant.api import contexts  # noqa: PLC0415 - imports gRPC
+
+    asked = _ask(node, pinned, nonce, roots)
+    if asked.new:
+        contexts.pin(name, asked.key)
+    return asked
+
+
+def _ask(node: "Node", pinned: str | None, nonce: bytes, roots: Path | None) -> "Asked":
+    from adamant.api import attest  # noqa: PLC0415 - imports gRPC
     from adamant.attestation import asking  # noqa: PLC0415
 
-    asked = asking.ask(
+    return asking.ask(
         lambda wanted: attest.attest(node, wanted),
         lambda challenge: attest.activate(node, challenge.blob, challenge.secret),
         nonce,
         pinned,
         proof.maker_of(roots),
     )
-    if asked.new:
-        contexts.pin(name, asked.key)
-    return asked
 
 
 def prove(node: "Node", name: str, context: "Context", wanted: Wanted) -> "Judgement":
@@ -47,10 +53,13 @@ def prove(node: "Node", name: str, context: "Context", wanted: Wanted) -> "Judge
     return judge(asked.attestation, wanted.expected({asked.key: f"context {name}"}, nonce))
 
 
-def require_first_proof(key: "Fingerprint", waiting: "Calls", name: str, pinned: str | None, wanted: Wanted) -> "Asked":
-    """Raise VerificationError `release-unproven` unless a machine that waits to be enrolled proves its release.
+def require_first_proof(
+    key: "Fingerprint", waiting: "Calls", name: str, pinned: str | None, wanted: Wanted, hint: str
+) -> "Judgement":
+    """Raise VerificationError `release-unproven` unless a machine that nobody can know otherwise proves its release.
 
-    `key` is the fingerprint of its key, `name` what it is to be called.
+    It waits to be enrolled, or for recovery keys. `key` is the fingerprint of its key, `name` what it is called; the
+    error's `hint` says what was not done. The judgement's attestation key is `pinned`, or new, and pinned nowhere.
     """
     from adamant.api import attest  # noqa: PLC0415 - imports the contract
     from adamant.attestation import asking  # noqa: PLC0415
@@ -65,9 +74,16 @@ def require_first_proof(key: "Fingerprint", waiting: "Calls", name: str, pinned:
         pinned,
         proof.maker_of(wanted.ek_roots),
     )
-    found = judge(asked.attestation, wanted.expected({asked.key: name}, bound))
-    _require(found, name, "its certificate was not signed, and it waits as before")
-    return asked
+    return _require(judge(asked.attestation, wanted.expected({asked.key: name}, bound)), name, hint)
+
+
+def require_recovery_proof(node: "Node", name: str, pinned: str | None, wanted: Wanted, hint: str) -> "Judgement":
+    """The same for a machine that waits for recovery keys and has its identity: it is asked over its API."""
+    from adamant.attestation.judge import judge  # noqa: PLC0415 - imports cryptography
+
+    nonce = os.urandom(tpm.QUALIFYING_SIZE)
+    asked = _ask(node, pinned, nonce, wanted.ek_roots)
+    return _require(judge(asked.attestation, wanted.expected({asked.key: name}, nonce)), name, hint)
 
 
 def require_proof(node: "Node", name: str, context: "Context", wanted: Wanted) -> None:
@@ -76,7 +92,7 @@ def require_proof(node: "Node", name: str, context: "Context", wanted: Wanted) -
     _require(found, name, f"look at all of it with: adamant node -c {name} prove --release ...")
 
 
-def _require(found: "Judgement", name: str, hint: str) -> None:
+def _require(found: "Judgement", name: str, hint: str) -> "Judgement":
     if not found.verified:
         raise VerificationError(
             "release-unproven",
@@ -84,3 +100,4 @@ def _require(found: "Judgement", name: str, hint: str) -> None:
             context="\n".join(f"{each.message} [{each.reference}]" for each in found.problems),
             hint=hint,
         )
+    return found

@@ -9,7 +9,7 @@ import click
 
 from adamant.cli.node import asking, reach
 from adamant.cli.options import json_option
-from adamant.cli.proof import HexBytes, roots_option
+from adamant.cli.proof import HexBytes, replace_key_option, roots_option
 from adamant.core import files
 from adamant.model import tpm
 from adamant.model.errors import ExitCode, InputError
@@ -32,7 +32,7 @@ Examples:
     help="Where to; - is standard output.",
 )
 @click.option("--nonce", type=HexBytes(), help="8 to 32 bytes that the quote is to hold.  [default: 32 random ones]")
-@click.option("--replace-key", is_flag=True, help="Pin the key that the machine has now in place of the one pinned.")
+@replace_key_option
 @roots_option
 @json_option
 @click.pass_context

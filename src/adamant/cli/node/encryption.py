@@ -1,4 +1,4 @@
-"""`adamant node encryption`, `recovery-key` and `reseal`."""
+"""`adamant node encryption`, `recovery-key`, `recover` and `reseal`."""
 
 import json
 import sys
@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adamant.cli.node import reach
+from adamant.cli import proof
+from adamant.cli.node import asking, reach
 from adamant.cli.node.table import aligned
 from adamant.cli.options import json_option
+from adamant.cli.proof import Wanted
+from adamant.cli.sections import SectionedCommand
 from adamant.core import files, limits
 from adamant.model.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from adamant.api.attest import Calls
     from adamant.api.encryption_pb2 import EncryptedVolume, TpmKey
+    from adamant.attestation.judge import Judgement
 
 
 @click.command("encryption", epilog="Example: adamant node encryption")
@@ -54,23 +59,31 @@ def recovery_key(ctx: click.Context, replace: bool, as_json: bool) -> None:
 _RECOVER = """\b
 Examples:
   adamant node recover < recovery-key.txt
-  adamant node recover 192.0.2.7 --fingerprint 9f86:d081:... < recovery-key.txt
+  adamant node recover --release out/example_1_amd64 < recovery-key.txt
+  adamant node recover 192.0.2.7 --fingerprint 9f86:d081:... --release out/example_1_amd64 < recovery-key.txt
 """
+_UNSENT = "no recovery key was sent, and it waits as before"
 
 
-@click.command("recover", epilog=_RECOVER)
+@click.command("recover", cls=SectionedCommand, epilog=_RECOVER)
 @click.argument("address", metavar="[HOST[:PORT]]", default="")
 @click.option("--fingerprint", "typed", metavar="F", help="With an address: the fingerprint that its console shows.")
+@proof.wanted_options(required=False)
+@proof.replace_key_option
 @json_option
 @click.pass_context
-def recover(ctx: click.Context, address: str, typed: str | None, as_json: bool) -> None:
+def recover(
+    ctx: click.Context, address: str, typed: str | None, wanted: Wanted, replace_key: bool, as_json: bool
+) -> None:
     """Bind partitions that the TPM did not open to it anew, by the recovery keys at standard input. It reboots then.
 
     A machine whose identity is on the encrypted disk is known by its address and the fingerprint on its console, any
-    other by its context.
+    other by its context. With --release, it gets the keys only if it proves by its TPM that it runs this release. The
+    attestation key must be the one that is pinned in the context, which is with an address the one that -c names.
     """
-    from adamant.api import encryption, fingerprint  # noqa: PLC0415 - imports gRPC
+    from adamant.api import contexts, encryption, fingerprint  # noqa: PLC0415 - imports gRPC
 
+    wanted.require_release(replace_key)
     if bool(address) != (typed is not None):
         raise InputError(
             "fingerprint-needed",
@@ -79,15 +92,41 @@ def recover(ctx: click.Context, address: str, typed: str | None, as_json: bool) 
             "a machine that has its identity is named by its context, without an address",
         )
     keys = read_recovery_keys(sys.stdin.read(limits.PEM_SIZE))
+    context = contexts.find(reach.one(ctx)) if reach.one(ctx) or not address else None
+    name, known = (context[0], context[1].attestation) if context is not None else (address, None)
+    pinned = None if replace_key else known
+    proven: Judgement | None = None
     if typed is not None:
-        found = encryption.recover_unidentified(address, fingerprint.parse(typed), keys)
+        key = fingerprint.parse(typed)
+
+        def examine(machine: "Calls") -> None:
+            nonlocal proven
+            proven = asking.require_first_proof(key, machine, name, pinned, wanted, _UNSENT)
+
+        found = encryption.recover_unidentified(address, key, keys, examine if wanted.releases else None)
     else:
         with reach.connect(ctx) as node:
+            if wanted.releases:
+                proven = asking.require_recovery_proof(node, name, pinned, wanted, _UNSENT)
             found = encryption.recover(node, keys)
+    if proven is not None and context is not None:
+        contexts.pin(name, proven.key)
     if as_json:
-        click.echo(json.dumps({"recovered": found}))
+        shown = {
+            "recovered": found,
+            "release": proven.release if proven is not None else "",
+            "attestation_key": proven.key if proven is not None else "",
+            "endorsement_key": proven.endorsement_key if proven is not None else "",
+        }
+        click.echo(json.dumps(shown))
         return
     click.echo(f"{' and '.join(found)} are bound to the TPM; the machine reboots")
+    if proven is None:
+        click.echo("nothing was proven of what got the keys; --release asks for a proof by its TPM")
+        return
+    where = "pinned nowhere" if context is None else "as pinned" if proven.key == known else "pinned now"
+    click.echo(f"its TPM proved before that it runs {proven.release}; attestation key {proven.key} ({where})")
+    click.echo(f"endorsement key {proven.endorsement_key}")
 
 
 def read_recovery_keys(text: str) -> dict[str, str]:

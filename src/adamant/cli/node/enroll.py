@@ -19,7 +19,7 @@ from adamant.model.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from adamant.api.attest import Calls
-    from adamant.attestation.asking import Asked
+    from adamant.attestation.judge import Judgement
 
 _EPILOG = """\b
 Examples:
@@ -28,6 +28,9 @@ Examples:
   adamant node enroll 192.0.2.7 --fingerprint 9f86:d081:... --name m1 --config m1.yaml
   adamant node enroll 192.0.2.7 --fingerprint 9f86:d081:... --name m1 --release out/example_1_amd64 --own-keys
 """
+
+
+_UNSIGNED = "its certificate was not signed, and it waits as before"
 
 
 @click.command("enroll", cls=SectionedCommand, epilog=_EPILOG)
@@ -97,12 +100,12 @@ def command(
 
     known = None if replace else contexts.read().contexts.get(context_name)
 
-    proven: Asked | None = None
+    proven: Judgement | None = None
 
     def examine(waiting: enrolment.Waiting, machine: "Calls") -> None:
         nonlocal context, proven
         before = known.attestation if known is not None else None
-        proven = asking.require_first_proof(waiting.key, machine, name, before, wanted)
+        proven = asking.require_first_proof(waiting.key, machine, name, before, wanted, _UNSIGNED)
         context = msgspec.structs.replace(context, attestation=proven.key)
 
     waiting = enrolment.enroll(address, pinned, authority.certificate, sign, examine if wanted.releases else None)
