@@ -43,6 +43,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._filler = folder / "filler"
+        self._last = folder / "last-block"
 
     def fill(self, left: int = 0) -> None:
         """Take all room but `left` bytes."""
@@ -56,17 +57,25 @@ class Disk:
         if left:
             os.truncate(self._filler, self._filler.stat().st_size - left)
             os.sync()
-        else:
-            assert os.statvfs(self.folder).f_bavail == 0
+            return
+        if os.statvfs(self.folder).f_bavail:  # what was set apart for the file's own blocks comes back by the sync
+            self._last.write_bytes(b"1")
+            os.sync()
+        assert os.statvfs(self.folder).f_bavail == 0
 
     def free(self) -> None:
         """Make room again."""
         self._filler.unlink(missing_ok=True)
+        self._last.unlink(missing_ok=True)
 
     def contents(self) -> dict[str, bytes]:
         """All files of ours. The lock file holds nothing, and belongs to nobody."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
-        return {str(path): path.read_bytes() for path in files if path != self._filler and path.name != ".lock"}
+        return {
+            str(path): path.read_bytes()
+            for path in files
+            if path not in {self._filler, self._last} and path.name != ".lock"
+        }
 
 
 @pytest.fixture

