@@ -17,7 +17,7 @@ from adamant.model.tree import Entry, Kind, Tree
 UNUSED: dict[str, str] = {
     "usr/bin/containerd-shim": "the first version of containerd's runtimes, which this containerd asks for no more",
     "usr/bin/containerd-shim-runc-v1": "the same",
-    "usr/sbin/arpd": "neighbours of a network with thousands of them, in a database whose library nothing else asks for",
+    "usr/sbin/arpd": "large networks' neighbours, in a database whose library nothing else asks for",
 }
 """What nothing starts, in any image."""
 
