@@ -109,29 +109,23 @@ def test_a_bad_release_ends_on_the_old_one(
         print(f"\nrelease {version}: back after {seconds:.0f} s")
 
 
-@pytest.mark.parametrize(
-    ("version", "package", "fault"),
-    [("7", "nftables", "for (;;)\n\t\tpause();"), ("8", "iproute2", "_exit(1);")],
-    ids=["hangs", "panics"],
-)
-def test_a_release_whose_initrd_does_not_end_well_ends_on_the_old_one(
-    fleet: Fleet, version: str, package: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_release_whose_initrd_hangs_ends_on_the_old_one(
+    fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its program stands still after it has started the watchdog, as a driver or a disk may make it do; or it ends,
-    which is a panic of the kernel."""
+    """Its program stands still after it has started the watchdog, as a driver or a disk may make it do."""
     shutil.copytree(Path(adamant_package.__file__).parent, tmp_path / "adamant")
     program = tmp_path / "adamant/image/init/init.c"
     source = program.read_text()
     assert source.count("watchdog_arm();") == 1
-    program.write_text(source.replace("watchdog_arm();", f"watchdog_arm();\n\t{fault}"))
-    fleet.publish(fleet.define(version, package, environment={"PYTHONPATH": str(tmp_path)}))
-    fleet.upgrade("--version", version, expect=6)
+    program.write_text(source.replace("watchdog_arm();", "watchdog_arm();\n\tfor (;;)\n\t\tpause();"))
+    fleet.publish(fleet.define("7", "nftables", environment={"PYTHONPATH": str(tmp_path)}))
+    fleet.upgrade("--version", "7", expect=6)
     before, begun = boot_id(), time.monotonic()
     adamant("node", "reboot", "--no-wait")
-    seconds = _back(version, before, begun)
-    assert fleet.upgrade("--version", version, "--estimate", expect=5)["error"]["reference"] == "release-failed-here"
+    seconds = _back("7", before, begun)
+    assert fleet.upgrade("--version", "7", "--estimate", expect=5)["error"]["reference"] == "release-failed-here"
     with capsys.disabled():
-        print(f"\n{fault!r} in the initrd: back after {seconds:.0f} s")
+        print(f"\nhangs in the initrd: back after {seconds:.0f} s")
 
 
 def test_a_slot_that_rots_before_its_first_boot_ends_on_the_old_one(
