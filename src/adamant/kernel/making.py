@@ -67,10 +67,7 @@ def _record(cache: Path, arch: Arch) -> Path:
 
 
 def _why(code: int, tail: Iterable[str]) -> str:
-    said = "\n".join(tail)
-    if "No space left on device" in said:
-        return "the disk is full"
-    if code == _NOT_FOUND or re.search(rf"^make.* Error {_NOT_FOUND}$", said, re.MULTILINE):
+    if code == _NOT_FOUND or any(re.search(rf"^make.* Error {_NOT_FOUND}$", line) for line in tail):
         return "a program that it needs is missing"
     if code == 124:
         return f"it did not end within {limits.KERNEL_SECONDS / 3600:.0f} hours"
