@@ -91,9 +91,6 @@ def write(
     """
     efi, pair = out / f"{image.name}_{image.version}.efi", keys.pair
     with files.work_folder(out.parent, "disk") as work, ThreadPoolExecutor(max(1, workers)) as pool:
-        loader = work / "loader.efi"
-        _sign(made.loader, pair, tools, loader)
-        program = _complete(made, keys, loader, tools, work)
 
         def copies() -> dict[str, Sha256]:
             files.copy_file(made.usr, out / USR)
@@ -106,9 +103,11 @@ def write(
             disks = _write_disks(image, made, efi, loader, tools, out, work)
             return _digests(efi, *disks)
 
-        # Disk images are the longer way, so they go first.
-        ways = [pool.submit(bootable), pool.submit(copies)]
-        digests = {name: digest for way in ways for name, digest in way.result().items()}
+        copied = pool.submit(copies)
+        loader = work / "loader.efi"
+        _sign(made.loader, pair, tools, loader)
+        program = _complete(made, keys, loader, tools, work)
+        digests = bootable() | copied.result()
         with open_source(program) as uki_source, open_source(made.loader) as loader_source:
             measured_boot = measured.measure(uki_source, loader_source, made.keys)
     unsigned = {efi.name: files.sha256_file(made.uki)}
