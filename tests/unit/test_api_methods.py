@@ -1,6 +1,7 @@
 """The table of methods says who may call what, and nothing else does."""
 
 import pytest
+from google.protobuf.descriptor import ServiceDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,19 +13,21 @@ from adamant.model.errors import InputError
 SERVICE = pb.DESCRIPTOR.services_by_name["Node"]
 
 
+def require_same(table: tuple[methods.Method, ...], service: ServiceDescriptor) -> None:
+    """The table has the methods of the contract with their messages, and no others."""
+    contract = {m.name: (m.input_type.full_name, m.output_type.full_name) for m in service.methods}
+    assert {m.name: (m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name) for m in table} == contract
+
+
 def test_every_method_of_the_contract_stands_in_the_table_with_its_messages() -> None:
-    contract = {m.name: (m.input_type.full_name, m.output_type.full_name) for m in SERVICE.methods}
-    table = {m.name: (m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name) for m in methods.METHODS}
-    assert table == contract
+    require_same(methods.METHODS, SERVICE)
 
 
 def test_enrolment_is_four_methods_which_are_not_in_the_api_of_a_node() -> None:
     service = keys_pb2.DESCRIPTOR.services_by_name["Enrolment"]
     assert service.full_name == methods.ENROLMENT_SERVICE
-    contract = {m.name: (m.input_type.full_name, m.output_type.full_name) for m in service.methods}
-    table = {m.name: (m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name) for m in methods.ENROLMENT}
-    assert table == contract
-    assert set(table) == {"Identify", "Prove", "OpenChallenge", "Enroll"}
+    require_same(methods.ENROLMENT, service)
+    assert {m.name for m in methods.ENROLMENT} == {"Identify", "Prove", "OpenChallenge", "Enroll"}
     assert {m.path for m in methods.ENROLMENT}.isdisjoint(methods.BY_PATH)
     assert {m.name for m in methods.ENROLMENT}.isdisjoint(methods.BY_NAME)
 
@@ -32,10 +35,8 @@ def test_enrolment_is_four_methods_which_are_not_in_the_api_of_a_node() -> None:
 def test_a_machine_that_is_shut_answers_three_methods_which_are_no_others() -> None:
     service = encryption_pb2.DESCRIPTOR.services_by_name["Recovery"]
     assert service.full_name == methods.RECOVERY_SERVICE
-    contract = {m.name: (m.input_type.full_name, m.output_type.full_name) for m in service.methods}
-    table = {m.name: (m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name) for m in methods.RECOVERY}
-    assert table == contract
-    assert set(table) == {"Prove", "OpenChallenge", "Recover"}
+    require_same(methods.RECOVERY, service)
+    assert {m.name for m in methods.RECOVERY} == {"Prove", "OpenChallenge", "Recover"}
     assert {m.path for m in methods.RECOVERY}.isdisjoint({m.path for m in (*methods.METHODS, *methods.ENROLMENT)})
 
 
