@@ -208,8 +208,8 @@ class _Chain:
         ]
         names = [module.name for module in self._kernel.modules]
         command = ("sh", "/recipe/compile.sh", str(self._workers), self._target.image, *names)
-        memory = {"/obj/certs": limits.KERNEL_KEY_ROOM}
-        argv = sandbox.argv(tree, places, command, memory=memory, environment=self._environment)
+        key = {"/obj/certs": limits.KERNEL_KEY_ROOM}
+        argv = sandbox.argv(tree, places, command, memory=key, environment=self._environment)
         total = making.expected(self._cache, self._kernel.arch)
         self._watch(events.Noted(f"a kernel takes 20 to 40 minutes on two processors; {self._workers} work at it"))
         self._watch(events.Started(making.STEP, total, "files"))
