@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from adamant.core import files, proc
-from adamant.kernel import making, packaged, project, sandbox, signature, toolchain
+from adamant.kernel import making, objects, packaged, project, sandbox, signature, toolchain
 from adamant.kernel.build import TARGETS, environment, require_hardened, require_wanted
+from adamant.kernel.objects import Reuse
 from adamant.kernel.packaged import Packaged
 from adamant.kernel.progress import Progress
 from adamant.kernel.project import KernelProject
@@ -68,7 +70,7 @@ def work(lock: KernelLock, compiler: ToolsTree, tmp_path_factory: pytest.TempPat
     home = tmp_path_factory.mktemp("kernel")
     for name in ("src", "obj"):
         (home / name).mkdir()
-    write_wanted(home, [project.own_config(OURS)])
+    write_wanted(home, project.own_configs(OURS))
     source = f"/usr/src/{locks.source(lock).name}.tar.xz"
     places = [Place(home / "src", "/src", True), Place(home / "obj", "/obj", True), Place(home / "wanted", "/wanted")]
     command = ["sh", "/recipe/configure.sh", source, *TARGETS[OURS].configs]
@@ -99,12 +101,12 @@ def test_the_sandbox_has_no_network_and_sees_nothing_of_this_computer(compiler: 
 
 def test_adamants_own_config_comes_through_and_is_hardened(work: Path) -> None:
     final = config.parse((work / "obj/.config").read_text(), ".config").options
-    wanted = config.merge([project.own_config(OURS)])
+    wanted = config.merge(project.own_configs(OURS))
     require_wanted(wanted, final)
     require_hardened(OURS, final, {})
     more = Fragment("mine.config", {"SCHED_STACK_END_CHECK": "m", "NO_SUCH_OPTION": "y"})
     with pytest.raises(InputError) as error:
-        require_wanted(config.merge([project.own_config(OURS), more]), final)
+        require_wanted(config.merge([*project.own_configs(OURS), more]), final)
     assert len(error.value.context.splitlines()) == 2
 
 
@@ -134,16 +136,20 @@ def test_an_own_module_is_built_and_signed_and_the_key_is_gone(compiler: ToolsTr
     modules, out = work / "modules", work / "out"
     shutil.copytree(MODULE, modules / "greeting")
     out.mkdir()
+    empty = work / "objects"
+    empty.mkdir()
     script = f"""
 make -C /src O=/obj -j2 modules_prepare
-make -C /obj M=/modules/greeting KBUILD_MODPOST_WARN=1 modules
+mkdir -p /obj/certs
+export KBUILD_MODPOST_WARN=1
+sh /recipe/apart.sh /modules/greeting /obj "make -C /obj M=/modules/greeting modules"
 {KEY}
 cp /modules/greeting/adamant_greeting.ko /out/greeting.ko
 /obj/scripts/sign-file sha512 /key/key.pem /out/signing.x509 /out/greeting.ko
 perl /recipe/search.pl /key/key.pem /key /out /modules
 """
     places = [Place(work / "src", "/src"), Place(work / "obj", "/obj", True), Place(DATA, "/recipe")]
-    places += [Place(modules, "/modules", True), Place(out, "/out", True)]
+    places += [Place(modules, "/modules", True), Place(out, "/out", True), Place(empty, "/objects")]
     ran = inside(compiler, script, *places, memory={"/key": 1 << 20})
     assert ran.code == 0, ran.stdout.decode()[-3000:]
     assert "0 have it" in ran.stdout.decode()
@@ -157,6 +163,69 @@ perl /recipe/search.pl /key/key.pem /key /out /modules
     assert again.code == 0
     with pytest.raises(Exception, match="kernel-module-foreign"):
         signature.check(module, signature.certificate_of((out / "signing.x509").read_bytes()))
+
+
+def compile_some(compiler: ToolsTree, work: Path, lock: KernelLock, home: Path, options: str = "") -> Reuse:
+    """Compile what holds the certificate, and two files that do not, as compile.sh would, with a key of their own.
+
+    `home` has the folders `objects`, which a later call may have too, and `out`, which gets what was compiled.
+    """
+    script = f"""
+[ -x /obj/scripts/sign-file ] || make -C /src O=/obj -j2 modules_prepare
+rm -f /obj/lib/argv_split.o /obj/lib/uuid.o /obj/certs/*.o /obj/objects.log
+sh /recipe/reusing.sh make -C /src O=/obj {options} certs/system_certificates.o lib/argv_split.o lib/uuid.o
+cp /obj/certs/signing_key.x509 /obj/certs/system_certificates.o /obj/lib/argv_split.o /obj/lib/uuid.o /out
+cp /obj/certs/signing_key.pem /out/key.pem
+perl /recipe/search.pl /obj/certs/signing_key.pem /obj/certs /obj /objects
+"""
+    for name in ("objects", "out"):
+        (home / name).mkdir(exist_ok=True)
+    places = [Place(work / "src", "/src"), Place(work / "obj", "/obj", True), Place(DATA, "/recipe")]
+    places += [objects.place(home / "objects"), Place(home / "out", "/out", True)]
+    kernel = OwnKernel(name="mine", version="1", arch=OURS)
+    argv = sandbox.argv(
+        compiler,
+        places,
+        ["sh", "-euc", script],
+        memory={"/obj/certs": 1 << 24},
+        environment=objects.environment(kernel, lock),
+    )
+    proc.run("compile some", argv)
+    return objects.reuse(work / "obj")
+
+
+def test_objects_serve_again_and_none_holds_a_key_or_a_certificate(
+    compiler: ToolsTree, work: Path, lock: KernelLock, tmp_path: Path
+) -> None:
+    def made(name: str) -> bytes:
+        return (tmp_path / "out" / name).read_bytes()
+
+    first = compile_some(compiler, work, lock, tmp_path)
+    assert (first.reused, first.compiled >= 2) == (0, True)
+    before = {name: made(name) for name in ("argv_split.o", "uuid.o", "signing_key.x509", "key.pem")}
+    second = compile_some(compiler, work, lock, tmp_path)
+    assert second.reused == first.compiled
+    assert second.compiled == 0
+    for name in ("argv_split.o", "uuid.o"):
+        assert made(name) == before[name]
+    for name in ("signing_key.x509", "key.pem"):
+        assert made(name) != before[name]
+    assert made("signing_key.x509") in made("system_certificates.o")
+    assert before["signing_key.x509"] not in made("system_certificates.o")
+    kept = b"".join(p.read_bytes() for p in (tmp_path / "objects").rglob("*") if p.is_file())
+    assert made("uuid.o") in kept, "ccache packs what it keeps, so nobody can search it"
+    for secret in (before["key.pem"], made("key.pem"), before["signing_key.x509"], made("signing_key.x509")):
+        assert secret not in kept
+
+
+def test_no_object_of_another_compiler_or_other_options_is_taken(
+    compiler: ToolsTree, work: Path, lock: KernelLock, tmp_path: Path
+) -> None:
+    compile_some(compiler, work, lock, tmp_path)
+    assert compile_some(compiler, work, lock, tmp_path, "KCFLAGS=-DMINE").compiled >= len(("argv_split.o", "uuid.o"))
+    packages = [p for p in lock.toolchain.packages if p.name != "libc6-dev"]
+    other = replace_struct(lock, toolchain=replace_struct(lock.toolchain, packages=tuple(packages)))
+    assert compile_some(compiler, work, other, tmp_path).reused == 0
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +278,7 @@ def make_package(found: Packaged, conf: Conf, compiler: ToolsTree, work: Path, o
     """Run data/recipe/packaged.sh with a key in memory, on a kernel that is configured and not built."""
     home = out / "home"
     places = [Place(work / "src", "/src"), Place(work / "obj", "/obj", True), Place(DATA, "/recipe")]
-    for name in ("modules", "orders", "out"):
+    for name in ("modules", "orders", "out", "objects"):
         (home / name).mkdir(parents=True)
         places.append(Place(home / name, f"/{name}", name != "orders"))
     packaged.stage(found, conf, "mine", home / "modules", home / "orders")
@@ -247,7 +316,7 @@ def test_what_a_package_runs_neither_sees_the_key_nor_changes_the_build(
 python3 -c 'import ctypes; print("umount", ctypes.CDLL(None).umount2(b"/obj/certs", 2))'
 ls -A /obj/certs
 for process in /proc/[0-9]*; do ls -A $process/root/obj/certs/; done
-touch mine /obj/mine /out/mine
+touch mine /obj/mine /out/mine /objects/mine
 exit 1
 """
     ran, home = make_package(found, replace(conf_of(found), make=command), compiler, work, tmp_path)
@@ -258,6 +327,7 @@ exit 1
     assert "signing_key.pem" not in said.split("umount -1")[1]
     assert not (work / "obj/mine").exists()
     assert not (home / "out/mine").exists()
+    assert not (home / "objects/mine").exists()
     assert len(list(home.glob("modules/mine/*/*/build/mine"))) == 1
 
 

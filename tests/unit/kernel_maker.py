@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from adamant.kernel import artifact
 from adamant.kernel.artifact import About, Kernel, Made
-from adamant.kernel.project import own_config
+from adamant.kernel.project import own_configs
 from adamant.kernel.signature import MAGIC
 from adamant.model.arch import Arch
 from adamant.model.digest import Identity
@@ -56,7 +56,7 @@ class Signer:
 def finished_config(arch: Arch = Arch.AMD64) -> str:
     """A config as a build of Adamant's own would leave it: what is wanted, and what the table asks for."""
     options = {ask.option: ask.values[0] for ask in hardening.asks(arch) if not ask.off}
-    options |= own_config(arch).options
+    options |= {option: value for option, (value, _) in config.merge(own_configs(arch)).items()}
     return "".join(f"{config.line(option, value)}\n" for option, value in options.items())
 
 

@@ -1,7 +1,6 @@
 """The definition of a kernel, its fragments and its lock."""
 
 import platform
-import re
 from pathlib import Path
 
 import msgspec
@@ -81,7 +80,7 @@ def test_a_fragment_lies_over_adamants_config(tmp_path: Path) -> None:
     wanted = config.merge(project.fragments(read(tmp_path, f"{LEAST}fragments: [more.config]\n")))
     assert wanted["XFS_FS"] == ("y", "more.config")
     assert wanted["ZRAM"] == ("n", "more.config")
-    assert wanted["EROFS_FS"] == ("y", "amd64.config")
+    assert wanted["EROFS_FS"] == ("y", "common.config")
     assert wanted["LOCALVERSION"] == ('"-mine-1"', project.DEFINITION)
 
 
@@ -138,7 +137,7 @@ def test_lines_that_did_not_come_through_are_named() -> None:
 
 @pytest.mark.parametrize("arch", list(Arch))
 def test_adamants_own_config_follows_the_table_but_where_it_says_why(arch: Arch) -> None:
-    options = project.own_config(arch).options
+    options = {option: value for option, (value, _) in config.merge(project.own_configs(arch)).items()}
     for ask in hardening.asks(arch):
         if ask.option in options and options[ask.option] not in ask.values:
             assert ask.off, ask.option
@@ -155,27 +154,15 @@ def test_every_row_stands_once_and_no_required_one_is_off(arch: Arch) -> None:
     assert {ask.option for ask in rows if ask.required} == set(hardening.required())
 
 
-def test_both_architectures_have_the_same_but_where_they_cannot() -> None:
-    """What amd64's config says of an option that is not the processor's own, arm64's says too."""
-    one, other = (project.own_config(arch).options for arch in (Arch.AMD64, Arch.ARM64))
-    differing = {option: (one[option], other[option]) for option in one.keys() & other.keys()}
-    assert {o: v for o, v in differing.items() if v[0] != v[1]} == {
+def test_what_both_architectures_have_stands_in_the_common_config() -> None:
+    common, one = (fragment.options for fragment in project.own_configs(Arch.AMD64))
+    also, other = (fragment.options for fragment in project.own_configs(Arch.ARM64))
+    assert common == also
+    assert not common.keys() & (one.keys() | other.keys())
+    assert {option: (one[option], other[option]) for option in one.keys() & other.keys()} == {
         "ARCH_MMAP_RND_BITS": ("32", "33"),
         "KEXEC_FILE": ("y", "n"),
         "KVM": ("m", "y"),
-    }
-    ours = re.compile(
-        r"(X86|INTEL|AMD|KVM|PERF_EVENTS|CRYPTO_(AES_NI|SHA256_SSSE3)|MITIGATION|EFI_MIXED|IA32|VM(WARE|X))_?.*"
-    )
-    assert {option for option in one.keys() - other.keys() if one[option] != "n" and not ours.fullmatch(option)} == {
-        "HYPERVISOR_GUEST",
-        "PVH",
-        "LEGACY_VSYSCALL_NONE",
-        "KEXEC_SIG",
-        "KEXEC_SIG_FORCE",
-        "I2C_I801",
-        "RANDOMIZE_MEMORY",
-        "E1000",
     }
 
 
@@ -195,12 +182,12 @@ def test_every_shipped_fragment_is_there_and_opens_no_kernel(tmp_path: Path) -> 
     for name, arches in definition.FRAGMENTS.items():
         for arch in arches:
             found = read(tmp_path, f"{LEAST}arch: {arch.value}\nfragments: ['{name}']\n")
-            assert len(project.fragments(found)) == 3
+            assert len(project.fragments(found)) == 4
     files = {
         f"{part}.config" for arches in definition.FRAGMENTS.values() for parts in arches.values() for part in parts
     }
     there = {p.name for p in (Path(project.__file__).parent / "data/config").iterdir()}
-    assert there == files | {f"{arch.value}.config" for arch in Arch}
+    assert there == files | {"common.config"} | {f"{arch.value}.config" for arch in Arch}
 
 
 def test_a_row_that_is_not_met_needs_a_reason_and_a_required_one_has_none() -> None:

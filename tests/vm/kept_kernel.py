@@ -62,7 +62,7 @@ def build(home: Path, definition: str = "") -> Kernel:
     done = subprocess.run(argv, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True)
     assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
     found = json.loads(done.stdout)
-    print(f"\nthe kernel of the tests: built in {found['seconds']} s, reused: {found['reused']}")
+    print(f"\nthe kernel of the tests: built in {found['seconds']} s, objects: {found['objects']}")
     return shelf.Shelf(SHELF / "kernels").find(found["digest"])
 
 

@@ -65,20 +65,29 @@ def lock(folder: Path, update: bool, as_json: bool) -> None:
     help="How many things to compile at once.",
 )
 @click.option("--with-swap", is_flag=True, help="Build although this computer may write memory to a disk.")
+@click.option("--fresh", is_flag=True, help="Compile everything: take no object of an earlier build.")
 @json_option
-def build(folder: Path, workers: int, with_swap: bool, as_json: bool) -> None:
+def build(folder: Path, workers: int, with_swap: bool, fresh: bool, as_json: bool) -> None:
     """Build the kernel that kernel.yaml in FOLDER defines. The key of its modules is gone afterwards."""
     from adamant.kernel.build import build as build_kernel  # noqa: PLC0415
     from adamant.kernel.project import read_project  # noqa: PLC0415
 
     project = read_project(folder)
     with progress(as_json) as watch:
-        built = build_kernel(project, shelf.of_this_computer(), places.cache(), watch, workers, with_swap=with_swap)
+        built = build_kernel(
+            project, shelf.of_this_computer(), places.cache(), watch, workers, with_swap=with_swap, fresh=fresh
+        )
+    taken = built.objects
     if as_json:
         reused = {"reused": built.reused, "seconds": round(built.seconds, 1)}
-        click.echo(json.dumps({**_as_object(built.kernel), **reused}))
+        made = {"objects": {"reused": taken.reused, "compiled": taken.compiled} if taken else None}
+        click.echo(json.dumps({**_as_object(built.kernel), **reused, **made}))
         return
-    click.echo("nothing changed:" if built.reused else f"built in {built.seconds / 60:.0f} min:")
+    if taken:
+        of = f"{taken.compiled} objects compiled, {taken.reused} of earlier builds"
+        click.echo(f"built in {built.seconds / 60:.0f} min ({of}):")
+    else:
+        click.echo("nothing changed:")
     _print(built.kernel)
     click.echo(f"\nName it in the definition of an image:\n\nkernel:\n  own: {built.kernel.manifest.name}")
 

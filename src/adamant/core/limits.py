@@ -457,6 +457,9 @@ KERNEL_SCRATCH = 4 << 30
 """What the sandbox may keep in its /tmp: what the compiler hands to the assembler."""
 KERNEL_KEY_ROOM = 64 << 20
 """Memory for the folder in which the key of the modules lies."""
+KERNEL_OBJECTS = 5 << 30
+"""Objects of earlier builds of kernels, in the cache: two builds of a large config."""
+KERNEL_OBJECTS_LOG = 64 << 20
 KERNEL_FRAGMENT_SIZE = 1 << 20
 KERNEL_MODULE_SOURCE = 256 << 20
 """The source of one module of a person's own, unpacked or not."""

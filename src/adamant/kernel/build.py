@@ -15,8 +15,9 @@ import msgspec
 
 from adamant.core import events, files, limits
 from adamant.core.sources import sources_digest
-from adamant.kernel import artifact, making, memory, packaged, project, provenance, sandbox, sources, toolchain
+from adamant.kernel import artifact, making, memory, objects, packaged, project, provenance, sandbox, sources, toolchain
 from adamant.kernel.artifact import About, Kernel, Made
+from adamant.kernel.objects import Reuse
 from adamant.kernel.progress import Progress
 from adamant.kernel.project import KernelProject
 from adamant.kernel.sandbox import Place
@@ -56,11 +57,12 @@ TARGETS: dict[Arch, Target] = {
 
 @dataclass(frozen=True, slots=True)
 class BuiltKernel:
-    """A finished build: the kernel, and whether it was there already."""
+    """A finished build: the kernel, whether it was there already, and what it is made of when it was not."""
 
     kernel: Kernel
     reused: bool
     seconds: float
+    objects: Reuse | None = None
 
 
 def build(
@@ -71,8 +73,11 @@ def build(
     workers: int = 2,
     *,
     with_swap: bool = False,
+    fresh: bool = False,
 ) -> BuiltKernel:
     """Build a locked definition, unless a kernel of the same inputs is on the shelf.
+
+    With `fresh`, no object of an earlier build is taken.
 
     Raises InputError (kernel-lock-missing, kernel-lock-stale, what the definition gets wrong, kernel-config-missing,
     kernel-hardening, kernel-dkms-source, kernel-dkms-conf, kernel-dkms-excluded), AdamantError
@@ -99,10 +104,13 @@ def build(
         for left in home.glob(".build.*"):  # of a killed build: the lock is ours
             shutil.rmtree(left, ignore_errors=True)
         with files.work_folder(home, "build") as work, files.telling_full_disks(work):
-            made = chain.make(work)
+            kept = work / objects.FOLDER if fresh else home / objects.FOLDER
+            kept.mkdir(exist_ok=True)
+            made = chain.make(work, kept)
+            taken = objects.reuse(work / "obj")
             kernel = shelf.add(lambda out: artifact.write(made, chain.about(work), out))
     watch(events.Finished(making.STEP, False, "a kernel of these inputs was not there", time.monotonic() - begin))
-    return BuiltKernel(kernel, False, time.monotonic() - begin)
+    return BuiltKernel(kernel, False, time.monotonic() - begin, taken)
 
 
 def inputs_of(found: KernelProject, lock: KernelLock, cache: Path) -> Identity:
@@ -147,19 +155,18 @@ class _Chain:
             },
         )
 
-    def make(self, work: Path) -> Made:
-        """Build in the empty folder `work`."""
+    def make(self, work: Path, kept: Path) -> Made:
+        """Build in the empty folder `work`, out of objects in the folder `kept` where they serve."""
         tree = tools.open_tools(self._lock.toolchain, self._cache, self._watch)
-        sandbox.require(tree, nested=bool(self._packages))
+        sandbox.require(tree, nested=bool(self._kernel.modules))
         for name in ("src", "obj", "out", "modules", "orders", "recipe"):
             (work / name).mkdir()
-        for name in ("configure.sh", "compile.sh", "packaged.sh", "holds.pl", "search.pl"):
-            text = resources.files("adamant.kernel").joinpath("data/recipe", name).read_text()
-            (work / "recipe" / name).write_text(text)
+        for part in resources.files("adamant.kernel").joinpath("data/recipe").iterdir():
+            (work / "recipe" / part.name).write_text(part.read_text())
         with events.timed(self._watch, "kernel config", "it is made before each build"):
             final = self._configure(work, tree)
         self._stage(work, tree, final)
-        self._compile(work, tree)
+        self._compile(work, tree, kept)
         out = work / "out"
         return Made(out / "root", out / "vmlinuz", out / "config", out / "signing.x509", encode(self._lock))
 
@@ -197,7 +204,7 @@ class _Chain:
         require_hardened(self._kernel.arch, final, {one.option: one.reason for one in self._kernel.accept})
         return final
 
-    def _compile(self, work: Path, tree: ToolsTree) -> None:
+    def _compile(self, work: Path, tree: ToolsTree, kept: Path) -> None:
         places = [
             Place(work / "src", "/src"),
             Place(work / "obj", "/obj", writable=True),
@@ -205,13 +212,20 @@ class _Chain:
             Place(work / "modules", "/modules", writable=True),
             Place(work / "orders", "/orders"),
             Place(work / "recipe", "/recipe"),
+            objects.place(kept),
         ]
         names = [module.name for module in self._kernel.modules]
         command = ("sh", "/recipe/compile.sh", str(self._workers), self._target.image, *names)
         key = {"/obj/certs": limits.KERNEL_KEY_ROOM}
-        argv = sandbox.argv(tree, places, command, memory=key, environment=self._environment)
+        environment = {**self._environment, **objects.environment(self._kernel, self._lock)}
+        argv = sandbox.argv(tree, places, command, memory=key, environment=environment)
         total = making.expected(self._cache, self._kernel.arch)
-        self._watch(events.Noted(f"a kernel takes 20 to 40 minutes on two processors; {self._workers} work at it"))
+        self._watch(
+            events.Noted(
+                f"a kernel takes 20 to 40 minutes on two processors, less where objects of an earlier build serve; "
+                f"{self._workers} work at it"
+            )
+        )
         self._watch(events.Started(making.STEP, total, "files"))
         progress = Progress(total)
         making.run("build the kernel", argv, progress, self._watch)

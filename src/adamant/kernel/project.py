@@ -61,7 +61,7 @@ def fragments(project: KernelProject) -> list[Fragment]:
     Raises InputError: kconfig-malformed, or kernel-fragment-reserved for a line that would undo what the kernel is for.
     """
     kernel = project.kernel
-    found = [own_config(kernel.arch)]
+    found = own_configs(kernel.arch)
     fixed = hardening.required() | {"LOCALVERSION": ""}
     for name in kernel.fragments:
         lines = config.parse(fragment(project, name).decode(errors="replace"), name)
@@ -84,14 +84,18 @@ def fragment(project: KernelProject, name: str) -> bytes:
     return b"".join(_data(part).read_bytes() for part in definition.FRAGMENTS[name][project.kernel.arch])
 
 
-def own_config(arch: Arch) -> Fragment:
-    """Adamant's own config for an architecture."""
-    return config.parse(_data(arch.value).read_text(), f"{arch.value}.config")
+def own_configs(arch: Arch) -> list[Fragment]:
+    """Adamant's own config for an architecture: what all have, and over it the architecture's."""
+    return [config.parse(_data(part).read_text(), f"{part}.config") for part in _own_parts(arch)]
 
 
 def own_config_digest(arch: Arch) -> Sha256:
-    """SHA-256 of it."""
-    return sha256(_data(arch.value).read_bytes())
+    """SHA-256 of them, one after the other."""
+    return sha256(b"".join(_data(part).read_bytes() for part in _own_parts(arch)))
+
+
+def _own_parts(arch: Arch) -> tuple[str, ...]:
+    return "common", arch.value
 
 
 def _data(name: str) -> Traversable:

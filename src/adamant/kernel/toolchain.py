@@ -25,6 +25,7 @@ TOOLCHAIN: dict[str, str] = {
     "binutils": "as, ld, objcopy, nm, strip",
     "bison": "the parser of kconfig",
     "bubblewrap": "the sandbox of the build",
+    "ccache": "takes objects of earlier builds",
     "coreutils": "what every script is made of",
     "dash": "sh",
     "diffutils": "cmp, by which unchanged files are told",

@@ -4,14 +4,14 @@
 # /obj/certs is memory of this sandbox: the key lies there and nowhere else.
 set -eu
 jobs=$1; image=$2; shift 2
-make -C /src O=/obj -j"$jobs" "${image##*/}" modules
+sh /recipe/reusing.sh make -C /src O=/obj -j"$jobs" "${image##*/}" modules
 make -C /src O=/obj INSTALL_MOD_PATH=/out/root INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
 for name in "$@"; do
     if [ -d "/orders/$name" ]; then
         sh /recipe/packaged.sh "$jobs" "$name"
         continue
     fi
-    make -C /obj -j"$jobs" M="/modules/$name" modules
+    sh /recipe/apart.sh "/modules/$name" /obj "make -C /obj -j$jobs M=/modules/$name modules"
     make -C /obj M="/modules/$name" INSTALL_MOD_PATH=/out/root INSTALL_MOD_STRIP=1 INSTALL_MOD_DIR="updates/$name" \
         DEPMOD=true modules_install
 done
@@ -22,4 +22,4 @@ make --version | head -n 1 > /out/make
 "${CROSS_COMPILE-}gcc" --version | head -n 1 > /out/compiler
 # The certificate that is handed out is the one that the kernel trusts: vmlinux is what the kernel's file was packed from.
 perl /recipe/holds.pl /obj/vmlinux /out/signing.x509
-perl /recipe/search.pl /obj/certs/signing_key.pem /obj/certs /out /obj /modules
+perl /recipe/search.pl /obj/certs/signing_key.pem /obj/certs /out /obj /modules /objects

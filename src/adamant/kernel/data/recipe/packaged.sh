@@ -1,6 +1,5 @@
 # Build the modules of a -dkms package as dkms would, then strip and sign them. Arguments: how many jobs, the module's name.
-# What the package brings runs in a sandbox in the sandbox: it writes to the package's own folder only, and where the
-# key lies it sees an empty folder. The key is used after it has ended.
+# What the package brings runs apart; the key is used after it has ended.
 set -eu
 jobs=$1; name=$2
 build=$(cat "/orders/$name/build")
@@ -10,16 +9,12 @@ release=$(cat /obj/include/config/kernel.release)
 hash=$(sed -n 's/^CONFIG_MODULE_SIG_HASH="\(.*\)"$/\1/p' /obj/.config)
 target=/out/root/lib/modules/$release/updates/$name
 
-apart() {
-    bwrap --unshare-user --unshare-ipc --cap-drop ALL --die-with-parent --ro-bind / / --dev /dev --tmpfs /tmp \
-        --tmpfs /obj/certs --bind "/modules/$name" "/modules/$name" --chdir "$build" bash -c "$1"
-}
-
 case $make in
     make*) make="make -j$jobs KERNELRELEASE=$release${make#make}" ;;
 esac
-if [ -n "$before" ]; then apart "$build/$before"; fi
-apart "$make"
+for command in ${before:+"$build/$before"} "$make"; do
+    sh /recipe/apart.sh "/modules/$name" "$build" "$command"
+done
 mkdir -p "$target"
 while read -r module; do
     if [ -L "$build/$module.ko" ] || [ ! -f "$build/$module.ko" ]; then
