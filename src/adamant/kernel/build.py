@@ -217,7 +217,7 @@ class _Chain:
         names = [module.name for module in self._kernel.modules]
         command = ("sh", "/recipe/compile.sh", str(self._workers), self._target.image, *names)
         key = {"/obj/certs": limits.KERNEL_KEY_ROOM}
-        environment = {**self._environment, **objects.environment(self._kernel, self._lock)}
+        environment = {**self._environment, **objects.environment(self._lock)}
         argv = sandbox.argv(tree, places, command, memory=key, environment=environment)
         total = making.expected(self._cache, self._kernel.arch)
         self._watch(

@@ -1,10 +1,11 @@
 """Objects of earlier builds, out of which a kernel is made where nothing of them has changed: ccache(1), in the cache.
 
-What stays true: an object is taken only where the preprocessed source, the options, and the packages of the compiler
-are the same, so the kernel is what it would be without. No key is reused: the key and its certificate are made in each
-build; ccache keeps no object with another file's bytes in it (`.incbin`, by which the kernel gets its certificate);
-the build ends when the kernel lacks its own certificate, or when the key is in the folder (data/recipe). Nothing
-writes to the folder but the compiler of Linux's own source: what comes with somebody's module runs where it is not.
+What stays true: an object is taken only where the preprocessed source (headers with it), the options and the packages
+of the compiler are the same, so the kernel is what it would be without. No key is reused: the key and its certificate
+are made in each build; ccache keeps no object with another file's bytes in it (`.incbin`, by which the kernel gets its
+certificate); the build ends when the kernel lacks its own certificate, or when the key is in the folder (data/recipe).
+Nothing writes to the folder but the compiler of Linux's own source: what comes with somebody's module runs where it is
+not.
 """
 
 from collections import Counter
@@ -14,13 +15,14 @@ from pathlib import Path
 from adamant.core import files, limits
 from adamant.kernel.sandbox import Place
 from adamant.model.digest import identity
-from adamant.model.kernel.definition import OwnKernel
-from adamant.model.kernel.lock import KernelLock, source
+from adamant.model.kernel.lock import KernelLock
 
 FOLDER = "objects"
 """The folder's name, in the cache's folder of kernels."""
 _INSIDE = "/objects"
 _LOG = "objects.log"
+_COMPILER = ("binutils", "gcc-", "gmp", "isl", "mpclib3", "mpfr4")
+"""How the names of the source packages begin that compiler and assembler come from, with what computes in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,10 @@ def place(folder: Path) -> Place:
     return Place(folder, _INSIDE, writable=True)
 
 
-def environment(kernel: OwnKernel, lock: KernelLock) -> dict[str, str]:
+def environment(lock: KernelLock) -> dict[str, str]:
     """What ccache must be told; its log of what it took lies beside the objects of this build."""
-    others = {source(lock).name, *(module.package for module in kernel.modules)}
-    compiler = identity(
-        "kernel-compiler", {"sha256": sorted(p.sha256 for p in lock.toolchain.packages if p.name not in others)}
-    )
+    packages = (p for p in lock.toolchain.packages if p.source.startswith(_COMPILER))
+    compiler = identity("kernel-compiler", {"sha256": sorted(p.sha256 for p in packages)})
     return {
         "CCACHE_DIR": _INSIDE,
         "CCACHE_TEMPDIR": "/tmp/ccache",  # noqa: S108 - the sandbox's own
