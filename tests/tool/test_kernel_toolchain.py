@@ -8,20 +8,22 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace as replace_struct
 
-from adamant.core import files, proc
-from adamant.kernel import making, objects, packaged, project, sandbox, signature, toolchain
-from adamant.kernel.build import TARGETS, environment, require_hardened, require_wanted
+from adamant.core import events, files, proc
+from adamant.kernel import artifact, making, objects, packaged, project, sandbox, signature, toolchain
+from adamant.kernel.build import TARGETS, build, environment, require_hardened, require_wanted
 from adamant.kernel.objects import Reuse
 from adamant.kernel.packaged import Packaged
 from adamant.kernel.progress import Progress
 from adamant.kernel.project import KernelProject
 from adamant.kernel.sandbox import Place
+from adamant.kernel.shelf import Shelf
 from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, InputError
@@ -34,7 +36,8 @@ from adamant.model.kernel.lock import KernelLock
 from adamant.packages import fetch, tools
 from adamant.packages.lock import this_arch
 from adamant.packages.tools import ToolsTree
-from tests.image.conftest import require_program
+from tests.image.conftest import COMMAND, require_program
+from tests.tool.small_kernel import SmallKernel, small_kernel
 
 pytestmark = pytest.mark.tool
 
@@ -328,6 +331,68 @@ exit 1
     assert not (home / "out/mine").exists()
     assert not (home / "objects/mine").exists()
     assert len(list(home.glob("modules/mine/*/*/build/mine"))) == 1
+
+
+@pytest.fixture(scope="module")
+def small(cache: Path, lock: KernelLock, compiler: ToolsTree, work: Path) -> Iterator[SmallKernel]:
+    """The definition of a kernel that is built in seconds."""
+    final = config.parse((work / "obj/.config").read_text(), ".config").options
+    with small_kernel(cache, lock, compiler, work / "src", final) as found:
+        yield found
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_build_has_its_key_in_memory_only_and_leaves_none_when_it_ends_early(
+    small: SmallKernel, number: signal.Signals, code: int
+) -> None:
+    argv = [*COMMAND, "kernel", "build", str(small.project.folder)]
+    ours = subprocess.Popen(argv, env=small.environment, stderr=subprocess.PIPE)
+    while small.work is None or not (small.work / "obj/certs-are").exists():
+        assert ours.poll() is None, ours.communicate()
+        time.sleep(0.05)
+    assert (small.work / "obj/certs-are").read_text() == "tmpfs\n"
+    assert list((small.work / "obj/certs").iterdir()) == []
+    ours.send_signal(number)
+    ours.communicate()
+    assert ours.returncode == code
+    assert (small.work is None) is (number is signal.SIGINT)
+    left = [path for path in (small.cache / "kernels").rglob("*") if path.is_file()]
+    assert not [path for path in left if b"BEGIN PRIVATE KEY" in path.read_bytes()]
+    assert small.shelf.kernels() == ()
+
+
+def at_the_key(small: SmallKernel, do: Callable[[Path], object]) -> events.Watch:
+    """A watch that calls `do` with the work folder once the key is there, and lets the build go on."""
+
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.Advanced) and event.detail.endswith("signing_key.pem"):
+            assert small.work is not None
+            do(small.work)
+            (small.work / "obj/go").touch()
+
+    return watch
+
+
+def test_the_next_build_removes_what_a_killed_one_left(small: SmallKernel, tmp_path: Path) -> None:
+    left = small.cache / "kernels/.build.left"
+    (left / "obj").mkdir(parents=True)
+    shelf = Shelf(tmp_path)
+    seen: list[bool] = []
+    built = build(small.project, shelf, small.cache, at_the_key(small, lambda _: seen.append(left.exists())))
+    assert seen == [False]
+    assert small.work is None
+    assert artifact.verify(built.kernel).modules == 1
+    again = build(small.project, shelf, small.cache)
+    assert (again.kernel, again.reused) == (built.kernel, True)
+
+
+def test_nothing_is_kept_of_a_build_whose_key_got_out(small: SmallKernel, tmp_path: Path) -> None:
+    watch = at_the_key(small, lambda work: (work / "obj/leaking").touch())
+    with pytest.raises(AdamantError) as error:
+        build(small.project, Shelf(tmp_path), small.cache, watch)
+    assert error.value.reference == "kernel-key-leaked"
+    assert small.work is None
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,7 @@ The kernel is the kept one (kept_kernel.py). What needs a build of its own is ru
 """
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import tarfile
 import time
 from pathlib import Path
@@ -25,7 +22,7 @@ from adamant.machine.machine import Machines, Options, Status
 from adamant.model.arch import Arch
 from adamant.model.kernel.artifact import CERTIFICATE, CONFIG, MODULES, VMLINUZ
 from adamant.packages import tools
-from tests.image.conftest import COMMAND, Example, adamant, build
+from tests.image.conftest import Example, adamant, build
 from tests.unit.kernel_maker import Signer
 from tests.vm import kept_kernel
 from tests.vm.conftest import SECONDS, node
@@ -128,24 +125,6 @@ def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
     assert vmlinuz <= 9_000_000
     assert "CONFIG_MODULE_SIG_FORCE=y" in text
     print(f"\nvmlinuz {vmlinuz}, {checked.modules} modules, {kernel.path(MODULES).stat().st_size} bytes")
-
-
-@pytest.mark.long
-def test_a_build_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
-    home = tmp_path / "kernel"
-    shutil.copytree(kept_kernel.FOLDER, home, ignore=shutil.ignore_patterns("kept"))
-    environment = {**os.environ, "ADAMANT_STATE": str(tmp_path / "state")}
-    adamant("kernel", "lock", home, environment=environment)
-    work = places.cache() / "kernels"
-    before = set(work.glob(".build.*"))
-    ours = subprocess.Popen([*COMMAND, "kernel", "build", str(home)], env=environment)
-    while not list(work.glob(".build.*/obj/init/*.o")):
-        assert ours.poll() is None
-        time.sleep(0.2)
-    ours.send_signal(signal.SIGINT)
-    assert ours.wait(60) == 130
-    assert set(work.glob(".build.*")) == before
-    assert not list((tmp_path / "state" / "kernels").glob("*"))
 
 
 @pytest.fixture(scope="module")
