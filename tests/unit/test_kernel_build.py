@@ -1,5 +1,6 @@
 """What surrounds a kernel's build: progress, sources of own modules, swap, the shelf, and the kernel of an image."""
 
+import functools
 import hashlib
 import io
 import tarfile
@@ -10,22 +11,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adamant.core import places
+from adamant.core import files, places
 from adamant.image import own_kernel
 from adamant.image.project import Project
-from adamant.kernel import artifact, making, memory, provenance, shelf, sources
+from adamant.kernel import artifact, making, memory, provenance, shelf, sources, toolchain
 from adamant.kernel.artifact import Kernel
+from adamant.kernel.build import build
 from adamant.kernel.progress import KNOWN, Progress
+from adamant.kernel.project import KernelProject
 from adamant.kernel.shelf import Shelf
 from adamant.model.arch import Arch
 from adamant.model.definition import Image
 from adamant.model.definition import Kernel as KernelOfImage
 from adamant.model.digest import Identity
-from adamant.model.errors import AdamantError, InputError, VerificationError
+from adamant.model.errors import AdamantError, BusyError, InputError, VerificationError
 from adamant.model.kernel.artifact import KernelManifest
 from adamant.model.kernel.definition import Module, OwnKernel
-from adamant.model.lock import Lock, Package, PackageSet
+from adamant.model.kernel.lock import KernelLock
+from adamant.model.lock import Lock, Package, PackageSet, encode
 from adamant.packages import base
+from adamant.packages.lock import this_arch
 from tests.unit import kernel_maker
 
 MODULE = Module("greeting", "greeting")
@@ -158,17 +163,60 @@ def test_any_bytes_are_no_archive_or_an_error(data: bytes) -> None:
     raise AssertionError("an archive of noise was taken")
 
 
-def test_swap_on_a_disk_stops_a_build_and_swap_in_memory_does_not(tmp_path: Path) -> None:
-    swaps = tmp_path / "swaps"
-    head = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-    memory.require_none_on_disk(tmp_path / "none")
-    swaps.write_text(head + "/dev/zram0                              partition\t100\t0\t100\n")
-    memory.require_none_on_disk(swaps)
-    swaps.write_text(head + "/dev/vda2                               partition\t100\t0\t-2\n")
+def swaps_of(tmp_path: Path, *places: str) -> Path:
+    lines = ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"]
+    lines += [f"{place:40}partition\t100\t0\t100" for place in places]
+    (tmp_path / "swaps").write_text("".join(line + "\n" for line in lines))
+    return tmp_path / "swaps"
+
+
+@pytest.mark.parametrize(
+    ("places", "on_disk"),
+    [
+        ((), ""),
+        (("/dev/zram0", "/dev/zram1"), ""),
+        (("/dev/zram0", "/dev/zram2"), "/dev/zram2"),
+        (("/dev/zram3",), "/dev/zram3"),
+        (("/dev/zram0", "/dev/vda2"), "/dev/vda2"),
+        (("/dev/zram0/swapfile",), "/dev/zram0/swapfile"),
+    ],
+    ids=["none", "memory", "backed by a disk", "not known", "disk", "file"],
+)
+def test_swap_on_a_disk_stops_a_build_and_swap_in_memory_does_not(
+    tmp_path: Path, places: tuple[str, ...], on_disk: str
+) -> None:
+    blocks = {"zram0/disksize": "4096\n", "zram1/backing_dev": "none\n", "zram2/backing_dev": "/dev/vda3\n"}
+    folder_of(tmp_path / "block", blocks)
+    swaps = swaps_of(tmp_path, *places)
+    if not on_disk:
+        memory.require_none_on_disk(swaps, tmp_path / "block")
+        return
     with pytest.raises(AdamantError) as error:
-        memory.require_none_on_disk(swaps)
+        memory.require_none_on_disk(swaps, tmp_path / "block")
     assert error.value.reference == "kernel-swap"
-    assert "/dev/vda2" in error.value.message
+    assert f"to {on_disk}," in error.value.message
+
+
+def test_a_computer_without_a_list_of_swap_has_none(tmp_path: Path) -> None:
+    memory.require_none_on_disk(tmp_path / "none")
+
+
+def test_no_key_is_made_where_memory_may_go_to_a_disk_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = OwnKernel(name="mine", version="1", arch=this_arch())
+    source = Package("linux-source-6.12", "6.12.1-1", "all", "linux", "6.12.1-1", "trixie", "pool/l.deb", 1, "a" * 64)
+    lock = KernelLock(PackageSet(this_arch(), toolchain.request_identity(kernel), (), (source,)))
+    found = KernelProject(tmp_path, kernel)
+    found.lock_path.write_bytes(encode(lock))
+    swaps = swaps_of(tmp_path, "/dev/vda2")
+    monkeypatch.setattr(memory, "require_none_on_disk", functools.partial(memory.require_none_on_disk, swaps))
+    with files.locked(tmp_path / "locks/kernel-build", "a build"):
+        with pytest.raises(AdamantError, match="kernel-swap"):
+            build(found, Shelf(tmp_path / "shelf"), tmp_path)
+        # it goes on, as far as the lock that we hold
+        with pytest.raises(BusyError):
+            build(found, Shelf(tmp_path / "shelf"), tmp_path, with_swap=True)
 
 
 def put(kernels: Shelf, tmp_path: Path, name: str, version: str, inputs: str = "1") -> Kernel:
