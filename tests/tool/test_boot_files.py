@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from adamant.compose import entries
 from adamant.core import pe, proc
 from adamant.core.source import open_source
-from adamant.image import artifacts, disk, esp, keys, signing, uki
+from adamant.core.store import Store
+from adamant.image import artifacts, disk, esp, initrd, keys, signing, uki
 from adamant.model import boot_loader
 from adamant.model.arch import Arch
 from adamant.model.definition import KeyPair, PolicyKey
@@ -20,6 +22,8 @@ from adamant.model.digest import RootHash
 from adamant.model.errors import InputError
 from adamant.model.posture import Posture
 from adamant.packages.tools import ToolsTree
+from benchmarks.initrd import paths
+from tests.unit.test_initrd import BUILTIN, DEPENDENCIES
 
 MIB = 1 << 20
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -72,6 +76,23 @@ def test_a_uki_holds_its_parts(made_uki: Path, tree: ToolsTree) -> None:
         assert re.search(rf"^{re.escape(section)}:", said, re.MULTILINE), section
     assert f"adamant.usrhash={ROOT}" in said
     assert "6.12.0-cloud-amd64" in said
+
+
+def test_the_initrd_of_a_uki_has_no_module_that_is_compiled_in(tree: ToolsTree, tmp_path: Path) -> None:
+    folder = "usr/lib/modules/6.12.0-mine-1"
+    dependencies = DEPENDENCIES.replace(".ko.xz", ".ko")
+    modules = {entries.file(f"{folder}/{line.split(':')[0]}", b"module") for line in dependencies.splitlines()}
+    whole = "".join(f"{line.split(':')[0]}\n" for line in dependencies.splitlines())
+    found = []
+    for name, builtin in (("some", BUILTIN), ("all", BUILTIN + whole)):
+        lists = {entries.file(f"{folder}/modules.{n}", t) for n, t in (("dep", dependencies), ("builtin", builtin))}
+        kernel = {entry.path: entry for entry in modules | lists}
+        made = initrd.make_initrd(kernel, Arch.AMD64, "6.12.0-mine-1", tree, Store(tmp_path / "store"))
+        uki.make_uki(replace(parts(tree, tmp_path), initrd=made), tree, tmp_path / f"{name}.efi")
+        found.append(paths(tmp_path / f"{name}.efi", tree))
+    assert {path for path in found[0] if path.endswith(".ko")} > {"modules/erofs.ko", "modules/dm_verity.ko"}
+    assert found[1] == ["init", "modules.disks", "modules.load"]
+    assert made.stat().st_size < 49_000
 
 
 def test_a_signed_uki_has_the_signature_of_its_boot_loader_and_is_the_same_each_time(

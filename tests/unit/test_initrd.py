@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from adamant.image import cpio, initrd_modules
 from adamant.model.arch import Arch
 from adamant.model.errors import AdamantError, VerificationError
+from benchmarks.initrd import members
 
 CLOUD_AMD64 = "6.12.117+deb13-cloud-amd64"
 DEPENDENCIES = """\
@@ -133,26 +134,9 @@ def test_any_text_gives_dependencies_or_a_verification_error(text: str) -> None:
         initrd_modules.parse_dependencies(text)
 
 
-def parse_newc(data: bytes) -> list[tuple[str, int, bytes]]:
-    """Read an archive as the kernel does (init/initramfs.c)."""
-    at = 0
-    found: list[tuple[str, int, bytes]] = []
-    while True:
-        assert data[at : at + 6] == b"070701"
-        fields = [int(data[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]
-        name = data[at + 110 : at + 110 + fields[11] - 1].decode()
-        assert data[at + 110 + fields[11] - 1] == 0
-        start = -(-(at + 110 + fields[11]) // 4) * 4
-        at = -(-(start + fields[6]) // 4) * 4
-        if name == "TRAILER!!!":
-            return found
-        assert fields[2] == fields[3] == fields[5] == 0
-        found.append((name, fields[1], data[start : start + fields[6]]))
-
-
 def test_an_archive_holds_its_files_below_their_folders_sorted() -> None:
     contents = {"modules/b.ko": (0o644, b"bb"), "init": (0o755, b"program"), "modules/a.ko": (0o644, b"a" * 5)}
-    assert parse_newc(cpio.archive(contents)) == [
+    assert members(cpio.archive(contents)) == [
         ("init", 0o100755, b"program"),
         ("modules", 0o040755, b""),
         ("modules/a.ko", 0o100644, b"a" * 5),
@@ -173,5 +157,5 @@ def test_a_path_that_is_not_plain_is_refused(path: str) -> None:
 
 @given(st.dictionaries(st.from_regex(r"\A[a-z]{1,9}\Z"), st.binary(max_size=50), max_size=9))
 def test_what_is_archived_is_read_back(files: dict[str, bytes]) -> None:
-    found = parse_newc(cpio.archive({name: (0o644, data) for name, data in files.items()}))
+    found = members(cpio.archive({name: (0o644, data) for name, data in files.items()}))
     assert {name: data for name, _mode, data in found} == files

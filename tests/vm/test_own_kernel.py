@@ -22,6 +22,7 @@ from adamant.machine.machine import Machines, Options, Status
 from adamant.model.arch import Arch
 from adamant.model.kernel.artifact import CERTIFICATE, CONFIG, MODULES, VMLINUZ
 from adamant.packages import tools
+from benchmarks import initrd
 from tests.image.conftest import Example, adamant, build
 from tests.unit.kernel_maker import Signer
 from tests.vm import kept_kernel
@@ -122,7 +123,8 @@ def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
         "updates/writeboost/dm-writeboost.ko",
     ]
     vmlinuz, text = kernel.path(VMLINUZ).stat().st_size, kernel.path(CONFIG).read_text()
-    assert vmlinuz <= 9_000_000
+    # the aim is 9 MB for the whole config, whose file is 0.13 MB larger than this one's (benchmarks/rows/kernel.py)
+    assert vmlinuz <= 8_850_000
     assert "CONFIG_MODULE_SIG_FORCE=y" in text
     print(f"\nvmlinuz {vmlinuz}, {checked.modules} modules, {kernel.path(MODULES).stat().st_size} bytes")
 
@@ -195,10 +197,13 @@ def test_bpf_programs_read_the_kernels_types_and_only_root_loads_them(said: list
 
 def test_the_initrd_holds_no_module(image: Example, own_kernel: Kernel) -> None:
     found = json.loads(adamant("inspect", image.output, "--json").stdout)
-    sections = found["ukis"][0]["sections"]
-    print(f"\ninitrd {sections['.initrd']} bytes")
-    assert sections[".initrd"] < 200_000
-    assert found["ukis"][0]["kernel"] == own_kernel.manifest.release
+    (uki,) = found["ukis"]
+    print(f"\ninitrd {uki['sections']['.initrd']} bytes")
+    assert uki["sections"][".initrd"] < 49_000
+    assert uki["kernel"] == own_kernel.manifest.release
+    programs = tools.open_tools(read_lock(read_project(image.folder)).tools, places.cache())
+    (file,) = image.output.glob("*.efi")
+    assert initrd.paths(file, programs) == ["init", "modules.disks", "modules.load"]
 
 
 @pytest.mark.long
