@@ -28,7 +28,8 @@ class Work:
 class Bench:
     """One run of the benchmark. `mkosi` is None when only our side is measured; `scratch` is emptied by each user.
 
-    `kernel` is a kernel of one's own, for the row of that name and for the sealed posture.
+    `kernel` is a kernel of one's own, for the rows of kernels and for the sealed posture; `configs` are those of other
+    kernels, whose hardening is counted beside.
     """
 
     adamant: Adamant
@@ -38,6 +39,7 @@ class Bench:
     scratch: Path
     say: Callable[[str], None]
     kernel: Kernel | None = None
+    configs: tuple[Path, ...] = ()
 
     def alternate(self, what: str, ours: Work, theirs: Callable[[Mkosi], Work]) -> tuple[Series, Series | None]:
         """Seconds of both sides, in turn, so that a busy moment of the machine hits both."""

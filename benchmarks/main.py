@@ -37,7 +37,10 @@ ROWS: Mapping[str, Callable[[Bench], Result]] = {
 
 ONE_BY_ONE: Mapping[str, Callable[[Bench], Result]] = {
     **{f"postures-{posture}": functools.partial(postures.row, postures=(posture,)) for posture in Posture},
-    "kernel": kernel.row,
+    "kernel": kernel.start,
+    "kernel-size": kernel.size,
+    "kernel-initrd": kernel.first,
+    "kernel-hardening": kernel.hardened,
 }
 """Parts of a row that takes long, and rows that need something, which run when they are named."""
 
@@ -51,12 +54,25 @@ _FORMS = {None: report.text, "json": report.as_json, "markdown": report.markdown
 @click.argument("rows", nargs=-1, type=click.Choice([*ROWS, *ONE_BY_ONE]))
 @click.option("--rounds", default=3, show_default=True, help="Samples of each side of a timed row.")
 @click.option("--lock", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Build this lock.")
-@click.option("--kernel", "own", metavar="KERNEL", help="A kernel of your own, for kernel and sealed.")
+@click.option("--kernel", "own", metavar="KERNEL", help="A kernel of your own, for its rows and for sealed.")
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A config of another kernel, for kernel-hardening.",
+)
 @click.option("--only-adamant", is_flag=True, help="Measure our side only: needs no root.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print the page docs/benchmarks.md.")
 def command(
-    rows: tuple[str, ...], rounds: int, lock: Path | None, own: str | None, only_adamant: bool, form: str | None
+    rows: tuple[str, ...],
+    rounds: int,
+    lock: Path | None,
+    own: str | None,
+    configs: tuple[Path, ...],
+    only_adamant: bool,
+    form: str | None,
 ) -> None:
     """Run Adamant and mkosi side by side and compare them.
 
@@ -75,7 +91,7 @@ def command(
     version = rival.prepare() if rival is not None else ""
     scratch = home / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    bench = Bench(adamant, rival, locked, rounds, scratch, say, kernel_of_ones_own)
+    bench = Bench(adamant, rival, locked, rounds, scratch, say, kernel_of_ones_own, configs)
     under = conditions(locked, version)
     results = []
     for name in rows or ROWS:

@@ -27,7 +27,7 @@ def text(conditions: Mapping[str, str], results: Iterable[Result]) -> str:
         lines.append(f"  adamant  {_figure(result.ours, result.unit)}")
         if result.rival is not None:
             lines.append(f"  rival    {_figure(result.rival, result.unit)}  {result.rival_name}")
-        if result.ratio is not None and result.unit is not Unit.TRUTH:
+        if result.ratio is not None:
             lines.append(f"  ratio    {result.ratio:.2f}")
         lines += [f"  {note}" for note in result.notes]
         for table in result.tables:
@@ -42,7 +42,7 @@ def markdown(conditions: Mapping[str, str], results: Sequence[Result]) -> str:
     lines += ["", "## Results\n", "| work | Adamant | rival | ratio | aim | met |", "|---|---|---|---|---|---|"]
     for result in results:
         rival = "" if result.rival is None else f"{_figure(result.rival, result.unit)}: {result.rival_name}"
-        ratio = "" if result.ratio is None or result.unit is Unit.TRUTH else f"{result.ratio:.2f}"
+        ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
         ours = _figure(result.ours, result.unit)
         lines.append(f"| {result.title} | {ours} | {rival} | {ratio} | {result.aim.text} | {_verdict(result)} |")
     for result in results:
@@ -91,6 +91,8 @@ def _figure(series: Series, unit: Unit) -> str:
 def _one(value: float, unit: Unit) -> str:
     if unit is Unit.BYTES:
         return f"{value / 1e6:.1f} MB"
+    if unit is Unit.COUNT:
+        return f"{value:.0f}"
     if value < 0.01:
         return f"{value * 1e3:.2f} ms"
     return f"{value:.3f} s" if value < 1 else f"{value:.1f} s"

@@ -11,6 +11,7 @@ class Unit(StrEnum):
 
     SECONDS = "s"
     BYTES = "B"
+    COUNT = "count"
     TRUTH = "yes/no"
 
 
@@ -59,8 +60,8 @@ class Result:
 
     @property
     def ratio(self) -> float | None:
-        """Rival over ours, of the medians: above 1 is in our favour."""
-        if self.rival is None or self.ours.median == 0:
+        """Rival over ours, of the medians: above 1 is in our favour. Counts and truths have none."""
+        if self.rival is None or self.unit in {Unit.COUNT, Unit.TRUTH} or self.ours.median == 0:
             return None
         return self.rival.median / self.ours.median
 

@@ -8,11 +8,13 @@ import pytest
 
 from adamant.model import lock as locks
 from adamant.model.arch import Arch
+from adamant.model.kernel import config, hardening
 from adamant.model.lock import Lock, Package, PackageSet
 from benchmarks import report
 from benchmarks.adamant import with_package
 from benchmarks.measure import Series, memory, peak_memory
 from benchmarks.result import Aim, Result, Table, Unit
+from benchmarks.rows import kernel
 
 
 def result(ours: float, rival: float | None, aim: Aim, unit: Unit = Unit.SECONDS) -> Result:
@@ -83,6 +85,29 @@ def test_a_changed_package_takes_the_place_of_the_old_one() -> None:
     changed = with_package(Lock(image=packages, tools=packages), package("b", "2"))
     assert [(p.name, p.version) for p in changed.image.packages] == [("a", "1"), ("b", "2")]
     assert locks.decode(locks.encode(changed)) == changed
+
+
+def config_of(missing: int) -> str:
+    """A config that meets all but the first `missing` rows of the table that an empty config does not meet."""
+    wanted = [ask for ask in hardening.asks(Arch.AMD64) if "n" not in ask.values][missing:]
+    return "".join(config.line(ask.option, ask.values[0]) + "\n" for ask in wanted)
+
+
+def test_hardening_is_counted_by_one_table_and_must_be_above_all_others() -> None:
+    rows = len(hardening.asks(Arch.AMD64))
+    won = kernel.compared(Arch.AMD64, config_of(3), {"Debian's": config_of(9), "config-amd64": config_of(4)})
+    assert won.met
+    assert [row for table in won.tables for row in table.rows] == [
+        ("own", str(rows - 3)),
+        ("Debian's", str(rows - 9)),
+        ("config-amd64", str(rows - 4)),
+    ]
+    level = kernel.compared(Arch.AMD64, config_of(4), {"Debian's": config_of(9), "config-amd64": config_of(4)})
+    assert not level.met
+    page = report.markdown({}, [won, level])
+    more = "more than Debian's and config-amd64"
+    assert f"| {rows - 3} | {rows - 9}: Debian's cloud kernel |  | {more} | yes |" in page
+    assert f"| {rows - 4} | {rows - 9}: Debian's cloud kernel |  | {more} | no |" in page
 
 
 def test_a_percentile_is_a_sample_that_so_many_do_not_exceed() -> None:
