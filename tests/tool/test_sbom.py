@@ -14,6 +14,7 @@ from adamant.core import proc
 from adamant.model.lock import Lock
 from adamant.packages import fetch
 from adamant.packages.layer import Layer, unpack_layers
+from tests.unit.test_kernel_build import sbom_of_a_kernel
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,12 @@ def test_the_document_is_valid_spdx_2_3(lock: Lock, tmp_path: Path) -> None:
     urls = {r.locator for p in document.packages for r in p.external_references}
     assert len(urls) > len(lock.image.packages)
     assert any(re.match(r"pkg:deb/debian/libc6@2\..*\?arch=.*upstream=glibc%40", url) for url in urls)
+
+
+def test_the_document_of_a_kernel_is_valid_spdx_2_3(tmp_path: Path) -> None:
+    path = tmp_path / "sbom.spdx.json"
+    path.write_bytes(sbom_of_a_kernel())
+    assert [m.validation_message for m in validate_full_spdx_document(parse_file(str(path)))] == []
 
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="needs dpkg-query")

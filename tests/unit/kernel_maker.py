@@ -1,6 +1,8 @@
 """Makes small kernels as a build leaves them: real keys, real signatures, modules that hold nothing."""
 
+import json
 import struct
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,7 +82,11 @@ def made(folder: Path, signer: Signer, modules: dict[str, bytes], text: str | No
 def about(kernel: OwnKernel | None = None, inputs: Identity = INPUTS) -> About:
     """What a build knows of a kernel."""
     found = kernel or OwnKernel(name="mine", version="1")
-    return About(found, "6.12.1-1", inputs, lambda release: release.encode(), lambda _subjects: b"{}")
+
+    def sbom(release: str, licenses: Mapping[str, str]) -> bytes:
+        return json.dumps([release, dict(licenses)]).encode()
+
+    return About(found, "6.12.1-1", inputs, sbom, lambda _subjects: b"{}")
 
 
 def make(folder: Path, signer: Signer | None = None, kernel: OwnKernel | None = None) -> Kernel:

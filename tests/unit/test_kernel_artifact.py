@@ -38,6 +38,23 @@ def test_a_kernel_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
     assert all(one.reason for one in about.off)
 
 
+def test_what_own_modules_say_of_their_license_is_told(tmp_path: Path) -> None:
+    signer = Signer()
+    modules = {
+        "kernel/net/bridge/bridge.ko": b"\x7fELF\0license=GPL\0",
+        "updates/greeting/greeting.ko": b"\x7fELF\0author=me\0license=GPL\0license=GPL\0",
+        "updates/both/one.ko": b"\x7fELF\0license=GPL v2\0",
+        "updates/both/other.ko": b"\x7fELF\0license=Dual MIT/GPL\0",
+        "updates/silent/silent.ko": b"\x7fELF",
+    }
+    made = kernel_maker.made(tmp_path / "work", signer, {path: signer.sign(data) for path, data in modules.items()})
+    (tmp_path / "out").mkdir()
+    artifact.write(made, kernel_maker.about(), tmp_path / "out")
+    release, licenses = msgspec.json.decode((tmp_path / "out" / documents.SBOM).read_bytes())
+    assert release == RELEASE
+    assert licenses == {"greeting": "GPL", "both": "Dual MIT/GPL, GPL v2"}
+
+
 def test_its_files_are_those_of_a_package_of_debians(tmp_path: Path) -> None:
     tree = artifact.tree_of(kernel_maker.make(tmp_path / "kernel"))
     files_there = {path for path, entry in tree.items() if entry.kind is Kind.FILE}

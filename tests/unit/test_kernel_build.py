@@ -34,6 +34,8 @@ from adamant.packages.lock import this_arch
 from tests.unit import kernel_maker
 
 MODULE = Module("greeting", "greeting")
+SOURCE = Package("linux-source-6.12", "6.12.1-1", "all", "linux", "6.12.1-1", "trixie", "pool/l.deb", 1, "a" * 64)
+JOOL = Package("jool-dkms", "4.1-1", "all", "jool", "4.1-1", "trixie", "pool/j.deb", 1, "b" * 64)
 
 
 def test_progress_counts_what_make_makes() -> None:
@@ -205,8 +207,7 @@ def test_no_key_is_made_where_memory_may_go_to_a_disk_without_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = OwnKernel(name="mine", version="1", arch=this_arch())
-    source = Package("linux-source-6.12", "6.12.1-1", "all", "linux", "6.12.1-1", "trixie", "pool/l.deb", 1, "a" * 64)
-    lock = KernelLock(PackageSet(this_arch(), toolchain.request_identity(kernel), (), (source,)))
+    lock = KernelLock(PackageSet(this_arch(), toolchain.request_identity(kernel), (), (SOURCE,)))
     found = KernelProject(tmp_path, kernel)
     found.lock_path.write_bytes(encode(lock))
     swaps = swaps_of(tmp_path, "/dev/vda2")
@@ -336,16 +337,26 @@ def test_a_unit_that_needs_the_types_of_the_kernel_is_not_left_without(mine: Ker
     assert error.value.reference == "kernel-types-missing"
 
 
+def sbom_of_a_kernel() -> bytes:
+    """With two own modules: a folder, and a package of Debian whose module says a license."""
+    kernel = OwnKernel(name="mine", version="1")
+    modules = {"greeting": "c" * 64, "nat64": JOOL.sha256}
+    return provenance.sbom(kernel, "6.12.1-mine-1", SOURCE, modules, {"nat64": JOOL}, {"nat64": "GPL v2"})
+
+
 def test_scanners_find_the_debian_source_of_a_module() -> None:
-    source = Package("linux-source-6.12", "6.12.1-1", "all", "linux", "6.12.1-1", "trixie", "pool/l.deb", 1, "a" * 64)
-    jool = Package("jool-dkms", "4.1-1", "all", "jool", "4.1-1", "trixie", "pool/j.deb", 1, "b" * 64)
-    modules = {"greeting": "c" * 64, "nat64": jool.sha256}
-    data = provenance.sbom(OwnKernel(name="mine", version="1"), "6.12.1-mine-1", source, modules, {"nat64": jool})
-    found = {p["SPDXID"]: p for p in msgspec.json.decode(data)["packages"]}
+    found = {p["SPDXID"]: p for p in msgspec.json.decode(sbom_of_a_kernel())["packages"]}
     references = found["SPDXRef-Module-nat64"]["externalRefs"]
     assert [r["referenceLocator"] for r in references] == ["pkg:deb/debian/jool@4.1-1?arch=source&distro=debian-13"]
     assert found["SPDXRef-Linux"]["versionInfo"] == "6.12.1-1"
     assert "externalRefs" not in found["SPDXRef-Module-greeting"]
+
+
+def test_no_license_is_declared_that_a_module_only_hints_at() -> None:
+    found = {p["SPDXID"]: p for p in msgspec.json.decode(sbom_of_a_kernel())["packages"]}
+    own = [found[f"SPDXRef-Module-{name}"] for name in ("greeting", "nat64")]
+    assert [one["licenseDeclared"] for one in own] == ["NOASSERTION", "NOASSERTION"]
+    assert [one.get("licenseComments") for one in own] == [None, "MODULE_LICENSE: GPL v2"]
 
 
 def test_a_statement_names_each_input_and_output_by_its_digest() -> None:

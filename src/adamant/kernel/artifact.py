@@ -6,8 +6,9 @@ name, and nothing from the archive but files and folders below that path.
 """
 
 import os
+import re
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from adamant.model.tree import Entry, Extent, Kind, Tree
 ROOT = "usr/lib/modules"
 _PEM = b"PRIVATE KEY-----"
 _OWN = "updates/"
+_LICENSE = re.compile(rb"\0license=([^\0]{1,200})\0")
+"""What MODULE_LICENSE puts into a module (Linux, include/linux/module.h)."""
 _CHUNK = 1 << 20
 
 
@@ -233,7 +236,7 @@ def write(made: Made, about: "About", out: Path) -> KernelManifest:
     )
     final = config.parse(made.config.read_text(), artifact.CONFIG).options
     judged = hardening.judge(about.kernel.arch, final, about.accepted)
-    (out / artifact.SBOM).write_bytes(about.sbom(release))
+    (out / artifact.SBOM).write_bytes(about.sbom(release, _licenses(tree, f"{top}{_OWN}")))
     subjects = {name: files.sha256_file(out / name) for name in artifact.FILES if name != artifact.PROVENANCE}
     (out / artifact.PROVENANCE).write_bytes(about.statement(subjects))
     manifest = KernelManifest(
@@ -269,13 +272,24 @@ class About:
     kernel: OwnKernel
     linux: str
     inputs: Identity
-    sbom: Callable[[str], bytes]
+    sbom: Callable[[str, Mapping[str, str]], bytes]
+    """Of the release, and what own modules say of their license, by the module's name in the definition."""
     statement: Callable[[dict[str, Sha256]], bytes]
 
     @property
     def accepted(self) -> dict[str, str]:
         """Reasons of the definition, by option."""
         return {one.option: one.reason for one in self.kernel.accept}
+
+
+def _licenses(tree: Tree, top: str) -> dict[str, str]:
+    """What the modules below `top` say, by the folder that they lie in."""
+    found: dict[str, set[str]] = {}
+    for path, entry in tree.items():
+        if path.startswith(top) and path.endswith(".ko"):
+            said = {one.decode("utf-8", "replace") for one in _LICENSE.findall(entries.read(entry))}
+            found.setdefault(path.removeprefix(top).split("/")[0], set()).update(said)
+    return {name: ", ".join(sorted(said)) for name, said in found.items() if said}
 
 
 def release_of(root: Path) -> str:

@@ -248,7 +248,9 @@ class _Chain:
             self._kernel,
             source.version,
             self.inputs,
-            lambda release: provenance.sbom(self._kernel, release, source, self._modules, self._packages),
+            lambda release, licenses: provenance.sbom(
+                self._kernel, release, source, self._modules, self._packages, licenses
+            ),
             statement,
         )
 

@@ -57,11 +57,18 @@ def statement(
 
 
 def sbom(
-    kernel: OwnKernel, release: str, source: Package, modules: Mapping[str, str], packages: Mapping[str, Package]
+    kernel: OwnKernel,
+    release: str,
+    source: Package,
+    modules: Mapping[str, str],
+    packages: Mapping[str, Package],
+    licenses: Mapping[str, str],
 ) -> bytes:
     """The SBOM of a kernel: Linux as Debian has it, and own modules with the digest of their source.
 
-    `packages` are those modules, by name, that come from a package of Debian.
+    `packages` are those modules, by name, that come from a package of Debian, `licenses` what the built modules say of
+    their license. That is a comment and no declared license: MODULE_LICENSE names no version of the GPL, nor which of
+    two licenses is the other (Linux, Documentation/process/license-rules.rst).
     """
     what = "SPDXRef-Kernel"
     linux = "SPDXRef-Linux"
@@ -98,6 +105,8 @@ def sbom(
                         if name in packages
                         else {"name": name, "versionInfo": digest[:16], "primaryPackagePurpose": "SOURCE"}
                     ),
+                    "licenseDeclared": "NOASSERTION",
+                    **({"licenseComments": f"MODULE_LICENSE: {licenses[name]}"} if name in licenses else {}),
                     **plain,
                 }
                 for ident, (name, digest) in zip(own, sorted(modules.items()), strict=True)
