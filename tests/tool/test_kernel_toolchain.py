@@ -23,7 +23,6 @@ from adamant.kernel.packaged import Packaged
 from adamant.kernel.progress import Progress
 from adamant.kernel.project import KernelProject
 from adamant.kernel.sandbox import Place
-from adamant.kernel.shelf import Shelf
 from adamant.model.arch import NAMES, Arch
 from adamant.model.digest import Sha256
 from adamant.model.errors import AdamantError, InputError
@@ -333,7 +332,7 @@ exit 1
     assert len(list(home.glob("modules/mine/*/*/build/mine"))) == 1
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def small(cache: Path, lock: KernelLock, compiler: ToolsTree, work: Path) -> Iterator[SmallKernel]:
     """The definition of a kernel that is built in seconds."""
     final = config.parse((work / "obj/.config").read_text(), ".config").options
@@ -373,26 +372,25 @@ def at_the_key(small: SmallKernel, do: Callable[[Path], object]) -> events.Watch
     return watch
 
 
-def test_the_next_build_removes_what_a_killed_one_left(small: SmallKernel, tmp_path: Path) -> None:
+def test_the_next_build_removes_what_a_killed_one_left(small: SmallKernel) -> None:
     left = small.cache / "kernels/.build.left"
     (left / "obj").mkdir(parents=True)
-    shelf = Shelf(tmp_path)
     seen: list[bool] = []
-    built = build(small.project, shelf, small.cache, at_the_key(small, lambda _: seen.append(left.exists())))
+    built = build(small.project, small.shelf, small.cache, at_the_key(small, lambda _: seen.append(left.exists())))
     assert seen == [False]
     assert small.work is None
     assert artifact.verify(built.kernel).modules == 1
-    again = build(small.project, shelf, small.cache)
+    again = build(small.project, small.shelf, small.cache)
     assert (again.kernel, again.reused) == (built.kernel, True)
 
 
-def test_nothing_is_kept_of_a_build_whose_key_got_out(small: SmallKernel, tmp_path: Path) -> None:
+def test_nothing_is_kept_of_a_build_whose_key_got_out(small: SmallKernel) -> None:
     watch = at_the_key(small, lambda work: (work / "obj/leaking").touch())
     with pytest.raises(AdamantError) as error:
-        build(small.project, Shelf(tmp_path), small.cache, watch)
+        build(small.project, small.shelf, small.cache, watch)
     assert error.value.reference == "kernel-key-leaked"
     assert small.work is None
-    assert list(tmp_path.iterdir()) == []
+    assert small.shelf.kernels() == ()
 
 
 @pytest.mark.parametrize(
