@@ -384,6 +384,15 @@ def test_the_next_build_removes_what_a_killed_one_left(small: SmallKernel) -> No
     assert (again.kernel, again.reused) == (built.kernel, True)
 
 
+def test_a_build_takes_the_objects_of_the_one_before_unless_it_is_to_be_fresh(small: SmallKernel) -> None:
+    made = []
+    for version, fresh in (("1", False), ("2", True), ("3", False)):
+        other = KernelProject(small.project.folder, replace_struct(small.project.kernel, version=version))
+        built = build(other, small.shelf, small.cache, at_the_key(small, lambda _: None), fresh=fresh)
+        made.append(built.objects)
+    assert made == [Reuse(0, 1), Reuse(0, 1), Reuse(1, 0)]
+
+
 def test_nothing_is_kept_of_a_build_whose_key_got_out(small: SmallKernel) -> None:
     watch = at_the_key(small, lambda work: (work / "obj/leaking").touch())
     with pytest.raises(AdamantError) as error:
