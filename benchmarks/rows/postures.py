@@ -87,9 +87,11 @@ def _build(bench: Bench, posture: Posture) -> Path:
 
 
 def _settings(bench: Bench, posture: Posture) -> tuple[str, ...]:
-    """A sealed machine has a kernel of one's own, where there is one."""
-    own = bench.kernel if posture is Posture.SEALED else None
-    return (f"posture={posture}", *([f"kernel.own={own.folder}"] if own else []))
+    """A sealed machine has a kernel of one's own, where there is one, and Debian's else."""
+    if posture is not Posture.SEALED:
+        return (f"posture={posture}",)
+    own = f"kernel.own={bench.kernel.folder}" if bench.kernel else "kernel.debian=accepted"
+    return (f"posture={posture}", own)
 
 
 def _at_rest(node: client.Node) -> dict[str, str]:

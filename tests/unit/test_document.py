@@ -85,6 +85,8 @@ def test_a_broken_override_is_refused(override: str) -> None:
         ("units: [{name: a.service, content: a, source: b}]\n", "content-or-source", "$.units[0]"),
         ("units: [{name: a.service}, {name: a.service}]\n", "listed-twice", "$.units[1]"),
         ("kernel: {own: lean, debian: accepted}\n", "two-kernels", "$.kernel.debian"),
+        ("posture: sealed\n", "kernel-not-own", "$.posture"),
+        ("posture: sealed\nkernel: {flavour: generic}\n", "kernel-not-own", "$.posture"),
         ("disk: {encryption: tpm}\n", "encryption-without-key", "$.disk.encryption"),
         ("disk: {encryption: tang}\n", "tang-servers", "$.disk.tang"),
         (
@@ -105,6 +107,33 @@ def test_what_types_cannot_say_is_checked(extra: str, reference: str, where: str
         definition.check(decode(PLAIN + extra))
     assert caught.value.reference == reference
     assert caught.value.context == where
+
+
+def test_a_sealed_image_without_a_kernel_of_ones_own_is_told_what_is_lost_and_both_ways() -> None:
+    with pytest.raises(InputError) as caught:
+        document.checked(f"{PLAIN}posture: sealed\n".encode(), Image, "adamant.yaml", definition.check)
+    assert "line 6:" in caught.value.message
+    assert "every module that Debian's build signs, later ones too" in caught.value.message
+    assert "kernel: {own: NAME}" in caught.value.hint
+    assert "kernel: {debian: accepted}" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("extra", "loses"),
+    [
+        ("posture: sealed\nkernel: {own: lean}\n", False),
+        ("posture: sealed\nkernel: {debian: accepted}\n", True),
+        ("posture: guarded\n", False),
+        ("posture: guarded\nkernel: {debian: accepted}\n", False),
+        ("posture: open\n", False),
+    ],
+)
+def test_a_build_says_what_a_sealed_image_loses_by_debians_kernel(extra: str, loses: bool) -> None:
+    image = decode(PLAIN + extra)
+    definition.check(image)
+    said = definition.lost(image)
+    assert ("Debian's build signs" in said) == loses == bool(said)
+    assert "\n" not in said
 
 
 @given(st.binary(max_size=200))

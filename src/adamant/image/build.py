@@ -38,7 +38,7 @@ from adamant.image import (
 from adamant.image.output import Output
 from adamant.image.project import Project, read_lock
 from adamant.kernel import artifact
-from adamant.model import boot_loader, derive, lock, manifest
+from adamant.model import boot_loader, definition, derive, lock, manifest
 from adamant.model.authenticated_variable import UPDATES
 from adamant.model.definition import parse_size
 from adamant.model.digest import Identity, identity, sha256
@@ -46,7 +46,7 @@ from adamant.model.encryption import OPENINGS
 from adamant.model.errors import InputError
 from adamant.model.manifest import Manifest
 from adamant.model.measured import MeasuredKeys
-from adamant.model.posture import POLICY, RULES, Posture
+from adamant.model.posture import POLICY, RULES
 from adamant.model.switch import Switch
 from adamant.model.tree import Entry, Tree
 from adamant.node import house
@@ -74,12 +74,6 @@ class Built:
     findings: tuple[Finding, ...]
 
 
-_DEBIAN_S_KERNEL = (
-    "a sealed image with Debian's kernel takes modules that Debian signs, also later ones. One of your own takes"
-    " those of its build alone: kernel.own. Say kernel.debian: accepted, if this one is wanted"
-)
-
-
 def build(project: Project, cache: Path, now: datetime, watch: events.Watch = events.silent, workers: int = 2) -> Built:
     """Build a locked definition into its output folder. `now` (with a time zone) is what signing keys are checked at.
 
@@ -94,8 +88,8 @@ def build(project: Project, cache: Path, now: datetime, watch: events.Watch = ev
             "lock-stale", f"the lock does not fit: {'; '.join(stale)}", hint="make a new one with: adamant lock"
         )
     image = project.image
-    if image.posture is Posture.SEALED and image.kernel.own is None and image.kernel.debian is None:
-        recorder(events.Noted(_DEBIAN_S_KERNEL))
+    if losing := definition.lost(image):
+        recorder(events.Noted(losing))
     whole = _whole_identity(project, locked)
     output = Output(project.output, cache)
     findings: tuple[Finding, ...] = ()

@@ -88,7 +88,8 @@ class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
     """A kernel of your own in place of Debian's: one that `adamant kernel list` shows, or a folder. The lock pins its
     digest."""
     debian: Literal["accepted"] | None = None
-    """Debian's kernel is wanted in a sealed image too, although whoever has the key of Debian's build can add to it."""
+    """Takes Debian's kernel for a sealed image, which otherwise must have one of your own: it loads every module that
+    Debian's build signs, later ones too."""
     arguments: tuple[
         Annotated[
             str, Meta(pattern=r"^[!-~]+$", max_length=256, description="a text of printable ASCII without spaces")
@@ -237,7 +238,7 @@ class Image(
     base: Base = Base()
     """Where packages come from."""
     posture: Posture = Posture.GUARDED
-    """How immutable the machine is. This version builds open and guarded."""
+    """How immutable the machine is. sealed wants `kernel.own`, or the word `kernel.debian: accepted`."""
     profile: Profile = Profile.RELEASE
     """dev compresses with lz4hc and builds fast; release compresses with zstd and is smaller."""
     kernel: Kernel = Kernel()
@@ -282,6 +283,15 @@ def check(image: Image) -> None:
         raise InputError(
             "two-kernels", "the kernel is one of your own, so it is not Debian's", context="$.kernel.debian"
         )
+    if _on_debians_kernel(image) and image.kernel.debian is None:
+        raise InputError(
+            "kernel-not-own",
+            f"a {image.posture.value} image wants a kernel of your own: Debian's loads every module that Debian's build"
+            " signs, later ones too, and one of your own those of its build alone",
+            context="$.posture",
+            hint="build one with: adamant kernel build\nand name it: kernel: {own: NAME}\n"
+            "or take Debian's all the same: kernel: {debian: accepted}",
+        )
     for index, unit in enumerate(image.units):
         if unit.content is not None and unit.source is not None:
             raise _content_or_source(f"$.units[{index}]")
@@ -299,6 +309,20 @@ def check(image: Image) -> None:
             if name in seen:
                 raise InputError("listed-twice", f"{name} is listed twice", context=f"$.{where}[{index}]")
             seen.add(name)
+
+
+def lost(image: Image) -> str:
+    """What a definition has accepted to lose of its posture, in one line for whoever builds it; empty for nothing."""
+    if not _on_debians_kernel(image):
+        return ""
+    return (
+        f"this {image.posture.value} image has Debian's kernel, as kernel.debian accepts: it loads every module that"
+        " Debian's build signs, later ones too"
+    )
+
+
+def _on_debians_kernel(image: Image) -> bool:
+    return RULES[image.posture].own_kernel and image.kernel.own is None
 
 
 def _check_encryption(image: Image, encryption: Encryption) -> None:

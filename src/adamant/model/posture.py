@@ -88,6 +88,8 @@ class Rules:
     """The image has those modules of its kernel too that container hosts are better without."""
     image_modules: bool
     """No module is loaded that is not of the image or an extension."""
+    own_kernel: bool
+    """The kernel is one whose key was destroyed after its build, unless the definition accepts Debian's by a word."""
     hardened: bool
     """The kernel's arguments and settings are those of `model.hardening`."""
 
@@ -123,6 +125,7 @@ _OPEN = Rules(
     signed_modules=False,
     rare_modules=True,
     image_modules=False,
+    own_kernel=False,
     hardened=False,
 )
 _GUARDED = Rules(
@@ -153,6 +156,7 @@ _GUARDED = Rules(
     signed_modules=True,
     rare_modules=False,
     image_modules=True,
+    own_kernel=False,
     hardened=True,
 )
 
@@ -170,6 +174,7 @@ RULES: dict[Posture, Rules] = {
         config_files=False,
         debug_containers=False,
         message_bus=False,
+        own_kernel=True,
     ),
 }
-"""Sealed is guarded, and less."""
+"""Sealed is guarded, and less, on a kernel to which nobody can add."""
