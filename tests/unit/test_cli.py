@@ -46,6 +46,14 @@ def test_every_command_helps_itself_with_an_example(path: tuple[str, ...], comma
             assert re.search(rf"^  (-\w, )?{named}\b", result.output, re.MULTILINE), f"{named} has no line"
 
 
+@pytest.mark.parametrize("path", [path for path, command in ALL if isinstance(command, click.Group)], ids=" ".join)
+def test_each_command_of_a_group_has_one_whole_line_in_its_help(path: tuple[str, ...]) -> None:
+    listed = CliRunner().invoke(main.root, [*path, "--help"]).output.partition("\nCommands:\n")[2]
+    lines = listed.partition("\n\n")[0].splitlines()
+    assert lines
+    assert [line for line in lines if line.endswith("...") or not re.match(r"  [a-z]", line)] == []
+
+
 def test_help_shows_first_what_most_people_need() -> None:
     said = CliRunner().invoke(main.root, ["keys", "init", "-h"]).output
     first, _, rest = said.partition("\nKeys that you have, each with its certificate:\n")

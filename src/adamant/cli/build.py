@@ -1,13 +1,12 @@
 """`adamant build`."""
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from adamant.cli.options import definition_options, json_option
+from adamant.cli.options import definition_options, json_option, workers_option
 from adamant.cli.progress import human_size, progress
 from adamant.compose.check import Severity
 from adamant.core import places
@@ -26,13 +25,7 @@ Examples:
 @click.command("build", epilog=_EPILOG)
 @definition_options
 @click.option("--explain", is_flag=True, help="Say of each step: done or reused, why, how long.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="one a processor",
-    help="How many things to do at once. The bytes do not depend on it.",
-)
+@workers_option(64, "How many things to do at once. The bytes do not depend on it.")
 @json_option
 def command(folder: Path, overrides: tuple[str, ...], explain: bool, workers: int, as_json: bool) -> None:
     """Build the image of a definition into out/NAME_VERSION_ARCH beside it."""

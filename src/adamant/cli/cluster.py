@@ -63,7 +63,7 @@ def _first_line(file: Path) -> bytes:
     return line
 
 
-@click.group("cluster", epilog=_EPILOG)
+@click.group("cluster", short_help="The CA of a cluster, and its certificates.", epilog=_EPILOG)
 def group() -> None:
     """The CA of a cluster, and the certificates of its clients and nodes. The CA's key never leaves this computer."""
 
@@ -99,7 +99,11 @@ def init(named: str, encrypt: bool, passphrase_file: Path | None, admin: str, as
     click.echo(f"made the client {admin} with the role admin")
 
 
-@group.command("client", epilog="Example: adamant keys cluster client mary --role reader --cluster lab")
+@group.command(
+    "client",
+    short_help="Make the key and certificate of a person or a program.",
+    epilog="Example: adamant keys cluster client mary --role reader --cluster lab",
+)
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What it may do.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is valid.")
@@ -124,7 +128,11 @@ def client(
     click.echo(f"give {name} both files and {folder / 'ca.crt'}; a context names them: adamant context add -h")
 
 
-@group.command("node", epilog="Example: adamant keys cluster node m1 --address 192.0.2.7 --address m1.example")
+@group.command(
+    "node",
+    short_help="Make the identity of a node that gets it at provisioning.",
+    epilog="Example: adamant keys cluster node m1 --address 192.0.2.7 --address m1.example",
+)
 @click.argument("name")
 @click.option(
     "--address", "addresses", multiple=True, help="An address or host name it is reached by; may be repeated."
@@ -153,7 +161,11 @@ def node(
     click.echo("pass them to the machine as systemd credentials of these names, and delete adamant.key here then")
 
 
-@group.command("show", epilog="Example: adamant keys cluster show --cluster lab")
+@group.command(
+    "show",
+    short_help="List every certificate that the CA has signed.",
+    epilog="Example: adamant keys cluster show --cluster lab",
+)
 @cluster_option
 @json_option
 def show(named: str, as_json: bool) -> None:
@@ -196,7 +208,11 @@ def _object(facts: Any, gone: set[str]) -> dict[str, Any]:
     }
 
 
-@group.command("revoke", epilog="Example: adamant keys cluster revoke lost-laptop.crt --cluster lab")
+@group.command(
+    "revoke",
+    short_help="Put a certificate on the list of those that are refused.",
+    epilog="Example: adamant keys cluster revoke lost-laptop.crt --cluster lab",
+)
 @click.argument("named_certificate", metavar="SERIAL|FINGERPRINT|FILE")
 @cluster_option
 @json_option

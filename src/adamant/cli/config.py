@@ -53,7 +53,11 @@ def new(kind: str) -> None:
     click.echo(template.MACHINE if kind == "Machine" else own[kind]("example"), nl=False)
 
 
-@group.command("schema", epilog="Example: adamant config schema --kind Machine > machine.schema.json")
+@group.command(
+    "schema",
+    short_help="Print the JSON Schema of a document, for editors.",
+    epilog="Example: adamant config schema --kind Machine > machine.schema.json",
+)
 @_kind_option("Image")
 def schema(kind: str) -> None:
     """Print the JSON Schema of a document, for editors that complete and check."""
@@ -62,7 +66,11 @@ def schema(kind: str) -> None:
     click.echo(json_schema(_type(kind)))
 
 
-@group.command("validate", epilog="Example: adamant config validate machine.yaml --posture guarded")
+@group.command(
+    "validate",
+    short_help="Check a file, or the definition in a folder.",
+    epilog="Example: adamant config validate machine.yaml --posture guarded",
+)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 @click.option(
     "--posture",
@@ -127,7 +135,11 @@ def _complete_path(_ctx: click.Context, _parameter: click.Parameter, incomplete:
     return [path for kind in _KINDS for path, _ in paths(_type(kind)) if path.startswith(incomplete)]
 
 
-@group.command("explain", epilog="Example: adamant config explain network.interfaces[].dhcp")
+@group.command(
+    "explain",
+    short_help="Say what a key means and what may stand there.",
+    epilog="Example: adamant config explain network.interfaces[].dhcp",
+)
 @click.argument("path", shell_complete=_complete_path, required=False, default="")
 @click.option("--kind", type=click.Choice(_KINDS), help="Which document.  [default: Machine, or the one that has it]")
 @json_option

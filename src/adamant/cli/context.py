@@ -59,7 +59,9 @@ def use(name: str) -> None:
     click.echo(f"the current context is {name}")
 
 
-@group.command("show", epilog="Example: adamant context show m1")
+@group.command(
+    "show", short_help="Show a context, by default the current one.", epilog="Example: adamant context show m1"
+)
 @click.argument("name", required=False, shell_complete=names)
 @json_option
 def show(name: str | None, as_json: bool) -> None:
@@ -89,7 +91,11 @@ def show(name: str | None, as_json: bool) -> None:
         click.echo(f"{key:<{width}}  {value or ''}")
 
 
-@group.command("add", epilog="Example: adamant context add m1 --address 192.0.2.7 --cluster lab --client mary")
+@group.command(
+    "add",
+    short_help="Add a context and make it the current one.",
+    epilog="Example: adamant context add m1 --address 192.0.2.7 --cluster lab --client mary",
+)
 @click.argument("name")
 @click.option("--address", required=True, metavar="HOST[:PORT]", help="Where the node answers.")
 @click.option("--cluster", "named", metavar="NAME|DIR", help="Take the keys from this cluster's folder.")

@@ -1,13 +1,12 @@
 """`adamant kernel`: kernels of one's own, and those that are here."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from adamant.cli.options import json_option
+from adamant.cli.options import json_option, workers_option
 from adamant.cli.progress import human_size, progress
 from adamant.core import places
 from adamant.kernel import artifact, shelf
@@ -17,7 +16,7 @@ from adamant.model.kernel.artifact import VMLINUZ
 
 _EPILOG = """\b
 Examples:
-  adamant config new --kind Kernel > my-kernel/kernel.yaml
+  mkdir my-kernel && adamant config new --kind Kernel > my-kernel/kernel.yaml
   adamant kernel lock my-kernel && adamant kernel build my-kernel
   adamant kernel verify my-kernel
 """
@@ -29,7 +28,11 @@ def group() -> None:
     """Build kernels of your own, to which nobody can add a module, and look at them."""
 
 
-@group.command("lock", epilog="Example: adamant kernel lock my-kernel --update")
+@group.command(
+    "lock",
+    short_help="Choose Linux's source and the compiler, by SHA-256.",
+    epilog="Example: adamant kernel lock my-kernel --update",
+)
 @click.argument("folder", type=_FOLDER, default=".")
 @click.option("--update", is_flag=True, help="Solve anew with what the mirrors have now.")
 @json_option
@@ -57,18 +60,21 @@ def lock(folder: Path, update: bool, as_json: bool) -> None:
 
 @group.command("build", epilog="Example: adamant kernel build my-kernel")
 @click.argument("folder", type=_FOLDER, default=".")
+@workers_option(256, "How many things to compile at once.")
 @click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="one a processor",
-    help="How many things to compile at once.",
+    "--with-swap",
+    is_flag=True,
+    help="Build although this computer swaps to a disk. Only where the swap is encrypted with a key that a restart"
+    " forgets: the modules' key could be read from it else.",
 )
-@click.option("--with-swap", is_flag=True, help="Build although this computer may write memory to a disk.")
 @click.option("--fresh", is_flag=True, help="Compile everything: take no object of an earlier build.")
 @json_option
 def build(folder: Path, workers: int, with_swap: bool, fresh: bool, as_json: bool) -> None:
-    """Build the kernel that kernel.yaml in FOLDER defines. The key of its modules is gone afterwards."""
+    """Build the kernel that kernel.yaml in FOLDER defines. The key of its modules is gone afterwards.
+
+    It needs a lock (adamant kernel lock), 4 GB of disk, and 20 to 40 minutes on two processors; less when objects of an
+    earlier build serve. Equal inputs build nothing. One that is interrupted leaves no key.
+    """
     from adamant.kernel.build import build as build_kernel  # noqa: PLC0415
     from adamant.kernel.project import read_project  # noqa: PLC0415
 
@@ -130,7 +136,11 @@ def inspect(kernel: str, modules: bool, off: bool, as_json: bool) -> None:
         click.echo(f"  {one.option:<40} {one.reason}")
 
 
-@group.command("verify", epilog="Example: adamant kernel verify my-kernel")
+@group.command(
+    "verify",
+    short_help="Check its bytes and signatures, and that no key is there.",
+    epilog="Example: adamant kernel verify my-kernel",
+)
 @click.argument("kernel")
 @json_option
 def verify(kernel: str, as_json: bool) -> int:
@@ -149,7 +159,11 @@ def verify(kernel: str, as_json: bool) -> int:
     return int(ExitCode.VERIFICATION if checked.problems else ExitCode.DONE)
 
 
-@group.command("publish", epilog="Example: adamant kernel publish my-kernel /srv/kernels")
+@group.command(
+    "publish",
+    short_help="Put a kernel where others fetch it by its digest.",
+    epilog="Example: adamant kernel publish my-kernel /srv/kernels",
+)
 @click.argument("kernel")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @json_option
@@ -167,7 +181,11 @@ def publish(kernel: str, folder: Path, as_json: bool) -> None:
     click.echo(f"\nOthers take it with:\n\nadamant kernel fetch {folder} {digest}")
 
 
-@group.command("fetch", epilog="Example: adamant kernel fetch https://kernels.example/ 0123...cdef")
+@group.command(
+    "fetch",
+    short_help="Take a kernel that was published, and check it.",
+    epilog="Example: adamant kernel fetch https://kernels.example/ 0123...cdef",
+)
 @click.argument("source", metavar="FOLDER|URL")
 @click.argument("digest")
 @json_option

@@ -18,6 +18,12 @@ from adamant.model.errors import InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_GROUP = """\b
+Examples:
+  adamant keys init keys
+  adamant keys rotate keys
+  adamant keys revoke keys out/my-host_1_amd64
+"""
 _EPILOG = """\b
 Examples:
   adamant keys init keys
@@ -57,9 +63,12 @@ def _yours(name: str, text: str) -> Callable[[F], F]:
     )
 
 
-@click.group("keys", epilog="Example: adamant keys init keys")
+@click.group("keys", epilog=_GROUP)
 def group() -> None:
-    """Make the keys that sign images, and those of clusters."""
+    """Make the keys that sign images, exchange and end them, and make those of clusters.
+
+    rotate, revoke and retire write a change of the firmware's keys. Machines make it when a release carries it.
+    """
 
 
 group.add_command(cluster.group)
@@ -133,7 +142,7 @@ def init(
         click.echo(f"secureBoot:  # a machine in setup mode enrols them at its first boot\n  enroll: {where}/variables")
 
 
-@group.command("rotate", epilog=_ROTATE)
+@group.command("rotate", short_help="Make a new Secure Boot key, and have machines trust it.", epilog=_ROTATE)
 @_folder
 @_product
 @_time
@@ -154,7 +163,7 @@ def rotate(folder: Path, product: str, time: datetime | None, as_json: bool) -> 
         click.echo(f"secureBoot:\n  enroll: {where}/{written[-1].parent.name}  # if it enrols")
 
 
-@group.command("revoke", epilog=_REVOKE)
+@group.command("revoke", short_help="Have firmware refuse a release for good.", epilog=_REVOKE)
 @_folder
 @click.argument("ukis", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True, metavar="UKI...")
 @_time
@@ -168,7 +177,7 @@ def revoke(folder: Path, ukis: tuple[Path, ...], time: datetime | None, as_json:
         click.echo(f"  updates: [{where}/{written.parent.name}/{written.name}]")
 
 
-@group.command("retire", epilog=_RETIRE)
+@group.command("retire", short_help="Have firmware refuse all Secure Boot keys but the newest.", epilog=_RETIRE)
 @_folder
 @_time
 @json_option

@@ -1,5 +1,6 @@
 """Options that several commands share: where the definition is, overrides, JSON, times."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,17 @@ class Duration(_IntType):
 def json_option(function: F) -> F:
     """`--json`: one documented object, or JSON lines for progress."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)
+
+
+def workers_option(most: int, what: str) -> Callable[[F], F]:
+    """`--workers N`, from 1 to `most`; `what` says what so many are of."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, most),
+        default=lambda: len(os.sched_getaffinity(0)),
+        show_default=False,
+        help=f"{what}  [default: one for each processor]",
+    )
 
 
 def definition_options(function: F) -> F:

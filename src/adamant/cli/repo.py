@@ -90,7 +90,11 @@ def init(folder: Path, keys: Path, roots: int, threshold: int, as_json: bool) ->
     _say(as_json, "\n".join(lines), repository=str(folder), keys=made)
 
 
-@group.command("publish", epilog="Example: adamant repo publish repo out/example_2_amd64 --keys repo-keys")
+@group.command(
+    "publish",
+    short_help="Add the release of a build, and offer it in channels.",
+    epilog="Example: adamant repo publish repo out/example_2_amd64 --keys repo-keys",
+)
 @_folder
 @click.argument("build", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @_keys
@@ -157,7 +161,11 @@ def _offer(channel: str, version: str, arch: Arch, waves: str) -> Any:
     return Offer(channel, version, arch, made)
 
 
-@group.command("promote", epilog="Example: adamant repo promote repo example 2 --channel stable --keys repo-keys")
+@group.command(
+    "promote",
+    short_help="Offer a release in another channel or other waves.",
+    epilog="Example: adamant repo promote repo example 2 --channel stable --keys repo-keys",
+)
 @_folder
 @click.argument("product")
 @click.argument("version")
@@ -195,7 +203,9 @@ def withdraw(folder: Path, product: str, version: str, keys: Path, arch: str, wh
     _say(as_json, f"withdrew {product} {version}", product=product, version=version)
 
 
-@group.command("status", epilog="Example: adamant repo status repo")
+@group.command(
+    "status", short_help="Show products, releases, channels and signatures.", epilog="Example: adamant repo status repo"
+)
 @_folder
 @json_option
 def status(folder: Path, as_json: bool) -> None:
@@ -241,7 +251,11 @@ def refresh(folder: Path, keys: Path, as_json: bool) -> None:
     _say(as_json, "signed anew", repository=str(folder))
 
 
-@group.command("rotate-key", epilog="Example: adamant repo rotate-key repo online --keys repo-keys")
+@group.command(
+    "rotate-key",
+    short_help="Replace the key of a role. Machines follow.",
+    epilog="Example: adamant repo rotate-key repo online --keys repo-keys",
+)
 @_folder
 @click.argument("role")
 @_keys
@@ -252,14 +266,22 @@ def rotate_key(folder: Path, role: str, keys: Path, as_json: bool) -> None:
     _say(as_json, f"{name} holds the new key; the old one lies beside it", role=role, key=name)
 
 
-@group.command("root", epilog="Example: adamant repo root repo > root.json")
+@group.command(
+    "root",
+    short_help="Print the newest root, for images that trust it.",
+    epilog="Example: adamant repo root repo > root.json",
+)
 @_folder
 def root(folder: Path) -> None:
     """Print the newest root: what an image carries so that its machines trust this repository."""
     click.echo(_open(folder).root(), nl=False)
 
 
-@group.command("export", epilog="Example: adamant repo export repo example 2 --out example-2.tar")
+@group.command(
+    "export",
+    short_help="Copy a release to where there is no network.",
+    epilog="Example: adamant repo export repo example 2 --out example-2.tar",
+)
 @_folder
 @click.argument("product")
 @click.argument("version")

@@ -26,7 +26,12 @@ Examples:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @proof.wanted_options(required=True, asks=False)
 @click.option("--nonce", type=HexBytes(), help="The nonce that the quote was asked with: no other one counts.")
-@click.option("--ak", help="The attestation key: its fingerprint, or a file of this key.  [default: those pinned]")
+@click.option(
+    "--ak",
+    metavar="FINGERPRINT|QUOTE",
+    help="The attestation key: its fingerprint, or a file of node attest with an earlier quote of the same key."
+    "  [default: those that contexts pin]",
+)
 @json_option
 def command(file: Path, wanted: Wanted, nonce: bytes | None, ak: str | None, as_json: bool) -> int:
     """Check a quote of adamant node attest, and say which release the machine runs, or what differs.

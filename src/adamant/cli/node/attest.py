@@ -29,7 +29,7 @@ Examples:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default="-",
-    help="Where to; - is standard output.",
+    help="File for the quote; - is standard output, to a pipe and not to a terminal.  [default: -]",
 )
 @click.option("--nonce", type=HexBytes(), help="8 to 32 bytes that the quote is to hold.  [default: 32 random ones]")
 @replace_key_option
@@ -39,7 +39,9 @@ Examples:
 def command(
     ctx: click.Context, output: Path, nonce: bytes | None, replace_key: bool, ek_roots: Path | None, as_json: bool
 ) -> int:
-    """Have the machine's TPM sign how it was booted, for adamant verify-quote. --json tells standard error which key.
+    """Have the machine's TPM sign how it was booted, for adamant verify-quote.
+
+    The quote goes to -o; which nonce and which keys it is of goes to standard error, with --json as an object.
 
     The key is pinned in the context when it is seen first, after the TPM has shown that the key is its own. A machine
     that answers with another key later is refused.

@@ -22,7 +22,11 @@ def group() -> None:
     """Show the config of the machine and its generations, and go back to one."""
 
 
-@group.command("show", epilog="Example: adamant node config show 3")
+@group.command(
+    "show",
+    short_help="Print the config that runs, or a generation of it.",
+    epilog="Example: adamant node config show 3",
+)
 @click.argument("generation", type=click.IntRange(min=1), required=False, shell_complete=_complete_generation)
 @json_option
 @click.pass_context
@@ -42,7 +46,9 @@ def _document(answer: Any) -> list[str]:
     return [f"# generation {answer.generation.number}", *text.splitlines()]
 
 
-@group.command("history", epilog="Example: adamant node config history -n 10")
+@group.command(
+    "history", short_help="List the generations that are kept.", epilog="Example: adamant node config history -n 10"
+)
 @click.option("-n", "--lines", "last", type=click.IntRange(min=1), help="Only the last N.", metavar="N")
 @json_option
 @click.pass_context
@@ -85,7 +91,9 @@ def revert(ctx: click.Context, generation: int, dry_run: bool, trial: int | None
     return change(ctx, config.revert_change(generation), dry_run, trial, at_boot, as_json)
 
 
-@group.command("status", epilog="Example: adamant node config status")
+@group.command(
+    "status", short_help="Compare the machine with its config.", epilog="Example: adamant node config status"
+)
 @json_option
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> int:

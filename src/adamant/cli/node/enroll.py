@@ -39,7 +39,7 @@ _UNSIGNED = "its certificate was not signed, and it waits as before"
 @click.option(
     "--trust-on-first-use", is_flag=True, help="Trust whatever answers. Only where nobody else can be in the network."
 )
-@click.option("--name", help="Name of the machine.  [default: the host of ADDRESS]")
+@click.option("--name", help="Name of the machine.  [default: HOST]")
 @click.option("--address", "others", multiple=True, help="One more address or name it is reached by; may be repeated.")
 @click.option("--context", "context_name", metavar="NAME", help="Name of the context.  [default: the machine's name]")
 @click.option("--client", default="admin", show_default=True, metavar="NAME", help="The client of the context.")

@@ -39,7 +39,7 @@ for _action, _does in (
     ("start", "Start a service."),
     ("stop", "Stop a service; the next boot starts it again."),
     ("restart", "Stop a service, if it runs, and start it."),
-    ("reload", "Have a service read its config again; one that cannot is restarted."),
+    ("reload", "Have a service read its config again. One that cannot is restarted."),
 ):
     group.add_command(_command(_action, _does))
 
