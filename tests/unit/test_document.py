@@ -27,6 +27,10 @@ def decode(text: str, *overrides: str) -> Image:
         ("disk: {esp: 300}\n", 6, "disk.esp", "put it in quotes"),
         ("base:\n  suite: bookworm\n", 7, "base.suite", "allowed: trixie"),
         ("outputs: raw\n", 6, "outputs", "a list"),
+        ("kernel: cloud\n", 6, "kernel", "did you mean flavour: cloud? allowed keys: flavour, own"),
+        ("kernel: lean\n", 6, "kernel", "did you mean own: lean?"),
+        ("disk: tpm\n", 6, "disk", "did you mean encryption: tpm?"),
+        ("units: [nftables.service]\n", 6, "units[0]", "did you mean name: nftables.service?"),
     ],
 )
 def test_an_error_names_line_path_and_what_is_allowed(extra: str, line: int, where: str, hint: str) -> None:

@@ -63,6 +63,12 @@ def refused(text: str, posture: Posture = Posture.GUARDED) -> InputError:
     return caught.value
 
 
+def test_a_text_in_the_place_of_keys_with_a_secret_is_not_told() -> None:
+    error = refused("registries: [{host: docker.io, auth: hunter2}]")
+    assert "a text stands where keys are wanted" in error.message
+    assert error.hint == "allowed keys: username, password"
+
+
 def test_an_empty_config_is_valid_and_its_wire_form_says_nothing() -> None:
     assert wire.to_wire(machine("")) == b'{"kind":"Machine"}'
     assert wire.from_wire(b'{"kind":"Machine"}') == Machine()

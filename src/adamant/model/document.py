@@ -9,7 +9,7 @@ import bisect
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 import yaml
@@ -22,6 +22,8 @@ T = TypeVar("T")
 _DEPTH = 32
 _AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
+_SHOWN = 80
+"""Characters of what a person wrote that an error shows."""
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _NUMBER_LENGTH = 64
 """Characters of a number. Long ones take PyYAML minutes (in base 60) or cannot be shown (in base 16)."""
@@ -241,7 +243,7 @@ def _explain(message: str, kind: type[Any], name: str, located: Located) -> Inpu
     unknown = _UNKNOWN.search(what)
     if match["key"] and isinstance(shape, inspect.DictType):
         where, key = _failing_key(message, path, kind, located.value)
-        what, hint = f"{key[:80]!r} cannot be a key here", _allowed(shape.key_type)
+        what, hint = f"{key[:_SHOWN]!r} cannot be a key here", _allowed(shape.key_type)
     elif unknown and isinstance(shape, inspect.StructType):
         field = unknown["field"]
         where = f"{where}.{field}"
@@ -254,7 +256,11 @@ def _explain(message: str, kind: type[Any], name: str, located: Located) -> Inpu
             what = f"{shown} is read as a {type(value).__name__} here, and a text is wanted"
             hint = f"put it in quotes; {hint}".removesuffix("; ")
         elif isinstance(value, str):
-            what = f"{value[:80]!r} is not allowed"
+            what = f"{value[:_SHOWN]!r} is not allowed"
+    elif isinstance(shape, inspect.StructType) and isinstance(value, str):
+        what = "a text stands where keys are wanted"
+        meant = _key_for(value, shape)
+        hint = f"did you mean {meant}: {value}? {hint}" if meant else hint
     elif path == "$.kind":
         what, hint = f"kind {value!r} does not belong here", f"allowed: {_tag(kind)}"
     elif match := re.fullmatch(r"Object missing required field `([^`]*)`", what):
@@ -263,6 +269,20 @@ def _explain(message: str, kind: type[Any], name: str, located: Located) -> Inpu
     return InputError(
         "document-invalid", f"{name}, line {line}: {what}", context=f"at {where[2:] or 'the top'}", hint=hint
     )
+
+
+def _key_for(value: str, shape: inspect.StructType) -> str:
+    """The first key of the mapping that takes `value`, which stood in its place; empty where it may be a secret."""
+    if any(_untold(field.type) for field in shape.fields) or not value.isprintable() or len(value) > _SHOWN:
+        return ""
+    types = get_type_hints(shape.cls, include_extras=True)
+    for field in shape.fields:
+        try:
+            msgspec.convert(value, type=types[field.name], strict=True)
+        except msgspec.ValidationError:
+            continue
+        return field.encode_name
+    return ""
 
 
 def _takes_text(shape: inspect.Type | None) -> bool:
