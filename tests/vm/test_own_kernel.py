@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
 from pathlib import Path
 
@@ -25,8 +24,8 @@ from adamant.machine.machine import Machines, Options, Status
 from adamant.model.arch import Arch
 from adamant.model.kernel.artifact import CERTIFICATE, CONFIG, MODULES, VMLINUZ
 from adamant.packages import tools
-from tests.image.conftest import COMMAND, Example, adamant, build
-from tests.unit.kernel_maker import Signer
+from tests.image.conftest import COMMAND, Example, adamant, build, seed_cache
+from tests.unit.kernel_maker import Signer, to_refuse
 from tests.vm import kept_kernel
 from tests.vm.conftest import SECONDS, node
 
@@ -107,14 +106,6 @@ signing:
 """
 
 
-def own_module(kernel: Kernel) -> bytes:
-    with tarfile.open(kernel.path(MODULES)) as archive:
-        name = next(n for n in archive.getnames() if n.endswith("/adamant_greeting.ko"))
-        source = archive.extractfile(name)
-        assert source is not None
-        return source.read()
-
-
 def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
     kernel = own_kernel
     checked = artifact.verify(kernel)
@@ -131,20 +122,32 @@ def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
 
 
 @pytest.mark.long
-def test_a_build_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
-    home = tmp_path / "kernel"
+def test_a_build_that_is_killed_or_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    home, cache = tmp_path / "kernel", tmp_path / "cache"
     shutil.copytree(kept_kernel.FOLDER, home, ignore=shutil.ignore_patterns("kept"))
-    environment = {**os.environ, "ADAMANT_STATE": str(tmp_path / "state")}
+    seed_cache(cache)
+    environment = {**os.environ, "ADAMANT_STATE": str(tmp_path / "state"), "ADAMANT_CACHE": str(cache)}
     adamant("kernel", "lock", home, environment=environment)
-    work = places.cache() / "kernels"
-    before = set(work.glob(".build.*"))
-    ours = subprocess.Popen([*COMMAND, "kernel", "build", str(home)], env=environment)
-    while not list(work.glob(".build.*/obj/init/*.o")):
-        assert ours.poll() is None
-        time.sleep(0.2)
-    ours.send_signal(signal.SIGINT)
-    assert ours.wait(60) == 130
-    assert set(work.glob(".build.*")) == before
+
+    def begun(but: Path | None = None) -> tuple[subprocess.Popen[bytes], Path]:
+        """A build that compiles, and the folder that it does so in."""
+        ours = subprocess.Popen([*COMMAND, "kernel", "build", str(home)], env=environment)
+        while True:
+            for one in cache.glob("kernels/.build.*/obj/init/*.o"):
+                if one.parents[2] != but:
+                    return ours, one.parents[2]
+            assert ours.poll() is None
+            time.sleep(0.2)
+
+    killed, left = begun()
+    killed.kill()
+    assert killed.wait(60) == -signal.SIGKILL
+    assert not list(left.rglob("signing_key.*"))
+    interrupted, folder = begun(but=left)
+    assert not left.exists()
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.wait(60) == 130
+    assert not folder.exists()
     assert not list((tmp_path / "state" / "kernels").glob("*"))
 
 
@@ -152,12 +155,9 @@ def test_a_build_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
 def image(own_kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Example:
     """An image of the kernel, with modules that it must not load."""
     home = tmp_path_factory.mktemp("owned")
-    ours = own_module(own_kernel)
+    ours = kept_kernel.module(own_kernel, "adamant_greeting")
     signature.check(ours, signature.certificate_of(own_kernel.path(CERTIFICATE).read_bytes()))
-    plain = signature.read(ours).content
-    altered = bytearray(ours)
-    altered[plain.index(b"hello")] ^= 1
-    for name, data in {"foreign": Signer().sign(plain), "unsigned": plain, "altered": bytes(altered)}.items():
+    for name, data in to_refuse(ours, Signer()).items():
         (home / name).write_bytes(data)
     (home / "probe.py").write_text(PROBE)
     shutil.copy(Path(__file__).parent / "probe" / "bpf.py", home)
