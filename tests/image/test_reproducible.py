@@ -16,6 +16,7 @@ from adamant.model.posture import Posture
 from adamant.packages import tools
 from tests import shifted_clock
 from tests.image.conftest import COMMAND, Example, adamant, require_program
+from tests.vm import kept_kernel
 
 SHUFFLED = """
 import os
@@ -99,11 +100,9 @@ def moved(clock: Path) -> str:
 
 
 def build(locked: Path, home: Path, clock: Path, how: Circumstances) -> Path:
-    """Build a copy of the definition in `locked` from the .debs alone: tools and layers are unpacked anew."""
+    """Build a copy of all that is in `locked` from the .debs alone: tools and layers are unpacked anew."""
     folder = home / how.folder / "project"
-    folder.mkdir(parents=True)
-    for name in ("adamant.yaml", "adamant.lock"):
-        shutil.copy(locked / name, folder / name)
+    shutil.copytree(locked, folder)
     cache = home / how.folder / "cache"
     cache.mkdir()
     shutil.copytree(places.cache() / "debs", cache / "debs", copy_function=os.link)
@@ -145,12 +144,20 @@ def show_difference(one: Path, other: Path) -> str:
 
 @pytest.fixture(params=list(Posture))
 def in_posture(request: pytest.FixtureRequest, example: Example, tmp_path: Path) -> Path:
-    """The folder of the example, locked, with the one word of its definition changed that says its posture."""
+    """The folder of the example, locked, with the one word of its definition changed that says its posture.
+
+    The sealed one has a kernel of its own, in the folder: it is as sealed is meant.
+    """
     folder = tmp_path / "locked"
     folder.mkdir()
     text = (example.folder / "adamant.yaml").read_text()
     assert text.count("posture: guarded ") == 1
-    (folder / "adamant.yaml").write_text(text.replace("posture: guarded ", f"posture: {request.param.value} "))
+    text = text.replace("posture: guarded ", f"posture: {request.param.value} ")
+    if request.param is Posture.SEALED:
+        assert text.count("flavour: cloud ") == 1
+        text = text.replace("flavour: cloud ", "own: ./kernel ")
+        shutil.copytree(kept_kernel.kernel(tmp_path).folder, folder / "kernel")
+    (folder / "adamant.yaml").write_text(text)
     adamant("lock", "-C", folder)
     return folder
 

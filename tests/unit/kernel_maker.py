@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
-from adamant.kernel import artifact
+from adamant.kernel import artifact, signature
 from adamant.kernel.artifact import About, Kernel, Made
 from adamant.kernel.project import own_configs
 from adamant.kernel.signature import MAGIC
@@ -53,6 +53,14 @@ class Signer:
             serialization.Encoding.DER, options
         )
         return module + message + struct.pack(">BBBBB3xI", 0, 0, 2, 0, 0, len(message)) + MAGIC
+
+
+def to_refuse(module: bytes, signer: Signer) -> dict[str, bytes]:
+    """The signed `module` as its kernel must not take it: one bit turned, not signed, and signed by another key."""
+    content = signature.read(module).content
+    altered = bytearray(module)
+    altered[len(content) // 2] ^= 1
+    return {"altered": bytes(altered), "unsigned": content, "foreign": signer.sign(content)}
 
 
 def finished_config(arch: Arch = Arch.AMD64) -> str:

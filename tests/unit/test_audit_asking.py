@@ -63,8 +63,10 @@ def test_other_kinds_become_facts() -> None:
     assert facts("services", resource("a.service", {"active": "active"}, {"active": "active"})) == (
         UnitState("a.service", "active", wanted=True),
     )
-    assert facts("modules", resource("a", {"signed": True, "file": "kernel/a.ko"})) == (
+    own = resource("b", {"signed": True, "file": "updates/mine/b.ko", "foreign": True})
+    assert facts("modules", resource("a", {"signed": True, "file": "kernel/a.ko", "foreign": False}), own) == (
         LoadedModule("a", signed=True, file="kernel/a.ko"),
+        LoadedModule("b", signed=True, file="updates/mine/b.ko", foreign=True),
     )
     assert facts("certificates", resource("a", {"not_before_usec": 1, "not_after_usec": 2, "authority": True})) == (
         Held("a", 1, 2, authority=True),

@@ -230,6 +230,16 @@ def test_what_keeps_every_promise_passes(posture: Posture) -> None:
     assert failed(node_audit(made.node(posture))) == set()
 
 
+def test_a_module_of_ones_own_that_the_image_brings_is_of_the_release() -> None:
+    own = LoadedModule("mine", signed=True, file="updates/mine/mine.ko", foreign=True)
+    plant = protection("taint", "O")
+    assert failed(node_audit(also("modules", own)(plant(made.node(SEALED))))) == set()
+    stray = replace(own, file="")
+    assert failed(node_audit(also("modules", stray)(plant(made.node(SEALED))))) == {"taint", "modules-of-image"}
+    forced = protection("taint", "FO")
+    assert failed(node_audit(also("modules", own)(forced(made.node(SEALED))))) == {"taint"}
+
+
 @pytest.mark.parametrize(("rule", "posture", "plant"), IMAGES)
 def test_a_planted_breach_of_an_image_fails_its_rule_and_no_other(
     rule: str, posture: Posture, plant: Callable[[ImageFacts], ImageFacts]

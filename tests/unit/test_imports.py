@@ -63,6 +63,15 @@ def test_only_the_one_door_starts_programs(path: Path) -> None:
         assert "os.spawn" not in text
 
 
+@pytest.mark.parametrize("room", ["node", "model/machine"])
+def test_what_threads_decode_at_the_same_time_has_one_door(room: str) -> None:
+    alone = SOURCE / "node/disk_key"  # a program of its own, without threads
+    for path in (p for p in MODULES if p.is_relative_to(SOURCE / room) and not p.is_relative_to(alone)):
+        text = path.read_text()
+        assert "msgspec.json.decode(" not in text, path
+        assert "msgspec.convert(" not in text, path
+
+
 def test_no_room_for_what_has_no_name() -> None:
     for path in MODULES:
         assert path.stem not in {"util", "utils", "helpers", "misc", "common"}, path

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from adamant.compose import entries
 from adamant.core import files, places
 from adamant.kernel import artifact, shelf, toolchain
 from adamant.kernel.artifact import Kernel
@@ -35,6 +36,12 @@ def kernel(home: Path) -> Kernel:
         return artifact.read(KEPT)
     with files.locked(places.cache() / "locks" / "test-kernel", "the kernel of the tests"):
         return build(home)
+
+
+def module(made: Kernel, name: str) -> bytes:
+    """The module `name`, as the kernel's build signed it."""
+    (path,) = [m.path for m in made.manifest.modules if m.path.endswith(f"/{name}.ko")]
+    return entries.read(artifact.tree_of(made)[f"{artifact.ROOT}/{made.manifest.release}/{path}"])
 
 
 def is_current() -> bool:

@@ -1,14 +1,17 @@
 """What root, and a container with all rights, can and cannot do on a machine of each posture.
 
+The sealed machine is as sealed is meant: with a kernel of one's own (kept_kernel.py) and its modules from outside.
 The attempts are those of `attack/attack.c`, a static program, since a sealed machine runs nothing else that is brought.
 What is expected stands in docs/reference/attacks.md, cell by cell: the page cannot say what no machine has shown.
 """
 
+import errno
 import json
 import lzma
+import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +19,15 @@ import pytest
 from adamant.compose import entries
 from adamant.core import places
 from adamant.image import init_program, project
-from adamant.kernel import signature
+from adamant.kernel.artifact import Kernel
 from adamant.machine.machine import Machines
 from adamant.model.posture import RULES, Posture
-from adamant.model.tree import Entry
 from adamant.packages import fetch, layer, tools
 from tests.image.conftest import adamant, build
 from tests.tool.containerd import registry
-from tests.unit.kernel_maker import Signer
-from tests.vm.conftest import SECONDS
+from tests.unit.kernel_maker import Signer, to_refuse
+from tests.vm import kept_kernel
+from tests.vm.conftest import SECONDS, node
 
 PAGE = Path(__file__).parents[2] / "docs/reference/attacks.md"
 SOURCE = Path(__file__).parent / "attack" / "attack.c"
@@ -35,6 +38,7 @@ version: "1"
 profile: dev
 posture: {posture}
 packages: [containerd, runc]
+kernel: {kernel}
 files:
   - {{path: /usr/lib/probe/attack, source: attack, mode: "0755"}}
 units:
@@ -50,7 +54,12 @@ units:
 signing:
   secureBoot: {{key: keys/secure-boot.key, certificate: keys/secure-boot.crt}}
 """
-LINE = re.compile(r"(?P<where>host|container) (?P<attempt>\S+) (?P<result>done|no)\b")
+OWN_MODULES = {
+    "adamant_greeting": "updates/greeting/adamant_greeting.ko",
+    "dm_writeboost": "updates/writeboost/dm-writeboost.ko",
+}
+REFUSED = os.strerror(errno.EKEYREJECTED)
+LINE = re.compile(r"(?P<where>host|container) (?P<attempt>\S+) (?P<result>done|no)\b *(?P<why>.*)")
 OF_HOST = (
     "enter-profile",
     "write:/proc",
@@ -76,14 +85,33 @@ OF_HOST = (
 """How those attempts begin that a container makes on its host; all else it would try on itself."""
 
 
+@pytest.fixture(scope="module")
+def debians(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+    """Modules of Debian's kernel by their name, as Debian signed them."""
+    folder = tmp_path_factory.mktemp("debians")
+    (folder / "adamant.yaml").write_text('kind: Image\nname: debians\nversion: "1"\npackages: []\n')
+    adamant("lock", "-C", folder)
+    packages = project.read_lock(project.read_project(folder)).image.packages
+    kernel = next(package for package in packages if re.match(r"linux-image-\d", package.name))
+    (found,) = layer.unpack_layers([kernel], fetch.fetch([kernel], places.cache()), places.cache())
+    paths = {entry.path.rpartition("/")[2]: entry for entry in found.entries}
+    return lambda name: lzma.decompress(entries.read(paths[f"{name}.ko.xz"]))
+
+
 @pytest.fixture(
     scope="module",
     params=[pytest.param(Posture.OPEN, marks=pytest.mark.long), Posture.GUARDED, Posture.SEALED],
     ids=lambda posture: posture.value,
 )
-def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Posture]:
+def posture(
+    request: pytest.FixtureRequest,
+    debians: Callable[[str], bytes],
+    own_kernel: Kernel,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Posture]:
     """A posture, with a machine `attacked` of it that has been attacked once, and has its container where it may."""
     posture: Posture = request.param
+    sealed = posture is Posture.SEALED
     folder = tmp_path_factory.mktemp(posture.value)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADAMANT_STATE", str(folder / "state"))
@@ -92,14 +120,19 @@ def posture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         image.mkdir()
         adamant("keys", "init", image / "keys")
         (image / "attack").write_bytes(b"")
-        (image / "adamant.yaml").write_text(DEFINITION.format(posture=posture.value))
+        kernel = f"{{own: {own_kernel.folder}}}" if sealed else "{}"
+        (image / "adamant.yaml").write_text(DEFINITION.format(posture=posture.value, kernel=kernel))
         adamant("lock", "-C", image)
-        _make_modules(image)
+        whole = kept_kernel.module(own_kernel, "squashfs") if sealed else debians("squashfs")
+        signer = Signer()
+        for name, data in {"whole": whole, "debians": debians("romfs"), **to_refuse(whole, signer)}.items():
+            (image / f"{name}.ko").write_bytes(data)
+        (image / "certificate.der").write_bytes(signer.der)
         _make_program(image)
         build(image)
         with registry(folder, ["lib/attack:1"], image / "attack") as port:
             config = folder / "machine.yaml"
-            config.write_text(_config(port, privileged=posture is not Posture.SEALED))
+            config.write_text(_config(port, OWN_MODULES if sealed else (), privileged=not sealed))
             adamant("up", image, "--config", config, "--secure-boot", "--json", "--seconds", str(SECONDS))
             yield posture
         Machines(places.state() / "machines").delete("attacked", force=True)
@@ -114,28 +147,7 @@ def _make_program(image: Path) -> None:
     init_program.link(arch, tree, objects, image / "attack")
 
 
-def _make_modules(image: Path) -> None:
-    """What the program tries to load: a module of the image's kernel that was changed, signed by nobody, or by another
-    key, and one that images without rare modules leave out, as the kernel's makers signed it."""
-    packages = project.read_lock(project.read_project(image)).image.packages
-    kernel = next(package for package in packages if re.match(r"linux-image-\d", package.name))
-    layers = layer.unpack_layers([kernel], fetch.fetch([kernel], places.cache()), places.cache())
-    sound, rare = (lzma.decompress(entries.read(_module(layers[0].entries, name))) for name in ("dummy", "romfs"))
-    changed = bytearray(sound)
-    changed[len(changed) // 2] ^= 1
-    plain = signature.read(sound).content
-    signer = Signer()
-    made = {"changed": bytes(changed), "plain": plain, "foreign": signer.sign(plain), "rare": rare}
-    for name, data in made.items():
-        (image / f"{name}.ko").write_bytes(data)
-    (image / "certificate.der").write_bytes(signer.der)
-
-
-def _module(found: Sequence[Entry], name: str) -> Entry:
-    return next(entry for entry in found if entry.path.endswith(f"/{name}.ko.xz"))
-
-
-def _config(port: int, *, privileged: bool) -> str:
+def _config(port: int, modules: Iterable[str] = (), *, privileged: bool) -> str:
     container = {
         "name": "attack",
         "image": "reg.lan/lib/attack:1",
@@ -144,16 +156,21 @@ def _config(port: int, *, privileged: bool) -> str:
         "privileged": privileged,
     }
     mirror = {"host": "reg.lan", "mirrors": [f"http://10.0.2.2:{port}"], "fallback": False}
-    return json.dumps({"kind": "Machine", "registries": [mirror], "containers": [container]})
+    machine = {"registries": [mirror], "containers": [container], "kernel": {"modules": list(modules)}}
+    return json.dumps({"kind": "Machine", **machine})
 
 
-def _results(unit: str, where: str) -> dict[str, str]:
-    """What came of each attempt in this boot, once the program has ended."""
+def _said(unit: str, where: str) -> list[re.Match[str]]:
+    """What the program said of each attempt in this boot, once it has ended."""
     deadline = time.monotonic() + SECONDS
     while f"{where} end" not in (said := adamant("node", "logs", unit, check=False).stdout):
         assert time.monotonic() < deadline, said
         time.sleep(2)
-    return {m["attempt"]: m["result"] for m in LINE.finditer(said) if m["where"] == where}
+    return [m for m in LINE.finditer(said) if m["where"] == where]
+
+
+def _results(unit: str, where: str) -> dict[str, str]:
+    return {m["attempt"]: m["result"] for m in _said(unit, where)}
 
 
 def _expected(column: str) -> dict[str, str]:
@@ -174,6 +191,22 @@ def test_what_a_container_can_do_is_what_the_page_says(posture: Posture) -> None
     kind = "container" if posture is Posture.SEALED else "privileged container"
     of_host = {attempt: result for attempt, result in found.items() if attempt.startswith(OF_HOST)}
     assert of_host == _expected(f"{posture.value}: {kind}")
+
+
+def test_a_machine_runs_modules_of_its_kernel_and_a_sealed_one_those_of_its_owner(
+    posture: Posture, own_kernel: Kernel
+) -> None:
+    """The same module loads as it was signed, and is refused for its signature alone when that is another one."""
+    sealed = posture is Posture.SEALED
+    assert (node("version")["kernel"] == own_kernel.manifest.release) == sealed
+    found = {item["name"]: item["actual"] for item in node("get", "modules")["resources"]}
+    assert all(module["signed"] and module["state"] == "live" for module in found.values())
+    assert {n: m["file"] for n, m in found.items() if m["foreign"]} == (OWN_MODULES if sealed else {})
+    said = {m["attempt"].partition(":")[2]: m for m in _said("attack", "host") if m["attempt"].startswith("load-mod")}
+    assert said.pop("whole")["result"] == "done"
+    if sealed:
+        refused = {name: m["why"].strip() for name, m in said.items()}
+        assert refused == dict.fromkeys(("changed", "not-signed", "other-key", "of-debian"), REFUSED)
 
 
 def test_a_sealed_machine_takes_no_config_with_a_privileged_container(posture: Posture, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ The kernel is the kept one (kept_kernel.py). What needs a build of its own is ru
 
 import json
 import shutil
-import tarfile
 import time
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from adamant.model.kernel.artifact import CERTIFICATE, CONFIG, MODULES, VMLINUZ
 from adamant.packages import tools
 from benchmarks import initrd
 from tests.image.conftest import Example, adamant, build
-from tests.unit.kernel_maker import Signer
+from tests.unit.kernel_maker import Signer, to_refuse
 from tests.vm import kept_kernel
 from tests.vm.conftest import SECONDS, node
 
@@ -105,14 +104,6 @@ signing:
 """
 
 
-def own_module(kernel: Kernel) -> bytes:
-    with tarfile.open(kernel.path(MODULES)) as archive:
-        name = next(n for n in archive.getnames() if n.endswith("/adamant_greeting.ko"))
-        source = archive.extractfile(name)
-        assert source is not None
-        return source.read()
-
-
 def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
     kernel = own_kernel
     checked = artifact.verify(kernel)
@@ -133,12 +124,9 @@ def test_every_module_is_signed_and_no_key_is_left(own_kernel: Kernel) -> None:
 def image(own_kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Example:
     """An image of the kernel, with modules that it must not load."""
     home = tmp_path_factory.mktemp("owned")
-    ours = own_module(own_kernel)
+    ours = kept_kernel.module(own_kernel, "adamant_greeting")
     signature.check(ours, signature.certificate_of(own_kernel.path(CERTIFICATE).read_bytes()))
-    plain = signature.read(ours).content
-    altered = bytearray(ours)
-    altered[plain.index(b"hello")] ^= 1
-    for name, data in {"foreign": Signer().sign(plain), "unsigned": plain, "altered": bytes(altered)}.items():
+    for name, data in to_refuse(ours, Signer()).items():
         (home / name).write_bytes(data)
     (home / "probe.py").write_text(PROBE)
     shutil.copy(Path(__file__).parent / "probe" / "bpf.py", home)

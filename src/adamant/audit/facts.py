@@ -208,11 +208,15 @@ class UnitState:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModule:
-    """A loaded module of the kernel. `file` is empty when neither image nor extension has it."""
+    """A loaded module of the kernel. `file` is empty when neither image nor extension has it.
+
+    `foreign` is one that is no part of the kernel's own sources.
+    """
 
     name: str
     signed: bool
     file: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,14 @@ def of_image(facts: NodeFacts) -> Iterator[Breach]:
 
 
 def taint(facts: NodeFacts) -> Iterator[Breach]:
-    """The kernel is the one that was released. What a missing signature does is judged by module."""
-    for letter in facts.tell(facts.protections, "protections").get("taint", ""):
+    """The kernel is the one that was released. What a missing signature does is judged by module.
+
+    A module from outside that the image brings is of the release: who builds a kernel has built it in.
+    """
+    letters = facts.tell(facts.protections, "protections").get("taint", "")
+    if any(module.foreign and module.file for module in facts.tell(facts.modules, "modules")):
+        letters = letters.replace("O", "")
+    for letter in letters:
         if letter in TAINTS:
             yield Breach("taint", f"{letter}: {TAINTS[letter]}")
 

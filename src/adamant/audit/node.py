@@ -204,7 +204,9 @@ def _unit(resource: Resource) -> UnitState:
 
 def _module(resource: Resource) -> LoadedModule:
     actual = _actual(resource)
-    return LoadedModule(resource.name, actual.get("signed") is True, _text(actual, "file"))
+    return LoadedModule(
+        resource.name, actual.get("signed") is True, _text(actual, "file"), foreign=actual.get("foreign") is True
+    )
 
 
 def _certificate(resource: Resource) -> Held:

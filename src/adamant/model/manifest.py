@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from adamant.model import decoders
 from adamant.model.arch import Arch
 from adamant.model.definition import Profile
 from adamant.model.errors import InputError
@@ -69,6 +70,6 @@ def encode(manifest: Manifest) -> bytes:
 def decode(data: bytes) -> Manifest:
     """A manifest from its bytes."""
     try:
-        return msgspec.json.decode(data, type=Manifest)
+        return decoders.of(Manifest).decode(data)
     except msgspec.DecodeError as error:
         raise InputError("manifest-malformed", f"the manifest cannot be read: {error}") from error

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from adamant.api import encryption_pb2 as pb
 from adamant.core import limits
-from adamant.model import luks2
+from adamant.model import decoders, luks2
 from adamant.model.errors import AdamantError, InputError
 from adamant.node import encryption
 from adamant.node.tasks import task
@@ -21,7 +19,7 @@ _RECOVERY_KEY = re.compile(r"[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}")
 
 def volumes(root: Path, folder: Path = task.FOLDER) -> pb.EncryptionResponse:
     """The answer to Encryption."""
-    found = msgspec.convert(_ask({"act": "look"}, root, folder), dict[str, luks2.Header])
+    found = decoders.convert(_ask({"act": "look"}, root, folder), dict[str, luks2.Header])
     how = encryption.wanted(root) or ""
     return pb.EncryptionResponse(volumes=[_volume(name, header, how) for name, header in found.items()])
 

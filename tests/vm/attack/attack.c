@@ -31,14 +31,15 @@
 #define BPF_PROG_TYPE_KPROBE 2
 #define ETHERNET_ALL 0x0300 /* all packets, in the network's byte order */
 
-/* Modules of the image's kernel, in this program: a container has no file of the host's to load. */
+/* Modules, in this program: a container has no file of the host's to load. */
 #define MODULE(name)                                                                                                   \
 	extern const char name##_begin[], name##_end[];                                                                \
 	__asm__(".section .rodata\n" #name "_begin: .incbin \"" #name ".ko\"\n" #name "_end: .byte 0\n.previous")
-MODULE(changed);
-MODULE(plain);
+MODULE(whole);
+MODULE(altered);
+MODULE(unsigned);
 MODULE(foreign);
-MODULE(rare);
+MODULE(debians);
 extern const char certificate_begin[], certificate_end[];
 __asm__(".section .rodata\ncertificate_begin: .incbin \"certificate.der\"\ncertificate_end: .byte 0\n.previous");
 
@@ -491,10 +492,11 @@ int main(int count, char **arguments)
 	for (size_t i = 0; i < COUNT(shells); i++)
 		try_open("has", shells[i], O_RDONLY);
 
-	try_module("changed", "dummy", changed_begin, changed_end);
-	try_module("not-signed", "dummy", plain_begin, plain_end);
-	try_module("other-key", "dummy", foreign_begin, foreign_end);
-	try_module("left-out", "romfs", rare_begin, rare_end);
+	try_module("whole", "squashfs", whole_begin, whole_end);
+	try_module("changed", "squashfs", altered_begin, altered_end);
+	try_module("not-signed", "squashfs", unsigned_begin, unsigned_end);
+	try_module("other-key", "squashfs", foreign_begin, foreign_end);
+	try_module("of-debian", "romfs", debians_begin, debians_end);
 	try_key(".builtin_trusted_keys");
 	try_key(".secondary_trusted_keys");
 	tell("kexec", "", syscall(SYS_kexec_load, 0, 0, NULL, 0));

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
+from adamant.model import decoders
 from adamant.model.errors import InputError
 from adamant.model.machine.check import check
 from adamant.model.machine.document import Machine
@@ -64,7 +65,7 @@ def from_wire(data: bytes, posture: Posture | None = None) -> Machine:
     if _deep(data):
         raise InputError("config-malformed", f"the config is nested more than {_DEPTH} deep")
     try:
-        machine = msgspec.json.decode(data, type=Machine, strict=True)
+        machine = decoders.of(Machine).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         what, _, path = str(error).partition(" - at `")
         raise InputError("config-malformed", f"the config cannot be read: {what}", context=path.rstrip("`")) from error

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from adamant.core import files, limits
+from adamant.model import decoders
 from adamant.model.digest import sha256
 from adamant.model.errors import AdamantError, InputError
 from adamant.node.config import journal as journals
@@ -76,7 +77,7 @@ class Store:
     def _read_journal(self) -> Journal | None:
         try:
             data = files.read_limited(self._folder / JOURNAL, limits.JOURNAL_SIZE, "journal of the config")
-            return msgspec.json.decode(data, type=Journal)
+            return decoders.of(Journal).decode(data)
         except InputError as error:
             if error.reference == "file-missing" and not self.numbers():
                 return Journal()
@@ -121,7 +122,7 @@ class Store:
         path = self._path(number)
         try:
             data = files.read_limited(path, limits.GENERATION_SIZE, "generation")
-            found = msgspec.json.decode(data, type=Generation)
+            found = decoders.of(Generation).decode(data)
         except InputError as error:
             if error.reference == "file-missing":
                 raise InputError(

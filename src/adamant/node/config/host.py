@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adamant.core import files, limits
+from adamant.model import decoders
 from adamant.model.digest import sha256
 from adamant.model.errors import AdamantError
 from adamant.node.config.journal import NONE
@@ -170,7 +171,7 @@ class Host:
     def _manifest(self) -> _Manifest:
         try:
             data = files.read_limited(self._root / MANIFEST, limits.GENERATION_SIZE, "manifest of the config")
-            return msgspec.json.decode(data, type=_Manifest)
+            return decoders.of(_Manifest).decode(data)
         except (AdamantError, msgspec.DecodeError):
             return _Manifest()  # it lies in RAM beside the files: after a reboot neither is there
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from adamant.core import limits
+from adamant.model import decoders
 from adamant.model.errors import AdamantError, InputError
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ def malformed(why: str) -> AdamantError:
 
 def _decode(data: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(data, type=kind)
+        return decoders.of(kind).decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise malformed(str(error)) from error
 

@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple
 import msgspec
 
 from adamant.core import files, limits
+from adamant.model import decoders
 from adamant.model.errors import AdamantError
 from adamant.node.containerd import oci
 from adamant.node.containerd.oci import Descriptor, Name
@@ -174,7 +175,7 @@ class Registry:
 
 def _token(data: bytes) -> str:
     try:
-        found = msgspec.json.decode(data, type=dict[str, Any])
+        found = decoders.of(dict[str, Any]).decode(data)
     except msgspec.DecodeError as error:
         raise AdamantError("registry-refused", "what it gave is no token") from error
     token = found.get("token") or found.get("access_token")

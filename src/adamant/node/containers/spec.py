@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from adamant.core import files, limits
+from adamant.model import decoders
 from adamant.model.errors import AdamantError
 from adamant.model.machine.document import ContainerNetwork, Mount, Sight
 from adamant.node.containers.runtime import Runtime
@@ -42,7 +43,7 @@ def read(root: Path, runtime: Runtime, name: str) -> Spec:
     """The spec of the container `name` of `runtime`. Raises AdamantError `container-spec`."""
     try:
         data = files.read_limited(root / runtime.spec(name), limits.GENERATION_SIZE, "spec")
-        return msgspec.json.decode(data, type=Spec)
+        return decoders.of(Spec).decode(data)
     except (OSError, AdamantError, msgspec.DecodeError) as error:
         raise AdamantError("container-spec", f"the config has no container {name} that can be read: {error}") from error
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from adamant.core import limits
+from adamant.model import decoders
 from adamant.model.errors import AdamantError
 from adamant.node.update.origin import failed
 
@@ -66,7 +67,7 @@ def receive_read(peer: socket.socket) -> Read | None:
     if not 0 < length <= limits.SENT_QUESTION:
         return None
     data = _exactly(peer, length)
-    return msgspec.json.decode(data, type=Read) if data else None
+    return decoders.of(Read).decode(data) if data else None
 
 
 def send_piece(peer: socket.socket, piece: Piece) -> None:

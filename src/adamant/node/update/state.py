@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adamant.core import files, limits
+from adamant.model import decoders
 from adamant.model.errors import AdamantError
 from adamant.node.reading import boot_id
 from adamant.release.index import SEEDS
@@ -100,7 +101,7 @@ def waiting(root: Path, record: Record) -> str:
 def read(root: Path) -> Record:
     """The record; an empty one when there is none, or when it cannot be read: nothing depends on it but manners."""
     try:
-        return msgspec.json.decode((root / RECORD).read_bytes()[: limits.SYSTEM_FILE_SIZE], type=Record)
+        return decoders.of(Record).decode((root / RECORD).read_bytes()[: limits.SYSTEM_FILE_SIZE])
     except (OSError, msgspec.DecodeError):
         return Record()
 
@@ -124,7 +125,7 @@ def seed(root: Path) -> int:
 def read_look(root: Path) -> Look:
     """The last look; an empty one when there was none, or it cannot be read."""
     try:
-        return msgspec.json.decode((root / LOOK).read_bytes()[: limits.SYSTEM_FILE_SIZE], type=Look)
+        return decoders.of(Look).decode((root / LOOK).read_bytes()[: limits.SYSTEM_FILE_SIZE])
     except (OSError, msgspec.DecodeError):
         return Look()
 
@@ -139,7 +140,7 @@ def write_look(root: Path, look: Look) -> None:
 def read_request(root: Path) -> Request:
     """The request of this run. Raises AdamantError `update-request`."""
     try:
-        return msgspec.json.decode((root / REQUEST).read_bytes(), type=Request)
+        return decoders.of(Request).decode((root / REQUEST).read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise AdamantError("update-request", f"there is no request that can be read: {error}") from error
 
@@ -162,6 +163,6 @@ def ask(root: Path, request: Request) -> None:
 def progress(root: Path) -> Progress:
     """How far it is."""
     try:
-        return msgspec.json.decode((root / PROGRESS).read_bytes(), type=Progress)
+        return decoders.of(Progress).decode((root / PROGRESS).read_bytes())
     except (OSError, msgspec.DecodeError):
         return Progress("running", step="begin")

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from adamant.core import files, limits
+from adamant.model import decoders
 from adamant.model.errors import AdamantError
 from adamant.model.machine.document import Volume
 
@@ -27,6 +28,6 @@ def read(root: Path, name: str) -> Volume:
     """The volume `name` of the config. Raises AdamantError `volume-spec`."""
     try:
         data = files.read_limited(root / place(name), limits.SYSTEM_FILE_SIZE, "volume")
-        return msgspec.json.decode(data, type=Volume)
+        return decoders.of(Volume).decode(data)
     except (AdamantError, msgspec.DecodeError) as error:
         raise AdamantError("volume-spec", f"the config has no volume {name} that can be read: {error}") from error
