@@ -201,23 +201,41 @@ def test_firmware_does_not_start_what_the_retired_key_has_signed(fleet: Fleet, t
     assert "access denied" in seen[-1].lower(), "\n".join(seen[-40:])
 
 
-def stored(store: bytes) -> tuple[dict[Variable, bytes], bool]:
-    """The contents of the whole ones of PK, KEK, db and dbx in a variable store, and whether one of them is half there.
+_WHOLE, _IN_DELETION, _HEADER_ALONE = 0x3F, 0x3E, 0x7F
+"""The state of a variable in the store: a flash, whose bits are cleared one after the other."""
 
-    By EDK2, AUTHENTICATED_VARIABLE_HEADER: 60 bytes that end with the vendor, the name, the contents. A byte of state
-    goes from 0x7f, when the header is there, over 0x3f, when all is, to 0x3e and 0x3c, when another takes its place.
+
+def records(store: bytes, variable: Variable) -> Iterator[tuple[int, int, int]]:
+    """Of each time that a variable is in a variable store: where its state stands, and where its contents, up to where.
+
+    By EDK2, AUTHENTICATED_VARIABLE_HEADER: 60 bytes that end with the vendor, the name, the contents.
     """
-    whole, half = {}, False
+    name = variable.vendor.bytes_le + f"{variable.value}\0".encode("utf-16-le")
+    at = store.find(name)
+    while at != -1:
+        size = int.from_bytes(store[at - 4 : at], "little")
+        yield at - 42, at + len(name), at + len(name) + size
+        at = store.find(name, at + 1)
+
+
+def stored(store: bytes) -> dict[Variable, bytes]:
+    """The contents of those of PK, KEK, db and dbx that a variable store has."""
+    found = {}
     for variable in Variable:
-        name = variable.vendor.bytes_le + f"{variable.value}\0".encode("utf-16-le")
-        at = store.find(name)
-        while at != -1:
-            state, size = store[at - 42], int.from_bytes(store[at - 4 : at], "little")
-            if state in {0x3F, 0x3E}:
-                whole[variable] = store[at + len(name) : at + len(name) + size]
-            half = half or state == 0x7F
-            at = store.find(name, at + 1)
-    return whole, half
+        for state, begin, end in records(store, variable):
+            if store[state] in {_WHOLE, _IN_DELETION}:
+                found[variable] = store[begin:end]
+    return found
+
+
+def torn(store: bytes, variable: Variable) -> bytes:
+    """The store when half of the variable's contents were written: the header is there, and the state says so."""
+    made = bytearray(store)
+    ((state, begin, end),) = records(store, variable)
+    made[state] = _HEADER_ALONE
+    half = (begin + end) // 2
+    made[half:end] = b"\xff" * (end - half)
+    return bytes(made)
 
 
 @contextmanager
@@ -234,54 +252,47 @@ def frozen(qemu: Process) -> Iterator[None]:
 
 
 def cuts(machine: Machine) -> dict[tuple[str, ...], bytes]:
-    """The variable store at each moment of an enrolment that can be told from the others, by what is whole in it.
+    """The variable store at each moment of an enrolment, by the variables that it has then.
 
-    `half` follows where a variable is half written. The first one, where nothing is, is when the boot loader says that
-    it enrols. The machine, which was just started, is off at the end.
+    The first one is of when the boot loader says that it enrols. The machine, which was just started, is off at the
+    end.
     """
     assert machine.run is not None
     found: dict[tuple[str, ...], bytes] = {}
     deadline = time.monotonic() + SECONDS
     while not any("nrolling secure boot keys" in line for line in console.tail(machine.console_log)):
         assert time.monotonic() < deadline, console.tail(machine.console_log)
-    with (machine.folder / VARIABLES).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as store:
-        while True:
-            whole, half = stored(store[:])
-            if (*whole, *["half"] * half) not in found:
+    with (machine.folder / VARIABLES).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as flash:
+        while Variable.PK not in (now := stored(flash[:])):
+            if tuple(now) not in found:
                 with frozen(machine.run.qemu):
-                    store_now = store[:]
-                whole, half = stored(store_now)
-                found.setdefault((*whole, *["half"] * half), store_now)
-            if Variable.PK in whole:
-                break
+                    store = flash[:]
+                found.setdefault(tuple(stored(store)), store)
             assert time.monotonic() < deadline, console.tail(machine.console_log)
+        found[tuple(now)] = flash[:]
     machines().stop(machine.name, 0)
     return found
 
 
 @pytest.mark.long
-def test_power_that_goes_while_keys_are_enrolled_has_the_next_boot_enrol_them(
-    fleet: Fleet, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Before the first, between two, within one, and after the last of them."""
+def test_power_that_goes_while_keys_are_enrolled_has_the_next_boot_enrol_them(fleet: Fleet) -> None:
+    """Before the first, between two, within each, and after the last of them."""
     off(seconds=0)
     enrolled = {each: (fleet.folder / f"keys/variables/{each.value}.esl").read_bytes() for each in enrolment.ENROLLED}
     image = fleet.folder / "out" / "fleet_1_amd64" / "disk.raw"
     machine = up.create(machines(), "cut", image, Options(Arch.AMD64, setup_mode=True))
     try:
         found = cuts(machines().start("cut", fleet.tools(), places.cache()))
-        with capsys.disabled():
-            print(f"\ncut at {list(found)}")
-        names = [(), ("db",), ("KEK", "db"), ("PK", "KEK", "db")]
-        assert set(found) >= set(names), "what is between two was not hit"
-        for name, store in found.items():
+        assert list(found) == [(), ("db",), ("KEK", "db"), ("PK", "KEK", "db")], "what is between two was not hit"
+        nothing, db, two, all_ = found.values()
+        parts = [torn(db, Variable.DB), torn(two, Variable.KEK), torn(all_, Variable.PK)]
+        for store in (nothing, db, two, *parts, all_):
             (machine.folder / VARIABLES).write_bytes(store)
-            started = machines().start("cut", fleet.tools(), places.cache())
-            said = await_said(started, "Linux version")
-            assert ("nrolling secure boot keys" in said) == ("PK" not in name), name
-            assert stored((machine.folder / VARIABLES).read_bytes()) == (enrolled, False), name
+            said = await_said(machines().start("cut", fleet.tools(), places.cache()), "Linux version")
+            assert ("nrolling secure boot keys" in said) == (store != all_)
+            assert stored((machine.folder / VARIABLES).read_bytes()) == enrolled
             machines().stop("cut", 0)
-        (machine.folder / VARIABLES).write_bytes(found["KEK", "db"])
+        (machine.folder / VARIABLES).write_bytes(parts[-1])
         up.start(machines(), "cut", fleet.tools(), places.cache(), lambda _phase: None, SECONDS)
         until(("enabled", [*OWNER, SECOND], 0))
     finally:
