@@ -49,6 +49,16 @@ def test_what_can_be_no_public_key_reaches_no_task(tmp_path: Path, key: bytes) -
     assert caught.value.reference == "key-malformed"
 
 
+def test_no_key_is_dropped_while_the_release_is_on_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may end in the release before, whose key that could be. A key of releases to come is added all the same."""
+    root = with_the_word(tmp_path)
+    monkeypatch.setattr("adamant.node.update.trial.found_good", lambda _root: False)
+    for key, reference in ((b"", "boot-on-trial"), (b"-----BEGIN PUBLIC KEY-----\n", "task-missing")):
+        with pytest.raises(AdamantError) as caught:
+            encrypting.reseal(pb.ResealRequest(public_key=key), root, tmp_path)
+        assert caught.value.reference == reference
+
+
 def test_a_reset_of_var_leaves_its_encryption(tmp_path: Path) -> None:
     assert wipe.var_device(tmp_path) == tmp_path / "dev/disk/by-partlabel/var"
     assert wipe.var_device(with_the_word(tmp_path)) == tmp_path / "dev/mapper/var"

@@ -1,17 +1,21 @@
 """What the program that updates makes of its record: what is staged already, and what was tried and did not stay."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from adamant.model import signature_list
+from adamant.model.encryption import FILE
 from adamant.model.errors import BusyError
+from adamant.node import encryption
 from adamant.node.update import state
 from adamant.node.update.entries import Entry
 from adamant.node.update.run import Host, Update
 from adamant.node.update.state import Record, Request
 from tests.unit.image_maker import authenticode, efi
 from tests.unit.power_cuts import made
+from tests.unit.test_luks2 import KEY, METADATA, header
 
 BOOT, BEFORE = "a" * 32, "b" * 32
 RELEASE = made("2", bytes(8192)).release
@@ -83,11 +87,17 @@ def test_a_staged_release_waits_in_the_boot_that_staged_it_alone(host: Host) -> 
     assert state.waiting(host.root, Record(staged="2")) == ""
 
 
-def test_nobody_goes_back_to_a_release_that_the_firmware_refuses(host: Host) -> None:
-    loader = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-    efivars = host.root / "sys/firmware/efi/efivars"
-    efivars.mkdir(parents=True)
-    (efivars / f"StubImageIdentifier-{loader}").write_bytes(bytes(4) + "EFI/Linux/host_1.efi\0".encode("utf-16-le"))
+@pytest.fixture
+def efivars(host: Host) -> Path:
+    """The variables of its firmware, which say that it was started by the entry of release 1."""
+    folder = host.root / "sys/firmware/efi/efivars"
+    folder.mkdir(parents=True)
+    started = bytes(4) + "EFI/Linux/host_1.efi\0".encode("utf-16-le")
+    (folder / "StubImageIdentifier-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f").write_bytes(started)
+    return folder
+
+
+def test_nobody_goes_back_to_a_release_that_the_firmware_refuses(host: Host, efivars: Path) -> None:
     old = efi({".linux": b"old"})
     (host.root / "efi/EFI/Linux/host_0.9.efi").write_bytes(old)
     dbx = efivars / "dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f"
@@ -98,6 +108,24 @@ def test_nobody_goes_back_to_a_release_that_the_firmware_refuses(host: Host) -> 
     dbx.write_bytes(bytes(4) + signature_list.encode([signature_list.program(bytes(32))]))
     assert "0.9" in Update(host, Request("rollback")).run().message
     assert (host.root / "efi/EFI/Linux/host_1+0-3.efi").exists()
+
+
+@pytest.mark.usefixtures("efivars")
+def test_nobody_goes_back_to_a_release_that_would_leave_the_disks_shut(host: Host) -> None:
+    (host.root / FILE).write_text("tpm\n")
+    devices = host.root / encryption.BY_LABEL
+    devices.mkdir(parents=True)
+    for name in encryption.VOLUMES:
+        (devices / name).write_bytes(header(json.dumps(METADATA).encode()))
+    before = host.root / "efi/EFI/Linux/host_0.9.efi"
+    for sections, said in (({".pcrpkey": b"another"}, "with another key"), ({".linux": b""}, "with no key")):
+        before.write_bytes(efi(sections))
+        with pytest.raises(BusyError, match=said) as caught:
+            Update(host, Request("rollback")).run()
+        assert caught.value.reference == "disk-key-differs"
+    assert (host.root / "efi/EFI/Linux/host_1.efi").exists(), "nothing was done"
+    before.write_bytes(efi({".pcrpkey": KEY}))
+    assert "0.9" in Update(host, Request("rollback")).run().message
 
 
 def test_a_seed_is_chosen_once(host: Host) -> None:

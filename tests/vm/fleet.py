@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from adamant.core import places
-from adamant.image import project
+from adamant.core import places, proc
+from adamant.core.source import open_source
+from adamant.image import gpt, project
 from adamant.machine import console, up
 from adamant.machine.machine import Machine, Machines
+from adamant.machine.qemu import DISK
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from adamant.release.serving import make_server
@@ -84,6 +86,14 @@ class Fleet:
                 "node", "logs", "--all-boots", "--contains", "Linux version", "--json"
             ).stdout.splitlines()
             assert before in {json.loads(entry)["boot_id"] for entry in entries}
+
+    def esp(self, program: str, *words: str | Path) -> None:
+        """Run one of the mtools on the ESP of the machine, which must not run. Its paths there begin with `::`."""
+        path = machines().get("fleet").folder / DISK
+        with open_source(path) as disk:
+            esp = next(part for part in gpt.decode(disk.read, disk.size).partitions if part.label == "esp")
+        argv = self.tools().argv(program, "-i", f"{path}@@{esp.offset}", *words)
+        proc.run("change the ESP", argv, environment={"MTOOLSRC": "/dev/null"})
 
     def tools(self) -> ToolsTree:
         """The tools that its releases are built with, which run the machine."""

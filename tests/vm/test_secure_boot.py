@@ -6,30 +6,31 @@ release 1.
 """
 
 import json
+import mmap
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adamant.api import client, contexts, logs_pb2
-from adamant.core import places, proc
-from adamant.image import gpt
-from adamant.image.project import read_lock, read_project
-from adamant.machine import console
+from adamant.core import places
+from adamant.image import enrolment
+from adamant.machine import console, process, up
 from adamant.machine.console import Line
-from adamant.machine.machine import Machines, Status, Stopped
-from adamant.machine.qemu import DISK
+from adamant.machine.machine import Machine, Options, Status, Stopped
+from adamant.machine.process import Process
+from adamant.machine.qemu import VARIABLES
 from adamant.model import boot_loader, manifest, signature_list
 from adamant.model.arch import Arch
 from adamant.model.authenticated_variable import Variable
 from adamant.model.measured import MeasuredKeys, measured_keys
-from adamant.packages import tools
-from adamant.packages.tools import ToolsTree
 from tests.image.conftest import adamant
 from tests.vm.conftest import SECONDS
-from tests.vm.fleet import Fleet, running, runs
+from tests.vm.fleet import Fleet, await_said, machines, off, running, runs
 
 
 def keys(*arguments: str | Path) -> list[Path]:
@@ -116,7 +117,7 @@ RETIRED = "dbx: adamant Secure Boot"
 
 
 def test_a_machine_in_setup_mode_enrols_the_images_keys_and_takes_a_second_one(fleet: Fleet) -> None:
-    log = Machines(places.state() / "machines").get("fleet").console_log
+    log = machines().get("fleet").console_log
     text = log.read_text(errors="replace")
     assert "nrolling secure boot keys" in text
     assert text.count("Linux version") <= 1, "nothing ran before the keys were there"
@@ -168,23 +169,12 @@ def test_without_the_first_key_the_machine_starts_by_the_boot_loader_that_the_re
     assert not actual.get("secure_boot_waiting")
 
 
-def esp_tools(fleet: Fleet) -> tuple[ToolsTree, str]:
-    """The tools tree, and where mtools find the ESP of the machine, which must not run."""
-    disk = Machines(places.state() / "machines").get("fleet").folder / DISK
-    with disk.open("rb") as file:
-        table = gpt.decode(gpt.read_at(file.fileno()), disk.stat().st_size)
-    esp = next(part for part in table.partitions if part.label == "esp")
-    return tools.open_tools(read_lock(read_project(fleet.folder)).tools, places.cache()), f"{disk}@@{esp.offset}"
-
-
-def refusal(programs: ToolsTree) -> list[str]:
+def refusal(fleet: Fleet) -> list[str]:
     """Start the machine, and what its console says up to the firmware's refusal, or all of it."""
-    machines = Machines(places.state() / "machines")
-    machine = machines.get("fleet")
-    machines.start("fleet", programs, places.cache())
+    machine = machines().start("fleet", fleet.tools(), places.cache())
     seen: list[str] = []
     for found in console.Watcher(machine.console_log).follow(
-        lambda: machines.get("fleet").status is Status.RUNNING, SECONDS
+        lambda: machines().get("fleet").status is Status.RUNNING, SECONDS
     ):
         if isinstance(found, Line):
             seen.append(found.text)
@@ -195,24 +185,115 @@ def refusal(programs: ToolsTree) -> list[str]:
 
 
 def test_firmware_does_not_start_the_revoked_release_any_more(fleet: Fleet) -> None:
-    assert Machines(places.state() / "machines").stop("fleet", 120) is Stopped.SHUT_DOWN
-    programs, at = esp_tools(fleet)
-    leave = programs.argv("mdel", "-i", at, "::EFI/Linux/fleet_2.efi")
-    proc.run("leave release 1 alone on the ESP", leave, environment={"MTOOLSRC": "/dev/null"})
-    seen = refusal(programs)
+    assert machines().stop("fleet", 120) is Stopped.SHUT_DOWN
+    fleet.esp("mdel", "::EFI/Linux/fleet_2.efi")  # which leaves release 1 alone
+    seen = refusal(fleet)
     assert "access denied" in seen[-1].lower(), "\n".join(seen[-40:])
 
 
 def test_firmware_does_not_start_what_the_retired_key_has_signed(fleet: Fleet, tmp_path: Path) -> None:
     """The boot loader that was there before: no change names its digest."""
-    Machines(places.state() / "machines").stop("fleet", 0)
-    programs, at = esp_tools(fleet)
-
-    def mtools(program: str, *words: str | Path) -> None:
-        proc.run("change the ESP", programs.argv(program, *words), environment={"MTOOLSRC": "/dev/null"})
-
+    off(seconds=0)
     previous, first = boot_loader.previous_path(Arch.AMD64), boot_loader.boot_path(Arch.AMD64)
-    mtools("mcopy", "-i", at, f"::{previous}", tmp_path / "before.efi")
-    mtools("mcopy", "-o", "-i", at, tmp_path / "before.efi", f"::{first}")
-    seen = refusal(programs)
+    fleet.esp("mcopy", f"::{previous}", tmp_path / "before.efi")
+    fleet.esp("mcopy", "-o", tmp_path / "before.efi", f"::{first}")
+    seen = refusal(fleet)
     assert "access denied" in seen[-1].lower(), "\n".join(seen[-40:])
+
+
+_WHOLE, _IN_DELETION, _HEADER_ALONE = 0x3F, 0x3E, 0x7F
+"""The state of a variable in the store: a flash, whose bits are cleared one after the other."""
+
+
+def records(store: bytes, variable: Variable) -> Iterator[tuple[int, int, int]]:
+    """Of each time that a variable is in a variable store: where its state stands, and where its contents, up to where.
+
+    By EDK2, AUTHENTICATED_VARIABLE_HEADER: 60 bytes that end with the vendor, the name, the contents.
+    """
+    name = variable.vendor.bytes_le + f"{variable.value}\0".encode("utf-16-le")
+    at = store.find(name)
+    while at != -1:
+        size = int.from_bytes(store[at - 4 : at], "little")
+        yield at - 42, at + len(name), at + len(name) + size
+        at = store.find(name, at + 1)
+
+
+def stored(store: bytes) -> dict[Variable, bytes]:
+    """The contents of those of PK, KEK, db and dbx that a variable store has."""
+    found = {}
+    for variable in Variable:
+        for state, begin, end in records(store, variable):
+            if store[state] in {_WHOLE, _IN_DELETION}:
+                found[variable] = store[begin:end]
+    return found
+
+
+def torn(store: bytes, variable: Variable) -> bytes:
+    """The store when half of the variable's contents were written: the header is there, and the state says so."""
+    made = bytearray(store)
+    ((state, begin, end),) = records(store, variable)
+    made[state] = _HEADER_ALONE
+    half = (begin + end) // 2
+    made[half:end] = b"\xff" * (end - half)
+    return bytes(made)
+
+
+@contextmanager
+def frozen(qemu: Process) -> Iterator[None]:
+    """QEMU stands still: what its files hold then, they would hold if its power went."""
+    process.send(qemu, signal.SIGSTOP)
+    tasks = Path(f"/proc/{qemu.pid}/task")
+    while any(task.read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.glob("*/stat")):
+        time.sleep(0.001)
+    try:
+        yield
+    finally:
+        process.send(qemu, signal.SIGCONT)
+
+
+def cuts(machine: Machine) -> dict[tuple[str, ...], bytes]:
+    """The variable store at each moment of an enrolment, by the variables that it has then.
+
+    The first one is of when the boot loader says that it enrols. The machine, which was just started, is off at the
+    end.
+    """
+    assert machine.run is not None
+    found: dict[tuple[str, ...], bytes] = {}
+    deadline = time.monotonic() + SECONDS
+    while not any("nrolling secure boot keys" in line for line in console.tail(machine.console_log)):
+        assert time.monotonic() < deadline, console.tail(machine.console_log)
+    with (machine.folder / VARIABLES).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as flash:
+        while Variable.PK not in (now := stored(flash[:])):
+            if tuple(now) not in found:
+                with frozen(machine.run.qemu):
+                    store = flash[:]
+                found.setdefault(tuple(stored(store)), store)
+            assert time.monotonic() < deadline, console.tail(machine.console_log)
+        found[tuple(now)] = flash[:]
+    machines().stop(machine.name, 0)
+    return found
+
+
+@pytest.mark.long
+def test_power_that_goes_while_keys_are_enrolled_has_the_next_boot_enrol_them(fleet: Fleet) -> None:
+    """Before the first, between two, within each, and after the last of them."""
+    off(seconds=0)
+    enrolled = {each: (fleet.folder / f"keys/variables/{each.value}.esl").read_bytes() for each in enrolment.ENROLLED}
+    image = fleet.folder / "out" / "fleet_1_amd64" / "disk.raw"
+    machine = up.create(machines(), "cut", image, Options(Arch.AMD64, setup_mode=True))
+    try:
+        found = cuts(machines().start("cut", fleet.tools(), places.cache()))
+        assert list(found) == [(), ("db",), ("KEK", "db"), ("PK", "KEK", "db")], "what is between two was not hit"
+        nothing, db, two, all_ = found.values()
+        parts = [torn(db, Variable.DB), torn(two, Variable.KEK), torn(all_, Variable.PK)]
+        for store in (nothing, db, two, *parts, all_):
+            (machine.folder / VARIABLES).write_bytes(store)
+            said = await_said(machines().start("cut", fleet.tools(), places.cache()), "Linux version")
+            assert ("nrolling secure boot keys" in said) == (store != all_)
+            assert stored((machine.folder / VARIABLES).read_bytes()) == enrolled
+            machines().stop("cut", 0)
+        (machine.folder / VARIABLES).write_bytes(parts[-1])
+        up.start(machines(), "cut", fleet.tools(), places.cache(), lambda _phase: None, SECONDS)
+        until(("enabled", [*OWNER, SECOND], 0))
+    finally:
+        machines().delete("cut", force=True)

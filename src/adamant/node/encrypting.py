@@ -9,9 +9,10 @@ from typing import Any
 from adamant.api import encryption_pb2 as pb
 from adamant.core import limits
 from adamant.model import decoders, luks2
-from adamant.model.errors import AdamantError, InputError
+from adamant.model.errors import AdamantError, BusyError, InputError
 from adamant.node import encryption
 from adamant.node.tasks import task
+from adamant.node.update import trial
 
 _RECOVERY_KEY = re.compile(r"[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}")
 """256 bits in modhex, as systemd-cryptenroll(1) shows them: nobody guesses one, and no other key can be tried here."""
@@ -34,6 +35,12 @@ def reseal(request: pb.ResealRequest, root: Path, folder: Path = task.FOLDER) ->
     """The answer to Reseal."""
     if len(request.public_key) > limits.PEM_SIZE or not request.public_key.isascii():
         raise InputError("key-malformed", "the key of the releases to come is no public key in PEM")
+    if not request.public_key and not trial.found_good(root):
+        raise BusyError(
+            "boot-on-trial",
+            "the release that runs is still on trial: the one before may be needed, and could not open the disks",
+            hint="adamant node health says what it waits for",
+        )
     _ask({"act": "reseal", "public_key": request.public_key.decode("ascii")}, root, folder)
     return pb.ResealResponse()
 

@@ -15,6 +15,8 @@ VOLUMES = ("state", "var")
 _BLOCK = "sys/class/block"
 BY_LABEL = "dev/disk/by-partlabel"
 """Where udev names partitions by their labels."""
+PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
+"""The key of the running release (image/init/extra.c)."""
 WAITS = "run/adamant/waits-for-recovery-keys"
 """There while a boot that has failed waits for recovery keys (node/emergency.py)."""
 _LUKS2 = "CRYPT-LUKS2-"

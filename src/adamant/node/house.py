@@ -43,6 +43,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
     "reset": ("adamant.node.reset.boot", "wipes at boot what a reset asked for"),
     "secure-boot": ("adamant.node.secure_boot", "gives the firmware signed changes of its keys"),
     "task": ("adamant.node.tasks.run", "tasks of the agent, such as captures of packets"),
+    "token-order": ("adamant.node.token_order", "has the disk opened by the key of the release that runs"),
     "update": ("adamant.node.update.run", "updates"),
     "volume": ("adamant.node.volumes.run", "mounts a volume of the config"),
 }

@@ -27,8 +27,6 @@ _WIPE_RECOVERY = "--wipe-slot=recovery"
 _WIPE_TPM = "--wipe-slot=tpm2"
 _OPENS_NOTHING = "Unlocking via keyfile failed"
 """What the program says of a key that no slot takes."""
-_PUBLIC_KEY = "run/systemd/tpm2-pcr-public-key.pem"
-"""The key of the running release (image/init/extra.c)."""
 
 
 def work(request: Mapping[str, Any], answer: Answer, root: Path = Path("/")) -> Mapping[str, Any]:
@@ -95,7 +93,7 @@ def _recovery_keys(devices: Mapping[str, Path], unlock: str, *, replace: bool) -
 
 def _reseal(devices: Mapping[str, Path], public_key: str, root: Path) -> None:
     with files.work_folder(root / "run", "reseal") as work_folder:
-        key, wipe = root / _PUBLIC_KEY, [_WIPE_TPM]
+        key, wipe = root / encryption.PUBLIC_KEY, [_WIPE_TPM]
         if public_key:
             key, wipe = work_folder / "public.pem", []
             key.write_text(public_key)
@@ -112,9 +110,9 @@ def _recover(keys: Mapping[Path, str], root: Path) -> None:
             try:
                 # What is bound by the same public key already is left alone, whichever TPM has it. So the first round
                 # tries the key, and only then that goes.
-                _bind(device, root / _PUBLIC_KEY, f"--unlock-key-file={kept}")
+                _bind(device, root / encryption.PUBLIC_KEY, f"--unlock-key-file={kept}")
                 proc.run(f"drop what {device.name} was bound to", [_ENROLL, _WIPE_TPM, device])
-                _bind(device, root / _PUBLIC_KEY, f"--unlock-key-file={kept}")
+                _bind(device, root / encryption.PUBLIC_KEY, f"--unlock-key-file={kept}")
             except proc.ProgramFailed as error:
                 if _OPENS_NOTHING in error.stderr:
                     raise InputError(

@@ -10,7 +10,7 @@ from adamant.model.errors import BusyError
 from adamant.node.update.entries import Entry
 from adamant.release.index import Release
 
-_DISK_KEY = ".pcrpkey"
+DISK_KEY = ".pcrpkey"
 """The section of a UKI with the key that signs what a TPM measures of it (UAPI.5)."""
 _SPARE = 1 << 20
 """Bytes that stay free on the ESP."""
@@ -56,17 +56,25 @@ def check(facts: Facts, release: Release, *, force: bool) -> None:
             f"{release.version} was tried on this machine and not found good",
             hint="adamant node logs --boot -1 says why; --force tries it again",
         )
-    signer = next((part.sha256 for part in release.uki.parts if part.name == _DISK_KEY), "")
-    if facts.disk_keys is not None and signer not in facts.disk_keys:
-        raise BusyError(
-            "disk-key-differs",
-            f"this machine's disks would stay shut: {release.version} is signed "
-            + ("with another key for encrypted disks" if signer else "with no key for encrypted disks"),
-            hint="have them open for its key first: adamant node reseal --public-key pcr.pub",
-        )
+    signer = next((part.sha256 for part in release.uki.parts if part.name == DISK_KEY), "")
+    check_disk_key(facts.disk_keys, release.version, signer)
     if facts.free < release.uki.size + _SPARE:
         raise BusyError(
             "esp-full",
             f"the ESP has {facts.free >> 20} MiB free, and the new UKI needs {(release.uki.size >> 20) + 1} MiB",
             hint="remove what else lies on the ESP",
+        )
+
+
+def check_disk_key(disk_keys: Collection[str] | None, version: str, signer: str) -> None:
+    """Raises BusyError disk-key-differs when a boot of a release would leave the disks shut.
+
+    `disk_keys` are as in Facts. `signer` is the digest of the key that signed the release for them, empty without one.
+    """
+    if disk_keys is not None and signer not in disk_keys:
+        raise BusyError(
+            "disk-key-differs",
+            f"this machine's disks would stay shut: {version} is signed "
+            + ("with another key for encrypted disks" if signer else "with no key for encrypted disks"),
+            hint="have them open for its key first: adamant node reseal --public-key pcr.pub",
         )

@@ -6,6 +6,7 @@ It reads a request from /run, writes how far it is to /run, and ends. It alone w
 moment it leaves a machine that boots, and done again it goes on (stage.py). It holds a lock: there is one at a time.
 """
 
+import hashlib
 import os
 import sys
 import time
@@ -19,7 +20,8 @@ if _PACKAGES not in sys.path:  # started without `site`, which would load what n
 
 from msgspec.structs import replace  # noqa: E402
 
-from adamant.core import files  # noqa: E402
+from adamant.core import files, pe  # noqa: E402
+from adamant.core.source import Source  # noqa: E402
 from adamant.model.arch import NAMES  # noqa: E402
 from adamant.model.errors import AdamantError, BusyError, InputError  # noqa: E402
 from adamant.model.layout import SLOT_LABELS  # noqa: E402
@@ -188,7 +190,9 @@ class Update:
         others = [entry for entry in entries.order(esp.entries()) if entry != running and not entry.failed]
         if running is None or not others:
             raise BusyError("rollback-nothing", "there is no other release on this machine to go back to")
-        why = firmware_keys.refusal(self._host.root, esp.read(others[0]))
+        program = esp.read(others[0])
+        preflight.check_disk_key(encryption.release_keys(self._host.root), others[0].version, _disk_key(program))
+        why = firmware_keys.refusal(self._host.root, program)
         if why:
             raise BusyError(
                 "release-revoked",
@@ -208,6 +212,12 @@ class Update:
         self._told = now
         told = state.Progress("running", progress.step, progress.done, progress.total, self._version)
         state.tell(self._host.root, told)
+
+
+def _disk_key(program: Source) -> str:
+    """Digest of the key that signed a UKI for encrypted disks; empty when it carries none."""
+    section = pe.read_sections(program).get(preflight.DISK_KEY)
+    return hashlib.sha256(program.exactly(section.offset, section.size)).hexdigest() if section else ""
 
 
 def main(root: Path = Path("/")) -> int:
