@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from adamant.core import places
-from adamant.image import project
+from adamant.core import places, proc
+from adamant.core.source import open_source
+from adamant.image import gpt, project
 from adamant.machine import console, up
 from adamant.machine.machine import Machine, Machines
+from adamant.machine.qemu import DISK
 from adamant.packages import tools
 from adamant.packages.tools import ToolsTree
 from adamant.release.serving import make_server
@@ -84,6 +86,21 @@ class Fleet:
                 "node", "logs", "--all-boots", "--contains", "Linux version", "--json"
             ).stdout.splitlines()
             assert before in {json.loads(entry)["boot_id"] for entry in entries}
+
+    def partition(self, label: str) -> bytes:
+        """The bytes of a partition of the machine, which is off; the first 80 MiB of it."""
+        with open_source(machines().get("fleet").folder / DISK) as disk:
+            found = next(part for part in gpt.decode(disk.read, disk.size).partitions if part.label == label)
+            return disk.exactly(found.offset, min(found.size, 80 << 20))
+
+    def opens(self, label: str, key: str, scratch: Path) -> bool:
+        """Whether a key opens an encrypted partition of the machine, which is off."""
+        volume = scratch / label
+        volume.write_bytes(self.partition(label))
+        argv = self.tools().argv("cryptsetup", "open", "--test-passphrase", "--key-file=-", volume)
+        done = proc.run("open", argv, stdin=key.encode(), check=False, environment=self.tools().environment)
+        assert done.code in {0, 2}, done.stderr
+        return done.code == 0
 
     def tools(self) -> ToolsTree:
         """The tools that its releases are built with, which run the machine."""
