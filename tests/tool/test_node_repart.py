@@ -151,7 +151,7 @@ def test_with_a_key_that_is_passed_what_is_made_opens_by_it_and_by_no_other(
         source.seek(state.offset)
         (tmp_path / "state").write_bytes(source.read(state.size))
     header = luks2.read((tmp_path / "state").read_bytes()[: luks2.HEADER_MOST])
-    assert header == luks2.Header("aes-xts-plain64", (), recovery_keys=0, other_keys=1)
+    assert header == luks2.Header("aes-xts-plain64", (), recovery_slots=(), other_keys=1)
     assert [opens(tree, tmp_path / "state", path) for path in (key, other)] == [0, 2]
 
 

@@ -38,7 +38,7 @@ def header(metadata: bytes, *, magic: bytes = luks2.MAGIC, version: int = 2, siz
 def test_keys_are_told_by_their_tokens() -> None:
     found = luks2.read(header(json.dumps(METADATA).encode()))
     assert found.tpm_keys == (luks2.TpmKey(hashlib.sha256(KEY).hexdigest(), (11,), ()),)
-    assert (found.cipher, found.recovery_keys, found.other_keys) == ("aes-xts-plain64", 1, 1)
+    assert (found.cipher, found.recovery_slots, found.other_keys) == ("aes-xts-plain64", (1,), 1)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,7 @@ def test_keys_are_told_by_their_tokens() -> None:
         header(b"{"),
         header(b"[" * 12000),
         header(json.dumps({**METADATA, "tokens": {"0": {"type": "systemd-tpm2", "tpm2_pubkey": "?"}}}).encode()),
+        header(json.dumps({**METADATA, "tokens": {"0": {"type": "systemd-recovery", "keyslots": ["-1"]}}}).encode()),
     ],
 )
 def test_what_is_no_header_is_refused(data: bytes) -> None:

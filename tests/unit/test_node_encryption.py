@@ -1,12 +1,16 @@
 """What the agent says of an encrypted disk without opening it, and what /var lies on then."""
 
 import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from adamant.api import encryption_pb2 as pb
-from adamant.cli.node.encryption import lines, read_recovery_keys
+from adamant.cli.node import reach
+from adamant.cli.node.encryption import lines, read_recovery_keys, recovery_key
 from adamant.core import limits, proc
 from adamant.model import luks2
 from adamant.model.encryption import FILE, Encryption
@@ -93,13 +97,58 @@ def test_a_recovery_key_that_cannot_be_made_leaves_none_that_nobody_has_read(
             raise proc.ProgramFailed("program-failed", purpose, code=1, stderr="the disk is gone", context="")
         return proc.Result(0, b"a-key", b"")
 
-    monkeypatch.setattr(task, "_look", lambda _device: luks2.Header("aes-xts-plain64", (), 0, 0))
+    monkeypatch.setattr(task, "_look", headers([3], [3, 7]))
     monkeypatch.setattr(proc, "run", run)
     with_the_word(tmp_path)
     with pytest.raises(AdamantError) as caught:
-        task.work({"act": "recovery-key", "replace": False}, answer=None, root=tmp_path)  # type: ignore[arg-type]
+        task.work({"act": "recovery-key", "replace": True}, answer=None, root=tmp_path)  # type: ignore[arg-type]
     assert (caught.value.reference, "a-key" in str(caught.value)) == ("recovery-key-failed", False)
-    assert asked[-1] == ["--wipe-slot=recovery", str(tmp_path / "dev/disk/by-partlabel/state")]
+    assert not any("--wipe-slot" in word for words in asked[:-1] for word in words), "somebody has those before"
+    assert asked[-1] == ["--wipe-slot=7", str(tmp_path / "dev/disk/by-partlabel/state")]
+
+
+def headers(*slots: list[int]) -> Callable[[Path], luks2.Header]:
+    """How volumes look, each time they are looked at: with recovery keys in these slots, at last for ever."""
+    seen: Counter[str] = Counter()
+
+    def look(device: Path) -> luks2.Header:
+        seen[device.name] += 1
+        return luks2.Header("aes-xts-plain64", (), tuple(slots[min(seen[device.name], len(slots)) - 1]), 0)
+
+    return look
+
+
+def keep(root: Path, monkeypatch: pytest.MonkeyPatch, slots: dict[str, int]) -> list[list[str]]:
+    """What systemd-cryptenroll is asked for when these recovery keys are to stay, and each volume has two."""
+    asked: list[list[str]] = []
+
+    def run(_purpose: str, argv: list[proc.Argument], **_options: object) -> proc.Result:
+        asked.append([str(word) for word in argv[1:-1]])
+        return proc.Result(0, b"", b"")
+
+    monkeypatch.setattr(task, "_look", headers([3, 4, 7]))
+    monkeypatch.setattr(proc, "run", run)
+    with_the_word(root)
+    try:
+        task.work({"act": "keep", "slots": slots}, answer=None, root=root)  # type: ignore[arg-type]
+    except InputError as error:
+        return [[error.reference], *asked]
+    return asked
+
+
+def test_recovery_keys_that_a_person_has_are_the_only_ones_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert keep(tmp_path, monkeypatch, {"state": 7, "var": 3}) == [["--wipe-slot=3,4"], ["--wipe-slot=4,7"]]
+
+
+@pytest.mark.parametrize(
+    "slots", [{"state": 7}, {"state": 7, "var": 8}, {"state": 0, "var": 3}, {"other": 7, "var": 3}]
+)
+def test_no_recovery_key_is_dropped_unless_one_stays_for_each_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slots: dict[str, int]
+) -> None:
+    assert keep(tmp_path, monkeypatch, slots) == [["recovery-key-gone"]]
 
 
 KEY = "-".join(["cbdefghi", "jklnrtuv"] * 4)
@@ -213,6 +262,32 @@ def test_recovery_keys_are_read_as_they_were_shown() -> None:
             read_recovery_keys(wrong)
 
 
+class Shown:
+    """A node that makes recovery keys, and knows what of them a person had seen at each call."""
+
+    def __init__(self, said: Callable[[], str]) -> None:
+        self.said = said
+        self.seen: list[tuple[dict[str, int], bool]] = []
+
+    def call(self, name: str, request: pb.RecoveryKeyRequest, _seconds: float) -> pb.RecoveryKeyResponse:
+        assert name == "RecoveryKey"
+        self.seen.append((dict(request.keep), KEY in self.said()))
+        keys = [] if request.keep else [pb.RecoveryKey(volume=each, key=KEY, slot=5) for each in ("state", "var")]
+        return pb.RecoveryKeyResponse(keys=keys)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize("replace", [False, True])
+def test_recovery_keys_of_before_are_dropped_only_once_the_new_ones_were_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], replace: bool
+) -> None:
+    node = Shown(lambda: capsys.readouterr().out)
+    monkeypatch.setattr(reach, "connect", lambda _ctx: nullcontext(node))
+    recovery_key.main([*options, *(["--replace"] if replace else [])], standalone_mode=False)
+    dropping = [({"state": 5, "var": 5}, True)] if replace else []
+    assert node.seen == [({}, False), *dropping]
+
+
 @pytest.mark.parametrize("how", [Encryption.CREDENTIAL, Encryption.TANG])
 def test_what_no_tpm_opens_is_bound_to_no_release(tmp_path: Path, how: Encryption) -> None:
     assert encryption.release_keys(with_the_word(tmp_path, how)) is None
@@ -231,11 +306,11 @@ def test_a_recovery_key_is_made_with_the_key_that_the_boot_was_passed(
         return proc.Result(0, b"a-key", b"")
 
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/one")
-    monkeypatch.setattr(task, "_look", lambda _device: luks2.Header("aes-xts-plain64", (), 0, 1))
+    monkeypatch.setattr(task, "_look", headers([], [2]))
     monkeypatch.setattr(proc, "run", run)
     with_the_word(tmp_path, Encryption.CREDENTIAL)
     said: list[bytes] = []
     monkeypatch.setattr(Answer, "send", lambda _self, data: said.append(data))
     task.work({"act": "recovery-key", "replace": False}, Answer.__new__(Answer), tmp_path)
     assert asked == ["--unlock-key-file=/run/credentials/one/adamant.disk-key"] * 2
-    assert json.loads(said[0]) == {"state": "a-key", "var": "a-key"}
+    assert json.loads(said[0]) == {name: {"key": "a-key", "slot": 2} for name in ("state", "var")}

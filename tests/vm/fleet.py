@@ -95,6 +95,21 @@ class Fleet:
         argv = self.tools().argv(program, "-i", f"{path}@@{esp.offset}", *words)
         proc.run("change the ESP", argv, environment={"MTOOLSRC": "/dev/null"})
 
+    def partition(self, label: str) -> bytes:
+        """The bytes of a partition of the machine, which is off; the first 80 MiB of it."""
+        with open_source(machines().get("fleet").folder / DISK) as disk:
+            found = next(part for part in gpt.decode(disk.read, disk.size).partitions if part.label == label)
+            return disk.exactly(found.offset, min(found.size, 80 << 20))
+
+    def opens(self, label: str, key: str, scratch: Path) -> bool:
+        """Whether a key opens an encrypted partition of the machine, which is off."""
+        volume = scratch / label
+        volume.write_bytes(self.partition(label))
+        argv = self.tools().argv("cryptsetup", "open", "--test-passphrase", "--key-file=-", volume)
+        done = proc.run("open", argv, stdin=key.encode(), check=False, environment=self.tools().environment)
+        assert done.code in {0, 2}, done.stderr
+        return done.code == 0
+
     def tools(self) -> ToolsTree:
         """The tools that its releases are built with, which run the machine."""
         locked = project.read_lock(project.read_project(self.folder))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from adamant.cli.node.encryption import read_recovery_keys
 from adamant.core import places, proc
 from adamant.core.source import open_source
 from adamant.image import enrolment, gpt
@@ -207,15 +208,25 @@ def test_after_its_tpm_was_cleared_recovery_keys_bind_it_anew(fleet: Fleet, reco
     bound_once()
 
 
-def keys_by_tpm(machine: Machine, label: str) -> int:
-    """How many keys the TPM gives for a volume, read from outside: the machine may be at work on its header."""
+def header(machine: Machine, label: str) -> luks2.Header:
+    """What opens a volume, read from outside: the machine may be at work on its header."""
     with open_source(machine.folder / DISK) as disk:
         place = next(part.offset for part in gpt.decode(disk.read, disk.size).partitions if part.label == label)
-        return len(luks2.read(disk.exactly(place, luks2.HEADER_MOST)).tpm_keys)
+        return luks2.read(disk.exactly(place, luks2.HEADER_MOST))
 
 
-def cut_when(reached: Callable[[], bool], *command: str, typed: str = "") -> None:
-    """Give the machine a command, and kill QEMU as soon as its disk has come so far."""
+def keys_by_tpm(machine: Machine, label: str) -> int:
+    """How many keys the TPM gives for a volume."""
+    return len(header(machine, label).tpm_keys)
+
+
+def recovery_keys(machine: Machine) -> list[int]:
+    """How many recovery keys open state, and how many var."""
+    return [len(header(machine, label).recovery_slots) for label in ("state", "var")]
+
+
+def cut_when(reached: Callable[[], bool], *command: str, typed: str = "") -> str:
+    """Give the machine a command, and kill QEMU as soon as its disk has come so far. What the command has shown."""
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(adamant, *command, typed=typed, check=False)
         while not reached():
@@ -223,6 +234,7 @@ def cut_when(reached: Callable[[], bool], *command: str, typed: str = "") -> Non
             time.sleep(0.01)
         machines().stop("fleet", 0)
         assert running.result().returncode != 0, "the cut came too late to show anything"
+        return running.result().stdout
 
 
 @pytest.mark.parametrize("label", ["state", "var"])
@@ -257,6 +269,34 @@ def test_power_that_goes_while_it_is_sealed_anew_leaves_it_open(fleet: Fleet, re
     assert check("disk-encryption")["state"] == "ok"
     adamant("node", "reseal")
     bound_once()
+
+
+@pytest.mark.parametrize(
+    "moment", [[2, 1], [2, 2], [1, 2]], ids=["one-has-a-new-one", "both-have", "the-old-one-of-one-is-gone"]
+)
+def test_power_that_goes_while_recovery_keys_are_replaced_leaves_one_that_a_person_has(
+    fleet: Fleet, moment: list[int], tmp_path: Path
+) -> None:
+    """It goes when the volumes have so many recovery keys; a person has the old ones, and what they were shown."""
+    await_health("fleet", SECONDS)
+    old = read_recovery_keys(adamant("node", "recovery-key", "--replace").stdout)
+    machine = machines().get("fleet")
+    assert recovery_keys(machine) == [1, 1]
+    shown = cut_when(lambda: recovery_keys(machine) == moment, "node", "recovery-key", "--replace")
+    assert recovery_keys(machine) == moment, "the cut came too late to show this moment"
+    new = read_recovery_keys(shown) if shown else {}
+    for label in old:
+        opened = [fleet.opens(label, keys[label], tmp_path) for keys in (old, new) if keys]
+        assert any(opened), f"no recovery key that a person has opens {label}"
+        assert all(opened[1:]), f"what was shown does not open {label}"
+    fleet.power_on()
+    assert check("disk-encryption")["state"] == "ok"
+    last = read_recovery_keys(adamant("node", "recovery-key", "--replace").stdout)
+    bound_once()
+    off()
+    assert all(fleet.opens(label, last[label], tmp_path) for label in last)
+    assert not any(fleet.opens(label, keys[label], tmp_path) for keys in (old, new) for label in keys)
+    fleet.power_on()
 
 
 def swap_esp(one: Machine, other: Machine) -> None:

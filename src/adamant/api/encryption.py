@@ -1,6 +1,6 @@
 """Keys of a node's encrypted partitions, on the client's side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from adamant.api import encryption_pb2 as pb
@@ -20,10 +20,15 @@ def volumes(node: "Node") -> list[pb.EncryptedVolume]:
     return list(node.call("Encryption", pb.EncryptionRequest(), _SECONDS).volumes)
 
 
-def recovery_keys(node: "Node", *, replace: bool) -> dict[str, str]:
-    """New recovery keys, by the label of the partition. With `replace` those before open nothing any more."""
-    answer = node.call("RecoveryKey", pb.RecoveryKeyRequest(replace=replace), _SECONDS)
-    return {found.volume: found.key for found in answer.keys}
+def recovery_keys(node: "Node", *, replace: bool) -> list[pb.RecoveryKey]:
+    """New recovery keys. With `replace` there may be others, which open it too until `keep_recovery_keys`."""
+    return list(node.call("RecoveryKey", pb.RecoveryKeyRequest(replace=replace), _SECONDS).keys)
+
+
+def keep_recovery_keys(node: "Node", keys: Iterable[pb.RecoveryKey]) -> None:
+    """Have `keys`, which a person has now, be the only recovery keys."""
+    keep = {key.volume: key.slot for key in keys}
+    node.call("RecoveryKey", pb.RecoveryKeyRequest(keep=keep), _SECONDS)
 
 
 def recover(node: "Node", keys: Mapping[str, str]) -> list[str]:

@@ -35,7 +35,8 @@ class TpmKey(Message):
 
 class RecoveryKeyRequest(Message):
     replace: bool
-    def __init__(self, *, replace: bool | None = ...) -> None: ...
+    keep: MutableMapping[str, int]
+    def __init__(self, *, replace: bool | None = ..., keep: Mapping[str, int] | None = ...) -> None: ...
 
 class RecoveryKeyResponse(Message):
     keys: RepeatedCompositeFieldContainer[RecoveryKey]
@@ -44,7 +45,8 @@ class RecoveryKeyResponse(Message):
 class RecoveryKey(Message):
     volume: str
     key: str
-    def __init__(self, *, volume: str | None = ..., key: str | None = ...) -> None: ...
+    slot: int
+    def __init__(self, *, volume: str | None = ..., key: str | None = ..., slot: int | None = ...) -> None: ...
 
 class ResealRequest(Message):
     public_key: bytes

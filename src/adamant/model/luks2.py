@@ -40,11 +40,14 @@ class TpmKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Header(Struct, frozen=True, forbid_unknown_fields=True):
-    """What opens a volume. `other_keys` counts key slots that no token of systemd's speaks of."""
+    """What opens a volume. `recovery_slots` are the key slots of recovery keys, in order.
+
+    `other_keys` counts key slots that no token of systemd's speaks of.
+    """
 
     cipher: str
     tpm_keys: tuple[TpmKey, ...]
-    recovery_keys: int
+    recovery_slots: tuple[int, ...]
     other_keys: int
 
 
@@ -74,7 +77,7 @@ def read(data: bytes) -> Header:
     return Header(
         cipher=next(iter(found.segments.values()), _Segment()).encryption,
         tpm_keys=tuple(_tpm_key(token) for token in tokens if token.type == _TPM),
-        recovery_keys=sum(token.type == _RECOVERY for token in tokens),
+        recovery_slots=tuple(sorted(_slot(name) for t in tokens if t.type == _RECOVERY for name in t.keyslots)),
         other_keys=len(set(found.keyslots) - known),
     )
 
@@ -144,6 +147,12 @@ def _tpm_key(token: _Token) -> TpmKey:
     except (binascii.Error, ValueError) as error:
         raise _malformed("a public key in it is no base64") from error
     return TpmKey(hashlib.sha256(public).hexdigest() if public else "", token.tpm2_pubkey_pcrs, token.tpm2_pcrs)
+
+
+def _slot(name: str) -> int:
+    if not name.isascii() or not name.isdecimal() or len(name) > 2:
+        raise _malformed(f"it has a key slot {name[:8]!r}")
+    return int(name)
 
 
 def _malformed(why: str) -> VerificationError:

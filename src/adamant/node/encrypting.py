@@ -27,8 +27,11 @@ def volumes(root: Path, folder: Path = task.FOLDER) -> pb.EncryptionResponse:
 
 def recovery_key(request: pb.RecoveryKeyRequest, root: Path, folder: Path = task.FOLDER) -> pb.RecoveryKeyResponse:
     """The answer to RecoveryKey."""
+    if request.keep:
+        _ask({"act": "keep", "slots": dict(request.keep)}, root, folder)
+        return pb.RecoveryKeyResponse()
     found = _ask({"act": "recovery-key", "replace": request.replace}, root, folder)
-    return pb.RecoveryKeyResponse(keys=[pb.RecoveryKey(volume=name, key=key) for name, key in found.items()])
+    return pb.RecoveryKeyResponse(keys=[pb.RecoveryKey(volume=name, **made) for name, made in found.items()])
 
 
 def reseal(request: pb.ResealRequest, root: Path, folder: Path = task.FOLDER) -> pb.ResealResponse:
@@ -90,7 +93,7 @@ def _volume(name: str, header: luks2.Header, how: str) -> pb.EncryptedVolume:
         name=name,
         cipher=header.cipher,
         tpm_keys=keys,
-        recovery_keys=header.recovery_keys,
+        recovery_keys=len(header.recovery_slots),
         other_keys=header.other_keys,
         opened_by=how,
     )

@@ -44,16 +44,20 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def recovery_key(ctx: click.Context, replace: bool, as_json: bool) -> None:
-    """Make the recovery keys of the machine's encrypted partitions, and show them once. They are kept nowhere."""
+    """Make the recovery keys of the machine's encrypted partitions, and show them once. They are kept nowhere.
+
+    With --replace those before are dropped once the new ones were shown. When it ends with an error, they open as well.
+    """
     from adamant.api import encryption  # noqa: PLC0415 - imports gRPC
 
     with reach.connect(ctx) as node:
-        found = encryption.recovery_keys(node, replace=replace)
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    click.echo("\n".join(reach.table(list(found.items()))))
-    click.echo("Keep them where the machine's disk is not: nobody can show them again.", err=True)
+        made = encryption.recovery_keys(node, replace=replace)
+        found = {key.volume: key.key for key in made}
+        click.echo(json.dumps(found) if as_json else "\n".join(reach.table(list(found.items()))))
+        if replace:
+            encryption.keep_recovery_keys(node, made)
+    if not as_json:
+        click.echo("Keep them where the machine's disk is not: nobody can show them again.", err=True)
 
 
 _RECOVER = """\b

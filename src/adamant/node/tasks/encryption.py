@@ -1,14 +1,15 @@
 """The task `encryption`: which keys open the encrypted partitions, and new ones. It may open disks and the TPM.
 
-Request: act (look, recovery-key, reseal or recover), and for the latter three replace (a truth value), public_key (PEM,
-may be empty) or keys (the recovery key of each volume that is bound anew). Data: JSON. For look, the header's keys of
-each volume; for recovery-key, the new key of each; else nothing. Trailer: nothing. systemd-cryptenroll(1) makes the
-keys; it takes the disk's own from where the boot has, or by the recovery key.
+Request: act (look, recovery-key, keep, reseal or recover), and for the others than look replace (a truth value), slots
+(of the recovery key of each volume that stays), public_key (PEM, may be empty) or keys (the recovery key of each volume
+that is bound anew). Data: JSON. For look, the header's keys of each volume; for recovery-key, the new key of each and
+its slot; else nothing. Trailer: nothing. systemd-cryptenroll(1) makes the keys; it takes the disk's own from where the
+boot has, or by the recovery key.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from adamant.node.encryption import BY_LABEL, VOLUMES
 from adamant.node.tasks.answer import Answer
 
 _ENROLL = "/usr/bin/systemd-cryptenroll"
-_WIPE_RECOVERY = "--wipe-slot=recovery"
 _WIPE_TPM = "--wipe-slot=tpm2"
 _OPENS_NOTHING = "Unlocking via keyfile failed"
 """What the program says of a key that no slot takes."""
@@ -39,6 +39,8 @@ def work(request: Mapping[str, Any], answer: Answer, root: Path = Path("/")) -> 
     elif request["act"] == "recovery-key":
         made = _recovery_keys(devices, _unlock(how), replace=bool(request["replace"]))
         answer.send(json.dumps(made).encode())
+    elif request["act"] == "keep":
+        _keep(devices, request["slots"])
     elif how is not Encryption.TPM:
         raise InputError(
             "reseal-without-tpm",
@@ -64,31 +66,52 @@ def _look(device: Path) -> luks2.Header:
         return luks2.read(source.read(luks2.HEADER_MOST))
 
 
-def _recovery_keys(devices: Mapping[str, Path], unlock: str, *, replace: bool) -> dict[str, str]:
-    if not replace and any(_look(device).recovery_keys for device in devices.values()):
+def _recovery_keys(devices: Mapping[str, Path], unlock: str, *, replace: bool) -> dict[str, dict[str, str | int]]:
+    """New recovery keys. Those before stay: somebody has them, and nobody has read the new ones yet."""
+    before = {name: _look(device).recovery_slots for name, device in devices.items()}
+    if not replace and any(before.values()):
         raise InputError(
             "recovery-key-shown",
-            "the recovery keys of this machine were shown before, and are kept nowhere",
-            hint="adamant node recovery-key --replace makes new ones; the old ones open nothing then",
+            "this machine has recovery keys already, and they are kept nowhere",
+            hint="adamant node recovery-key --replace makes new ones; the old ones open nothing once these were shown",
         )
-    wipe = [_WIPE_RECOVERY] if replace else []
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, str | int]] = {}
     for name, device in devices.items():
-        argv: list[proc.Argument] = [_ENROLL, unlock, "--recovery-key", *wipe, device]
+        argv: list[proc.Argument] = [_ENROLL, unlock, "--recovery-key", device]
         try:
             done = proc.run(f"make a recovery key of {name}", argv, seconds=limits.ENCRYPTION_SECONDS)
         except proc.ProgramFailed as error:
-            # nobody has read those that were made before: without them, the next call is as the first
-            for made in found:
-                proc.run(f"drop the one of {made}", [_ENROLL, _WIPE_RECOVERY, devices[made]], check=False)
+            # without those that were made for others, the next call is as this one
+            for other, made in found.items():
+                proc.run(f"drop the one of {other}", _drop(devices[other], [int(made["slot"])]), check=False)
             raise AdamantError(
                 "recovery-key-failed",
                 f"no recovery key of {name} could be made, so this machine has told none",
                 context=error.stderr,
-                hint="the disks open as before; call it again" + (" with --replace" if replace else ""),
+                hint="the disks open as before; call it again",
             ) from error
-        found[name] = done.stdout.decode("ascii").strip()
+        (slot,) = set(_look(device).recovery_slots) - set(before[name])
+        found[name] = {"key": done.stdout.decode("ascii").strip(), "slot": slot}
     return found
+
+
+def _keep(devices: Mapping[str, Path], slots: Mapping[str, int]) -> None:
+    """Drop every recovery key but those in `slots`, once all of these are seen to be there."""
+    there = {name: _look(device).recovery_slots for name, device in devices.items()}
+    if slots.keys() != there.keys() or not all(slots[name] in there[name] for name in there):
+        raise InputError(
+            "recovery-key-gone",
+            "a recovery key that is to stay is not on the disk, so none was dropped",
+            hint="did somebody else make new ones? adamant node recovery-key --replace makes them again",
+        )
+    for name, device in devices.items():
+        others = [slot for slot in there[name] if slot != slots[name]]
+        if others:
+            proc.run(f"drop the recovery keys of {name} that were before", _drop(device, others))
+
+
+def _drop(device: Path, slots: Sequence[int]) -> list[proc.Argument]:
+    return [_ENROLL, f"--wipe-slot={','.join(map(str, slots))}", device]
 
 
 def _reseal(devices: Mapping[str, Path], public_key: str, root: Path) -> None:

@@ -4,12 +4,23 @@ A file gets its name only when it is whole and on the disk: it is written under 
 and renamed. FAT has no journal, so each step is synced before the next. And a file's size and place are part of its
 name's entry: Linux writes a new name with neither (vfat_add_entry), and adds them when it writes the file's inode. So a
 file is synced after it was renamed too, and before its folder: else power that goes then leaves an empty file.
+
+One sync writes a file's entry, its blocks in the table and what it holds, in any order. A name whose blocks are not
+marked as used is the worst that can be left: it loses its contents to the next file, and Linux makes the ESP read-only
+when it is removed. So the table is synced before a new file, and a name is gone before its blocks are freed. What a cut
+leaves are blocks without a name: room that is lost.
+
+Power that goes between the two leaves both names on the disk, for one file, when they are in different sectors of the
+folder; of the old one perhaps its short name alone (`HOST_2~1.EFI`). To remove one of them would free the blocks of the
+other, so it is hidden instead: renamed to what nobody reads.
 """
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from adamant.core import files
@@ -21,6 +32,8 @@ from adamant.node.update.entries import Entry
 
 FOLDER = "EFI/Linux"
 _TEMPORARY = "adamant.new"
+_TWIN = "adamant.twin"
+_SHORT = re.compile(r"[^.]{1,6}~[0-9]\.efi", re.IGNORECASE)
 
 
 def mount() -> None:
@@ -53,8 +66,11 @@ class EspFolder:
     def remove(self, entry: Entry) -> None:
         """As the protocol of stage.py says."""
         with _writing(f"remove {entry.name}"):
-            self._path(entry).unlink()
-            files.sync_folder(self._folder)
+            path = self._path(entry)
+            if any(other._replace(left=None, done=0) == entry._replace(left=None, done=0) for other in self._but(path)):
+                self._hide(path)
+            else:
+                _unlink(path)
 
     def read(self, entry: Entry) -> Source:
         """As the protocol of stage.py says."""
@@ -81,7 +97,10 @@ class EspFolder:
     def rename(self, old: Entry, new: Entry) -> None:
         """Give an entry another counter: the one change of what boots."""
         with _writing(f"rename {old.name}"):
-            self._rename(self._path(old), new.name)
+            if self._path(new).exists():
+                self._hide(self._path(old))
+            else:
+                self._rename(self._path(old), new.name)
 
     def _rename(self, old: Path, name: str) -> None:
         new = old.rename(self._folder / name)
@@ -92,7 +111,23 @@ class EspFolder:
     def tidy(self) -> None:
         """Remove what an update that was cut left."""
         with _writing("remove what an update left"):
-            (self._folder / _TEMPORARY).unlink(missing_ok=True)
+            found = [self._path(entry) for entry in self.entries()]
+            for path in sorted(self._folder.iterdir()):
+                if path.name != _TEMPORARY and not _SHORT.fullmatch(path.name):
+                    continue
+                if any(_same(path, entry) for entry in found):
+                    self._hide(path)
+                elif path.name == _TEMPORARY:
+                    _unlink(path)
+
+    def _hide(self, path: Path) -> None:
+        """Take a name that another one of the same file stays beside. Its blocks are not freed, now or ever."""
+        names = (f"{_TWIN}{number}" for number in count())
+        self._rename(path, next(name for name in names if not (self._folder / name).exists()))
+
+    def _but(self, path: Path) -> list[Entry]:
+        """The entries of other names than that of `path`."""
+        return [found for other in self._folder.iterdir() if other != path and (found := entries.parse(other.name))]
 
     def _path(self, entry: Entry) -> Path:
         """The file of the entry. A counter may be written in several ways (+3, +03), and sd-boot counts them all."""
@@ -112,9 +147,7 @@ def replace(path: Path, data: bytes) -> None:
         if _from_disk(temporary) != data:
             raise AdamantError("esp-failed", f"the ESP does not give back what was written for {path.name}")
         if path.exists():
-            # FAT frees the blocks of a file that lost its name once nobody has it open: not before the new one is on
-            # the disk.
-            old.enter_context(path.open("rb"))
+            old.enter_context(path.open("rb"))  # its blocks are freed at the end, as in _unlink
         new = temporary.rename(path)
         # The temporary name goes first: two names of one file would lose it when one of them is removed. Then the new
         # size and place, which are one sector.
@@ -122,6 +155,20 @@ def replace(path: Path, data: bytes) -> None:
         with new.open("rb") as file:
             os.fsync(file.fileno())
         files.sync_folder(path.parent)
+    with _writing(f"write {path.name}"):
+        files.sync_folder(path.parent)
+
+
+def _unlink(path: Path) -> None:
+    """Remove a file. FAT frees the blocks of a name that is gone once nobody has the file open."""
+    with path.open("rb"):
+        path.unlink()
+        files.sync_folder(path.parent)
+    files.sync_folder(path.parent)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
 
 
 def _from_disk(path: Path) -> bytes:
@@ -135,16 +182,20 @@ def _new(folder: Path, name: str, chunks: Iterator[bytes]) -> Iterator[Path]:
     """A file with the bytes `chunks`, on the disk, that is to be renamed to `name`; gone at the end if it was not."""
     temporary = folder / _TEMPORARY
     try:
-        with _writing(f"write {name}"), temporary.open("wb") as out:
-            for chunk in chunks:
-                out.write(chunk)
-            out.flush()
-            os.fsync(out.fileno())
+        with _writing(f"write {name}"):
+            if temporary.is_file():
+                _unlink(temporary)
+            with temporary.open("wb") as out:
+                for chunk in chunks:
+                    out.write(chunk)
+                out.flush()
+                files.sync_folder(folder)
+                os.fsync(out.fileno())
         with _writing(f"write {name}"):
             yield temporary
     finally:
         with suppress(OSError):  # what stays is removed before the next update
-            temporary.unlink(missing_ok=True)
+            _unlink(temporary)
 
 
 @contextmanager
