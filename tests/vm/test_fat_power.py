@@ -33,7 +33,8 @@ from tests.vm.write_log import Cut, Part
 pytestmark = pytest.mark.long
 __all__ = ["cache", "lock", "tree"]
 
-SIZE = 40 << 20
+SIZE = 72 << 20
+"""Clusters of two sectors, as on an ESP of the size that images have: the folder of entries does not grow."""
 LIBRARIES = ("libc.so.6", "libm.so.6", "libz.so.1", "libexpat.so.1", "libffi.so.8", "liblzma.so.5", "libbz2.so.1.0")
 LEFT_OUT = {"test", "__pycache__", "idlelib", "ensurepip", "pydoc_data", "config-3.13-x86_64-linux-gnu"}
 MENU = "EFI/Linux/"

@@ -37,7 +37,7 @@ def write() -> None:
     for image, version in (("host", "3"), ("host-of-a-long-name", "2026.11.30"), ("web", "2026.1"), ("far", "1")):
         fresh = entries.fresh(image, version)
         # The last one's name gets into another sector than the one that it has in the end, as firmware's renames do it.
-        fillers = [ROOT / "efi" / FOLDER / f"filler-{number}" for number in range(8 if image == "far" else 0)]
+        fillers = [ROOT / "efi" / FOLDER / f"filler-{number}" for number in range(6 if image == "far" else 0)]
         for filler in fillers:
             filler.touch()
         folder.put(fresh, uki(image))
