@@ -183,13 +183,13 @@ def test_a_lost_record_is_found_again_by_the_pid_file(tmp_path: Path) -> None:
         process.send(one, signal.SIGKILL)
 
 
-def test_a_port_that_somebody_listens_on_is_passed_over() -> None:
+def test_a_port_that_somebody_listens_on_is_passed_over(tmp_path: Path) -> None:
     with socket.socket() as listener:
-        first = port.allocate(set())
+        first = port.allocate(set(), tmp_path)
         listener.bind((port.LOOPBACK, first))
         listener.listen()
         assert not port.free(first)
-        assert port.allocate(set()) != first
+        assert port.allocate(set(), tmp_path) != first
 
 
 def test_machines_made_at_once_do_not_share_a_port(tmp_path: Path) -> None:

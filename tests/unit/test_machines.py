@@ -173,17 +173,24 @@ def test_what_a_killed_command_left_goes_with_the_next(machines: Machines, image
 
 
 def test_every_machine_has_a_port_of_its_own(machines: Machines, image: Path, ports: set[int]) -> None:
-    ports.add(port.FIRST + 1)
+    order = list(port.candidates((), machines.root))
+    ports.add(order[1])
     made = [machines.create(name, image, ARCH).address for name in ("a", "b", "c")]
-    assert made == [f"127.0.0.1:{port.FIRST + n}" for n in (0, 2, 3)]
+    assert made == [f"127.0.0.1:{order[n]}" for n in (0, 2, 3)]
     machines.delete("b")
-    assert machines.create("d", image, ARCH).address == f"127.0.0.1:{port.FIRST + 2}"
+    assert machines.create("d", image, ARCH).address == f"127.0.0.1:{order[2]}"
+
+
+def test_machines_of_another_state_folder_do_not_look_at_the_same_ports_first() -> None:
+    one, other = (list(port.candidates((), Path(name))) for name in ("/one/machines", "/other/machines"))
+    assert sorted(one) == sorted(other) == list(range(port.FIRST, port.LAST + 1))
+    assert one[0] != other[0]
 
 
 def test_when_no_port_is_left_that_is_said(ports: set[int]) -> None:
     ports.update(range(port.FIRST, port.LAST + 1))
     with pytest.raises(BusyError) as caught:
-        port.allocate(set())
+        port.allocate(set(), Path())
     assert caught.value.reference == "ports-exhausted"
 
 

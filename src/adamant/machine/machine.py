@@ -277,7 +277,7 @@ class Machines:
             memory=options.memory,
             cpus=options.cpus,
             disk_size=max(image.stat().st_size, options.disk_size),
-            port=port.allocate(self._taken_ports()),
+            port=port.allocate(self._taken_ports(), self.root),
             secure_boot=options.certificate is not None or options.setup_mode,
             setup_mode=options.setup_mode,
             tpm=options.tpm,
@@ -297,7 +297,7 @@ class Machines:
                 return kept
             changed = record.MachineRecord(
                 **{name: getattr(kept, name) for name in kept.__struct_fields__ if name != "port"},
-                port=port.allocate(self._taken_ports()),
+                port=port.allocate(self._taken_ports(), self.root),
             )
             record.write(folder / record.MACHINE, changed)
             return changed

@@ -1,7 +1,14 @@
-"""Ports of this computer for the API of its machines: each machine keeps its own, running or not."""
+"""Ports of this computer for the API of its machines: each machine keeps its own, running or not.
 
+Two state folders know nothing of one another's machines, and one that is off does not listen. So each folder begins to
+look at another place of the range: else a machine's port would often go to one of another folder meanwhile.
+"""
+
+import os
 import socket
+import zlib
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from adamant.model.errors import BusyError
 
@@ -22,17 +29,19 @@ def free(port: int) -> bool:
     return True
 
 
-def candidates(taken: Collection[int]) -> Iterator[int]:
-    """Ports of the range that no machine has."""
-    return (port for port in range(FIRST, LAST + 1) if port not in taken)
+def candidates(taken: Collection[int], folder: Path) -> Iterator[int]:
+    """Ports of the range that no machine in `folder`, which holds machines, has."""
+    ports = range(FIRST, LAST + 1)
+    begin = zlib.crc32(os.fsencode(folder)) % len(ports)
+    return (port for port in (*ports[begin:], *ports[:begin]) if port not in taken)
 
 
-def allocate(taken: Collection[int]) -> int:
-    """A port that no machine has and nobody listens on. The caller holds the lock of all machines' ports.
+def allocate(taken: Collection[int], folder: Path) -> int:
+    """A port that no machine in `folder` has and nobody listens on. The caller holds the lock of its machines' ports.
 
     Raises BusyError ports-exhausted.
     """
-    for port in candidates(taken):
+    for port in candidates(taken, folder):
         if free(port):
             return port
     raise BusyError(
