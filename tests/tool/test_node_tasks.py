@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from adamant.core import limits
-from adamant.model.errors import AdamantError, InputError
+from adamant.model.encryption import FILE, Encryption
+from adamant.model.errors import AdamantError, BusyError, InputError
+from adamant.node import encrypting
 from adamant.node.tasks import run, task
 from adamant.node.tasks.answer import Answer
 from adamant.node.tasks.bpf import Filter, compile_filter, encode
@@ -98,6 +100,24 @@ def test_a_task_that_says_nothing_is_given_up(tmp_path: Path) -> None:
             list(running)
         release.set()
     assert "said nothing" in caught.value.message
+
+
+def test_a_call_for_disks_waits_until_the_one_before_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = tmp_path / FILE
+    image.parent.mkdir(parents=True)
+    image.write_text(f"{Encryption.TPM.value}\n")
+
+    def work(_request: Mapping[str, Any], answer: Answer) -> Mapping[str, Any]:
+        answer.send(b"{}")
+        return {}
+
+    with served(tmp_path / "encryption", work, refused=3):
+        with monkeypatch.context() as patch:
+            patch.setattr(limits, "ENCRYPTION_TURN_SECONDS", 0.0)
+            with pytest.raises(BusyError) as caught:
+                encrypting.volumes(tmp_path, tmp_path)
+        assert caught.value.reference == "task-busy"
+        assert not encrypting.volumes(tmp_path, tmp_path).volumes
 
 
 def test_a_task_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -413,6 +413,9 @@ ATTESTATION_SIZE = 4 << 20
 """The document of an attestation: two logs in base64, and little else."""
 ENCRYPTION_SECONDS = 120.0
 """New keys for encrypted partitions: the TPM gives the disk's key once for each of them, and takes one."""
+ENCRYPTION_TURN_SECONDS = 20.0
+"""How long a call waits for the one before, which has answered and ends; one that works takes longer and is told."""
+ENCRYPTION_TURN_PAUSE = 0.2
 SHUT_SECONDS = 3600.0
 """How long a node whose disk is shut waits for its recovery keys, before it starts again and asks the TPM once more."""
 RECOVERY_PAUSE_SECONDS = 2.0

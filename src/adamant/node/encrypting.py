@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,14 @@ def _volume(name: str, header: luks2.Header, how: str) -> pb.EncryptedVolume:
 def _ask(request: dict[str, Any], root: Path, folder: Path) -> Any:
     if not encryption.wanted(root):
         raise _absent()
-    with task.start("encryption", request, folder=folder, silence=limits.ENCRYPTION_SECONDS) as running:
-        data = b"".join(running)
-    return json.loads(data) if data else None
+    deadline = time.monotonic() + limits.ENCRYPTION_TURN_SECONDS
+    while True:
+        try:
+            with task.start("encryption", request, folder=folder, silence=limits.ENCRYPTION_SECONDS) as running:
+                data = b"".join(running)
+            return json.loads(data) if data else None
+        except BusyError as error:
+            # One runs at a time, and one that has answered takes a moment to end.
+            if error.reference != "task-busy" or time.monotonic() > deadline:
+                raise
+            time.sleep(limits.ENCRYPTION_TURN_PAUSE)

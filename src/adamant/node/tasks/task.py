@@ -58,7 +58,11 @@ class Task:
             return  # it has hung up before
 
     def __iter__(self) -> Iterator[bytes]:
-        """Data of the task, as it comes. Raises the error that the task told, or AdamantError `task-failed`."""
+        """Data of the task, as it comes.
+
+        Raises the error that the task told, AdamantError `task-failed`, or BusyError `task-busy` when it has begun
+        nothing, since no more of its kind may run.
+        """
         while True:
             kind, size = HEADER.unpack(self._exactly(HEADER.size))
             if size > limits.TASK_FRAME or kind not in {DATA, END}:
@@ -97,6 +101,8 @@ class Task:
                 data = self._connection.recv(min(size, 1 << 16))
             except TimeoutError as error:
                 raise self._failed(f"it said nothing for {limits.TASK_SILENCE_SECONDS:.0f} s") from error
+            except ConnectionResetError as error:
+                raise _busy(self._name) from error  # what was asked was not read
             except OSError as error:
                 raise self._failed(error.strerror or str(error)) from error
             if not data:
@@ -130,10 +136,8 @@ def start(
         connection.connect(str(folder / name))
         connection.sendall(json.dumps(request).encode() + b"\n")
     except (BrokenPipeError, ConnectionResetError) as error:
-        connection.close()  # systemd accepts one too many and hangs up
-        raise BusyError(
-            "task-busy", f"too many tasks of the kind {name} run", hint="wait until one has ended"
-        ) from error
+        connection.close()
+        raise _busy(name) from error
     except OSError as error:
         connection.close()
         raise AdamantError(
@@ -142,3 +146,8 @@ def start(
             hint=f"the log of adamant-{name}.socket says why",
         ) from error
     return Task(connection, name)
+
+
+def _busy(name: str) -> BusyError:
+    """systemd accepts one too many and hangs up: before the request is sent, or before it is read."""
+    return BusyError("task-busy", f"too many tasks of the kind {name} run", hint="wait until one has ended")

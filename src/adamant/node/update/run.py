@@ -191,7 +191,9 @@ class Update:
         if running is None or not others:
             raise BusyError("rollback-nothing", "there is no other release on this machine to go back to")
         program = esp.read(others[0])
-        preflight.check_disk_key(encryption.release_keys(self._host.root), others[0].version, _disk_key(program))
+        disk_keys = encryption.release_keys(self._host.root)
+        if disk_keys is not None:
+            preflight.check_disk_key(disk_keys, others[0].version, _disk_key(program))
         why = firmware_keys.refusal(self._host.root, program)
         if why:
             raise BusyError(
