@@ -167,6 +167,35 @@ perl /recipe/search.pl /key/key.pem /key /out /modules
         signature.check(module, signature.certificate_of((out / "signing.x509").read_bytes()))
 
 
+def test_what_the_source_of_a_module_runs_does_not_see_the_key(compiler: ToolsTree, work: Path, tmp_path: Path) -> None:
+    """Neither when it is built nor when it is installed and signed: the lines are those of data/recipe/compile.sh."""
+    for name in ("modules", "objects", "out"):
+        (tmp_path / name).mkdir()
+    shutil.copytree(MODULE, tmp_path / "modules/greeting")
+    with (tmp_path / "modules/greeting/Kbuild").open("a") as makefile:
+        makefile.write("$(shell ls -A /obj/certs /objects >> /modules/greeting/seen; echo >> /modules/greeting/ran)\n")
+    recipe = (DATA / "compile.sh").read_text()
+    lines = recipe[recipe.index("    sh /recipe/apart.sh") : recipe.index("done\ncp ")]
+    script = f"""
+[ -x /obj/scripts/sign-file ] || make -C /src O=/obj -j2 modules_prepare
+{KEY.replace("/key/key.pem", "/obj/certs/signing_key.pem").replace("/out/signing.x509", "/obj/certs/signing_key.x509")}
+touch /objects/kept
+export KBUILD_MODPOST_WARN=1
+jobs=1
+name=greeting
+{lines}
+find /out/root -name '*.ko' | grep -q /updates/greeting/
+"""
+    places = [Place(work / "src", "/src"), Place(work / "obj", "/obj", True), Place(DATA, "/recipe")]
+    places += [Place(tmp_path / name, f"/{name}", True) for name in ("modules", "objects", "out")]
+    ran = inside(compiler, script, *places, memory={"/obj/certs": 1 << 20})
+    assert ran.code == 0, ran.stdout.decode()[-3000:]
+    assert (tmp_path / "modules/greeting/ran").read_text()
+    seen = (tmp_path / "modules/greeting/seen").read_text()
+    assert "signing_key" not in seen
+    assert "kept" not in seen
+
+
 def compile_some(compiler: ToolsTree, work: Path, lock: KernelLock, home: Path, options: str = "") -> Reuse:
     """Compile what holds the certificate, and two files that do not, as compile.sh would, with a key of their own.
 
