@@ -57,12 +57,16 @@ TARGETS: dict[Arch, Target] = {
 
 @dataclass(frozen=True, slots=True)
 class BuiltKernel:
-    """A finished build: the kernel, whether it was there already, and what it is made of when it was not."""
+    """A finished build: the kernel, and what it is made of; None when it was there already."""
 
     kernel: Kernel
-    reused: bool
     seconds: float
-    objects: Reuse | None = None
+    objects: Reuse | None
+
+    @property
+    def reused(self) -> bool:
+        """Whether the kernel was there already."""
+        return self.objects is None
 
 
 def build(
@@ -96,7 +100,7 @@ def build(
     chain = _Chain(found, lock, cache, watch, workers)
     there = shelf.of_inputs(chain.inputs)
     if there is not None:
-        return BuiltKernel(there, True, time.monotonic() - begin)
+        return BuiltKernel(there, time.monotonic() - begin, None)
     if not with_swap:
         memory.require_none_on_disk()
     home = cache / "kernels"
@@ -110,7 +114,7 @@ def build(
             taken = objects.reuse(work / "obj")
             kernel = shelf.add(lambda out: artifact.write(made, chain.about(work), out))
     watch(events.Finished(making.STEP, False, "a kernel of these inputs was not there", time.monotonic() - begin))
-    return BuiltKernel(kernel, False, time.monotonic() - begin, taken)
+    return BuiltKernel(kernel, time.monotonic() - begin, taken)
 
 
 def inputs_of(found: KernelProject, lock: KernelLock, cache: Path) -> Identity:
